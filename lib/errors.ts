@@ -1,0 +1,34 @@
+/**
+ * The errors that an operator sees, and the exit code of each.
+ *
+ * The voice: one line on stderr, prefixed `acme-lb: `, that names what is wrong, where, and what
+ * to do about it. Answers go to stdout. Anything that is not one of these classes is a defect of
+ * acme-lb; main.ts says so and exits 1.
+ */
+
+/** Exit codes after sysexits(3); `check-expiry` alone speaks the monitoring codes instead. */
+export const EXIT = { done: 0, failed: 1, usage: 64, config: 78 } as const;
+
+/** The command line is wrong. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** The configuration file is wrong: one line for each mistake, each with file, line and column. */
+export class ConfigError extends Error {
+  override name = "ConfigError";
+  constructor(readonly lines: string[]) {
+    super(lines.join("\n"));
+  }
+}
+
+/** The job itself failed, for a reason outside the program. */
+export class JobError extends Error {
+  override name = "JobError";
+}
+
+/** The text of whatever was thrown, on one line. */
+export function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/\s+/g, " ").trim();
+}
