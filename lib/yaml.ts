@@ -5,7 +5,16 @@
  * configuration must be reported at its line and column.
  */
 
-import { isAlias, isCollection, isMap, isScalar, LineCounter, parseDocument, visit } from "yaml";
+import {
+  isAlias,
+  isCollection,
+  isMap,
+  isScalar,
+  LineCounter,
+  parseDocument,
+  stringify,
+  visit,
+} from "yaml";
 
 /** Line and column, both from 1. */
 export interface Position {
@@ -65,4 +74,9 @@ export function parseYaml(text: string): YamlText {
     return at(offset);
   };
   return { value: problems.length > 0 ? undefined : document.toJS(), problems, positionOf };
+}
+
+/** Block style, strings in double quotes where they need quotes. */
+export function formatYaml(value: unknown): string {
+  return stringify(value, { lineWidth: 0, singleQuote: false });
 }

@@ -7,7 +7,7 @@
  */
 
 import { type Answer, errorAnswer, headerLine, methodNotAllowed } from "./answer.ts";
-import { isListedHost, parseHost } from "./host.ts";
+import { isListedHost, parseHost } from "../host.ts";
 import type { RequestHead } from "./request_head.ts";
 
 export interface RedirectOptions {

@@ -7,7 +7,7 @@
  * not in its ASCII form already.
  */
 
-import { parseIPv4, parseIPv6 } from "../address.ts";
+import { parseIPv4, parseIPv6 } from "./address.ts";
 
 const LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
 const NAME = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})*$`);
