@@ -4,7 +4,7 @@
  * First one bundle, then `deno compile` of it. Where the base binary of `deno compile` cannot be
  * had, the carrying form instead (compile/carry.ts). Both forms have the permissions that deno.json
  * states in `compile.permissions`, and only those. `DENORT_BIN` names a base binary, as for
- * `deno compile`. The file is renamed into place, so builds at once and running copies do no harm.
+ * `deno compile`. The file is renamed into place, so a running copy stays what it was.
  */
 
 import denoJson from "./deno.json" with { type: "json" };
@@ -14,6 +14,7 @@ import { permissionFlags } from "./compile/permissions.ts";
 const ROOT = import.meta.dirname!;
 const DIST = `${ROOT}/dist`;
 const EXECUTABLE = `${DIST}/acme-lb`;
+const WORKSHOP = `${DIST}/build`;
 
 // All that goes into the executable.
 const SOURCES = ["main.ts", "lib", "deno.json", "deno.lock", "compile.ts", "compile"];
@@ -32,39 +33,43 @@ const RUN_FLAGS = [
 // A network that swallows packets must not hold up the build: the carrying form needs none.
 const BASE_BINARY_TIMEOUT = 120_000;
 
-/**
- * The path of the executable, built first when it is missing or older than its sources. Many may
- * ask at once; one builds while the others wait.
- */
+/** Builds dist/acme-lb, whatever is there, and says on stderr what was made. */
+export async function compile(): Promise<void> {
+  using _turn = await turn();
+  await build();
+}
+
+/** The path of dist/acme-lb, built first when it is missing or older than its sources. */
 export async function ensureExecutable(): Promise<string> {
-  await Deno.mkdir(DIST, { recursive: true });
-  using lock = await Deno.open(`${DIST}/.lock`, { create: true, write: true });
-  await lock.lock(true);
-  const built = await lastChange(EXECUTABLE);
+  using _turn = await turn();
   const changes = await Promise.all(SOURCES.map((source) => lastChange(`${ROOT}/${source}`)));
-  if (built < Math.max(...changes) || built === 0) await compile();
+  if (await lastChange(EXECUTABLE) < Math.max(...changes)) await build();
   return EXECUTABLE;
 }
 
-/** Builds dist/acme-lb, whatever is there, and says on stderr what was made. */
-export async function compile(): Promise<void> {
+/** Builds at once take turns: test files that all want the executable ask at the same moment. */
+async function turn(): Promise<Disposable> {
   await Deno.mkdir(DIST, { recursive: true });
-  const workshop = await Deno.makeTempDir({ dir: DIST, prefix: "build-" });
-  try {
-    const program = `${workshop}/acme-lb.js`;
-    const executable = `${workshop}/acme-lb`;
-    await bundle(program);
-    const compiled = await denoCompile(program, executable);
-    if (!compiled) {
-      say("deno compile cannot get its base binary here: making the form that carries the runtime");
-      await writeCarrying(program, executable);
-    }
-    const { size } = await Deno.stat(executable);
-    await Deno.rename(executable, EXECUTABLE);
-    say(`dist/acme-lb, ${compiled ? "compiled" : "carrying"} form, ${(size / 1e6).toFixed(1)} MB`);
-  } finally {
-    await Deno.remove(workshop, { recursive: true });
+  const lock = await Deno.open(`${DIST}/.lock`, { create: true, write: true });
+  await lock.lock(true);
+  return lock;
+}
+
+async function build(): Promise<void> {
+  await Deno.remove(WORKSHOP, { recursive: true }).catch(() => {});
+  await Deno.mkdir(WORKSHOP);
+  const program = `${WORKSHOP}/acme-lb.js`;
+  const executable = `${WORKSHOP}/acme-lb`;
+  await bundle(program);
+  const compiled = await denoCompile(program, executable);
+  if (!compiled) {
+    say("deno compile cannot get its base binary here: making the form that carries the runtime");
+    await writeCarrying(program, executable);
   }
+  const { size } = await Deno.stat(executable);
+  await Deno.rename(executable, EXECUTABLE);
+  await Deno.remove(WORKSHOP, { recursive: true });
+  say(`dist/acme-lb, ${compiled ? "compiled" : "carrying"} form, ${(size / 1e6).toFixed(1)} MB`);
 }
 
 /**
@@ -75,6 +80,8 @@ async function bundle(output: string): Promise<void> {
   const flags = ["--quiet", "--frozen", "--minify", "--platform", "browser"];
   const { code, stderr } = await deno(["bundle", ...flags, "--output", output, `${ROOT}/main.ts`]);
   if (code !== 0) throw new Error(`deno bundle failed:\n${stderr}`);
+  // deno compile records path and time of what it embeds; the same commit should give the same file.
+  await Deno.utime(output, 0, 0);
 }
 
 /**
@@ -155,4 +162,11 @@ function say(text: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`acme-lb: ${text}\n`));
 }
 
-if (import.meta.main) await compile();
+if (import.meta.main) {
+  try {
+    await compile();
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error));
+    Deno.exitCode = 1;
+  }
+}
