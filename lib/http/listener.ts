@@ -118,10 +118,12 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
       stopped = true;
       socket.close();
       if (connections.size > 0) {
-        const allGone = new Promise<void>((resolve) => drained = resolve);
+        const { promise: allGone, resolve } = Promise.withResolvers<void>();
+        drained = resolve;
         for (const connection of connections) connection.stop();
         const timer = setTimeout(() => {
           for (const connection of connections) connection.abort();
+          resolve();
         }, grace);
         await allGone;
         clearTimeout(timer);
