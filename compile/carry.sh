@@ -34,9 +34,13 @@ pass_over() {
   return 1
 }
 
+# chosen ACT: the operator's own choice goes before everything, even before what is ready elsewhere.
+chosen() {
+  [ -n "${ACME_LB_CACHE-}" ] && "$1" "$ACME_LB_CACHE"
+}
+
 # each_place ACT: runs ACT with one place after the other until one succeeds.
 each_place() {
-  if [ -n "${ACME_LB_CACHE-}" ]; then "$1" "$ACME_LB_CACHE" && return; fi
   if [ -n "${CACHE_DIRECTORY-}" ]; then "$1" "${CACHE_DIRECTORY%%:*}" && return; fi # systemd's
   "$1" /var/cache/acme-lb && return
   if [ -n "${XDG_CACHE_HOME-}" ]; then "$1" "$XDG_CACHE_HOME/acme-lb" && return; fi
@@ -44,11 +48,11 @@ each_place() {
   "$1" "${TMPDIR:-/tmp}/acme-lb-$uid"
 }
 
-# trusted DIR: only root and the caller can have put there what is there. Every directory on the
-# way belongs to one of them and is closed to other writers, or sticky as /tmp is; so is a symbolic
-# link at the end of it.
+# trusted PLACE DIR: only root and the caller can have put there what is there. Every directory on
+# the way to DIR belongs to one of them and is closed to other writers, or sticky as /tmp is; where
+# PLACE is a symbolic link, that belongs to one of them too.
 trusted() {
-  path=$(cd -P -- "$1" 2>/dev/null && pwd -P) || return
+  path=$(cd -P -- "$2" 2>/dev/null && pwd -P) || return
   set -- "$1" /
   while [ -n "${path%/}" ]; do
     set -- "$@" "$path"
@@ -67,7 +71,7 @@ trusted() {
 ready() {
   case $1 in /*) ;; *) return 1 ;; esac
   home=$1/carried-$id
-  [ -x "$home/acme-lb" ] && trusted "$home" &&
+  [ -x "$home/acme-lb" ] && trusted "$1" "$home" &&
     [ "$(stat -c %s -- "$home/acme-lb" "$home/acme-lb.js" 2>/dev/null)" = "$runtime_size
 $program_size" ]
 }
@@ -86,7 +90,7 @@ sweep() {
 unpack() {
   case $1 in /*) ;; *) pass_over "$1" 'not an absolute path' || return ;; esac
   mkdir -p -- "$1" 2>/dev/null || pass_over "$1" 'cannot be created' || return
-  trusted "$1" || pass_over "$1" 'others can write to it, or to a directory above it' || return
+  trusted "$1" "$1" || pass_over "$1" 'others can write to it, or to a directory above it' || return
   home=$1/carried-$id
   sweep "$1"
   unpacking=$(mktemp -d -- "$1/unpack-XXXXXXXXXX" 2>/dev/null) ||
@@ -100,23 +104,24 @@ unpack() {
 
 # fill PLACE: runtime and program into $unpacking, checked. Their two gzip streams unpack as one.
 fill() {
-  {
+  { : >"$unpacking/acme-lb" && chmod 755 -- "$unpacking" "$unpacking/acme-lb"; } 2>/dev/null
+  [ -x "$unpacking/acme-lb" ] || pass_over "$1" 'takes no executable file (noexec?)' || return
+  said=$(
+    exec 2>&1
     tail -c "+$((payload_start + 1))" -- "$self" | gzip -dc | {
-      head -c "$runtime_size" >"$unpacking/acme-lb"
-      cat >"$unpacking/acme-lb.js"
+      head -c "$runtime_size" >"$unpacking/acme-lb" && cat >"$unpacking/acme-lb.js"
     }
-    sizes=$(stat -c %s -- "$unpacking/acme-lb" "$unpacking/acme-lb.js")
-  } 2>/dev/null
-  [ "$sizes" = "$runtime_size
-$program_size" ] ||
-    pass_over "$1" "no room for $(((runtime_size + program_size) / 1000000 + 1)) MB" || return
+  )
   printf '%s  acme-lb\n%s  acme-lb.js\n' "$runtime_sha256" "$program_sha256" |
-    (cd -- "$unpacking" && sha256sum --check --status) ||
-    pass_over "$1" "what came out of $self is damaged" || return
-  chmod 755 -- "$unpacking" "$unpacking/acme-lb"
-  [ -x "$unpacking/acme-lb" ] || pass_over "$1" 'mounted noexec' || return
+    (cd -- "$unpacking" && sha256sum --check --status 2>/dev/null) ||
+    pass_over "$1" "not unpacked whole: $(one_line "$said")" || return
   said=$("$unpacking/acme-lb" --version 2>&1) ||
-    pass_over "$1" "the runtime does not start: $(printf %s "$said" | head -n 1)"
+    pass_over "$1" "the runtime does not start: $(one_line "$said")"
+}
+
+one_line() {
+  line=$(printf %s "$1" | tr -s '[:space:]' ' ')
+  printf %s "${line# }"
 }
 
 # settle PLACE: gives the filled directory its name. A directory that is not empty resists: then
@@ -135,14 +140,14 @@ first_start() {
   trap 'rm -rf -- "$unpacking"; exit 129' HUP
   trap 'rm -rf -- "$unpacking"; exit 130' INT
   trap 'rm -rf -- "$unpacking"; exit 143' TERM
-  each_place unpack ||
-    fail "nowhere to unpack to${passed_over}; set ACME_LB_CACHE to a directory of your own"
+  chosen unpack || each_place ready || each_place unpack ||
+    fail "nowhere to unpack to${passed_over}; ACME_LB_CACHE can name a directory of your own"
   trap - HUP INT TERM
   umask "$mask"
 }
 
 words=" $* "
-each_place ready || first_start
+if [ -n "${ACME_LB_CACHE-}" ]; then chosen ready; else each_place ready; fi || first_start
 
 # The runtime must not ask for updates, read a package.json or an .npmrc, preload what NODE_OPTIONS
 # names, or keep its compiled code where others can write. acme-lb itself reads none of these.
