@@ -5,7 +5,8 @@
  */
 
 import { delay } from "./daemon.ts";
-import { type Host, type Network } from "./network.ts";
+import { fetchOn } from "./fetch_on.ts";
+import type { Host, Network } from "./network.ts";
 
 /** One answer to one planted challenge. */
 export interface Observation {
@@ -43,15 +44,10 @@ export function watchChallenges(
     { address, token, planted }: Pick<Observation, "address" | "token" | "planted">,
   ): Promise<Observation | undefined> {
     const url = `http://[${address}]/.well-known/acme-challenge/${token}`;
-    const { stdout } = await network.run(from, [
-      ...["curl", "-sS", "--max-time", "10", "-H", "Host: service.example"],
-      ...["-w", "\\n%{http_code}", url],
-    ]);
-    const cut = stdout.lastIndexOf("\n");
-    const status = Number(stdout.slice(cut + 1));
+    const { status, body } = await fetchOn(from, { network, url, name: "service.example" });
     // A client that was faster took the file away; then a 404 is right.
     if (status !== 200 && !await exists(path)) return undefined;
-    return { address, token, status, body: stdout.slice(0, cut), planted };
+    return { address, token, status, body, planted };
   }
 
   const loop = (async () => {

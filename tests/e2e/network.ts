@@ -168,6 +168,10 @@ async function writeEtc(host: Host, hosts: string[]): Promise<void> {
   await Deno.writeTextFile(`${folder}/resolv.conf`, "nameserver ::1\noptions timeout:1\n");
 }
 
+/**
+ * Adds the addresses as keepalived adds a /128: deprecated, so that the balancer does not take
+ * them as its own source when it asks a peer.
+ */
 async function place(hosts: Host[], addresses: Map<string, Host>): Promise<void> {
   for (const host of hosts) {
     const { stdout } = await must([
@@ -185,9 +189,9 @@ async function place(hosts: Host[], addresses: Map<string, Host>): Promise<void>
       const cidr = `${address}/${address.includes(":") ? 128 : 32}`;
       const wanted = owner === host;
       if (wanted === present.has(address)) continue;
-      const nodad = wanted && address.includes(":") ? ["nodad"] : [];
+      const asKeepalived = wanted && address.includes(":") ? ["nodad", "preferred_lft", "0"] : [];
       const verb = wanted ? "add" : "del";
-      await must(["ip", "-n", host.namespace, "addr", verb, cidr, "dev", "eth0", ...nodad]);
+      await must(["ip", "-n", host.namespace, "addr", verb, cidr, "dev", "eth0", ...asKeepalived]);
     }
   }
   // keepalived announces a move; here every neighbour is made to ask again.
@@ -204,6 +208,14 @@ async function must(argv: string[]): Promise<Output> {
   const output = await execute(argv);
   if (output.code !== 0) throw new Error(`${argv.join(" ")}: ${output.stderr || output.code}`);
   return output;
+}
+
+/** The link-local address that the host's interface has by itself. */
+export async function linkLocal({ namespace }: Host): Promise<string> {
+  const { stdout } = await must(["ip", "-n", namespace, "-6", "-o", "addr", "show", "dev", "eth0"]);
+  const address = /inet6 (fe80::[0-9a-f:]+)/.exec(stdout)?.[1];
+  if (!address) throw new Error(`${namespace} has no link-local address: ${stdout}`);
+  return address;
 }
 
 /** Runs a program to its end. */
