@@ -51,7 +51,7 @@ export async function measureRedirects(bench: Bench): Promise<Figure[]> {
         bench.progress(`redirects, round ${round} of ${rounds}: ${contender}, ${mode} connections`);
         const before = await processorTime(child.pid);
         const load = await runWrk(PORTS[contender], {
-          seconds: round === 0 ? 1 : seconds,
+          seconds: round === 0 ? 2 : seconds,
           connections: CONNECTIONS,
           close: mode === "new",
         });

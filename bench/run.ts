@@ -62,22 +62,23 @@ function readFlags(args: string[]): Flags | undefined {
 async function bench({ only, quick, json }: Flags): Promise<boolean> {
   const executable = await executablePath();
   const versions = {
-    "acme-lb": await firstLine([executable, "--version"]),
-    "deno": await firstLine([Deno.execPath(), "--version"]),
-    "nginx": await firstLine(["nginx", "-v"]),
-    "HAProxy": await firstLine(["haproxy", "-v"]),
-    "wrk": await firstLine(["wrk", "-v"]),
+    // It tells its form and runtime as well.
+    "acme-lb": await versionOf([executable, "--version"], /.*/),
+    "Deno": Deno.version.deno,
+    "nginx": await versionOf(["nginx", "-v"], /[\d.]+/),
+    "HAProxy": await versionOf(["haproxy", "-v"], /[\d.]+/),
+    "wrk": await versionOf(["wrk", "-v"], /[\d.]+/),
   };
   const machine = {
     processors: navigator.hardwareConcurrency,
     kernel: Deno.osRelease(),
     loadAverage: Deno.loadavg()[0]!,
   };
-  const form = await formOf(executable);
   await print(
-    `acme-lb: ${versions["acme-lb"]}, ${form}\n` +
+    `${versions["acme-lb"]}\n` +
       `beside it: ${
-        [versions.nginx, versions.HAProxy, versions.wrk, versions.deno].filter(Boolean).join("; ")
+        Object.entries(versions).slice(1).map(([name, version]) => `${name} ${version ?? "absent"}`)
+          .join(", ")
       }\n` +
       `machine: ${machine.processors} processors, Linux ${machine.kernel}, ` +
       `load average ${machine.loadAverage.toFixed(2)} at the start\n`,
@@ -87,6 +88,12 @@ async function bench({ only, quick, json }: Flags): Promise<boolean> {
   const { sections, leftOut } = possible(wanted, versions);
   for (const reason of leftOut) await print(`left out: ${reason}\n`);
   const directory = await Deno.makeTempDir({ prefix: "acme-lb-bench-" });
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      Deno.removeSync(directory, { recursive: true });
+      Deno.exit(EXIT.failed);
+    });
+  }
   const { figures, failures } = await measureApart({
     directory,
     acmeLb: [executable],
@@ -105,7 +112,7 @@ async function bench({ only, quick, json }: Flags): Promise<boolean> {
   await print(formatTables(results));
   for (const failure of failures) await print(`could not measure ${failure}\n`, Deno.stderr);
   const date = new Date().toISOString();
-  const report = { date, form, versions, machine, quick, leftOut, failures, results };
+  const report = { date, versions, machine, quick, leftOut, failures, results };
   for (const file of [LATEST, ...json === undefined ? [] : [json]]) {
     await Deno.mkdir(dirname(file), { recursive: true });
     await Deno.writeTextFile(file, JSON.stringify(report, null, 2) + "\n");
@@ -147,26 +154,16 @@ async function measureApart(order: Order): Promise<Measured> {
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-/** The first line that a program says of itself; undefined when it is not here. */
-async function firstLine([program, ...args]: string[]): Promise<string | undefined> {
+/** What a program says of its version; undefined when it is not here. */
+async function versionOf([program, ...args]: string[], pattern: RegExp) {
   try {
     const { stdout, stderr } = await new Deno.Command(program!, { args, stdin: "null" }).output();
     const decoder = new TextDecoder();
-    const text = decoder.decode(stdout) + decoder.decode(stderr);
-    return text.split("\n", 1)[0]!.replace(/ (https?:|Copyright|\[).*/, "");
+    return pattern.exec(decoder.decode(stdout) + decoder.decode(stderr))?.[0];
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
-}
-
-async function formOf(executable: string): Promise<string> {
-  using file = await Deno.open(executable);
-  const start = new Uint8Array(2);
-  await file.read(start);
-  return new TextDecoder().decode(start) === "#!"
-    ? "the form that carries its runtime"
-    : "compiled";
 }
 
 async function print(text: string, to: typeof Deno.stdout | typeof Deno.stderr = Deno.stdout) {
