@@ -88,8 +88,10 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
   }
 
   function take(conn: Deno.TcpConn): void {
-    const from = conn.remoteAddr.hostname;
-    const source = sourceOf(from);
+    const { hostname } = conn.remoteAddr;
+    const source = sourceOf(hostname);
+    // A dual-stack socket shows IPv4 as ::ffff:192.0.2.1; people and peer lists do not.
+    const from = hostname.startsWith("::ffff:") ? source : hostname;
     const admission = admissions.enter(source);
     if (admission === "admitted") return void serve(conn, { from, source });
     counts.turnedAway(admission);
