@@ -141,7 +141,11 @@ Deno.test({
 
     await t.step("and the next place serves instead", async () => {
       await own(STRANGER);
-      const env = { ACME_LB_CACHE: trap, XDG_CACHE_HOME: `${place.path}/xdg` };
+      const env = {
+        ACME_LB_CACHE: trap,
+        XDG_CACHE_HOME: `${place.path}/xdg`,
+        TMPDIR: `${place.path}/none`,
+      };
       await Deno.mkdir(env.XDG_CACHE_HOME);
       await Deno.chown(env.XDG_CACHE_HOME, NOBODY, NOBODY);
       const { code, stdout, stderr } = await runExecutable(["--version"], { ...options, env });
