@@ -1,0 +1,134 @@
+/**
+ * Socket addresses as operators write them: `[::]:80`, `192.0.2.11:80`, `[fe80::1%eth0]:31080`.
+ *
+ * Literals only; names are the business of `dns:name:port` in the configuration. Textual forms
+ * are brought to one spelling so that addresses can be compared: a peer list that says
+ * `2001:DB8:0::F001` and an interface that says `2001:db8::f001` mean the same host.
+ */
+
+/** An IP address (canonical text, with `%zone` for a link-local one) and a TCP port. */
+export interface SocketAddress {
+  hostname: string;
+  port: number;
+}
+
+/**
+ * Reads `[IPv6]:port` or `IPv4:port`.
+ * @throws {SyntaxError} naming the part that is wrong
+ */
+export function parseSocketAddress(text: string): SocketAddress {
+  const match = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
+  if (!match) throw new SyntaxError("expected [IPv6]:port or IPv4:port");
+  const [, six, four, digits] = match;
+  const hostname = six === undefined ? parseIPv4(four!) : parseIPv6(six);
+  if (hostname === undefined) {
+    const family = six === undefined ? "an IPv4 address" : "an IPv6 address";
+    throw new SyntaxError(`${JSON.stringify(six ?? four)} is not ${family}`);
+  }
+  return { hostname, port: parsePort(digits!) };
+}
+
+/** @throws {SyntaxError} above 65535 */
+export function parsePort(digits: string): number {
+  const port = Number(digits);
+  if (!/^\d{1,5}$/.test(digits) || port > 65535) {
+    throw new SyntaxError(`port ${digits} is not between 0 and 65535`);
+  }
+  return port;
+}
+
+/** The spelling that {@link parseSocketAddress} reads. */
+export function formatSocketAddress({ hostname, port }: SocketAddress): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
+/** Dotted quad without leading zeros (which some resolvers read as octal), or undefined. */
+export function parseIPv4(text: string): string | undefined {
+  const parts = text.split(".");
+  const good = parts.length === 4 &&
+    parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255);
+  return good ? text : undefined;
+}
+
+/**
+ * The RFC 5952 spelling of an IPv6 address, or undefined. A zone is kept, and is allowed on
+ * link-local addresses alone, where it means something.
+ */
+export function parseIPv6(text: string): string | undefined {
+  const [address = "", zone, ...rest] = text.split("%");
+  const groups = ipv6Groups(address);
+  if (!groups || rest.length > 0) return undefined;
+  if (zone === undefined) return compressGroups(groups);
+  const linkLocal = (groups[0]! & 0xffc0) === 0xfe80;
+  return linkLocal && /^[A-Za-z0-9_.-]{1,15}$/.test(zone)
+    ? `${compressGroups(groups)}%${zone}`
+    : undefined;
+}
+
+/** The eight 16-bit groups of an IPv6 address, or undefined. */
+export function ipv6Groups(text: string): number[] | undefined {
+  let body = text;
+  const quad = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(text);
+  if (quad) {
+    const four = parseIPv4(quad[2]!);
+    if (four === undefined) return undefined;
+    const [a, b, c, d] = four.split(".").map(Number) as [number, number, number, number];
+    body = `${quad[1]}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
+  }
+  const halves = body.split("::");
+  if (halves.length > 2) return undefined;
+  const [head, tail] = halves.map((half) => half === "" ? [] : half.split(":"));
+  if ([...head!, ...(tail ?? [])].some((group) => !/^[0-9A-Fa-f]{1,4}$/.test(group))) {
+    return undefined;
+  }
+  const missing = 8 - head!.length - (tail?.length ?? 0);
+  if (tail === undefined ? missing !== 0 : missing < 1) return undefined;
+  return [...head!, ...Array(missing).fill("0"), ...(tail ?? [])].map((group) =>
+    parseInt(group, 16)
+  );
+}
+
+/** RFC 5952: lower case, the longest run of two or more zero groups compressed, first if equal. */
+function compressGroups(groups: number[]): string {
+  let start = -1;
+  let length = 1;
+  for (let i = 0; i < 8; i++) {
+    let end = i;
+    while (end < 8 && groups[end] === 0) end++;
+    if (end - i > length) [start, length] = [i, end - i];
+    i = Math.max(i, end - 1);
+  }
+  const hex = groups.map((group) => group.toString(16));
+  if (start < 0) return hex.join(":");
+  return `${hex.slice(0, start).join(":")}::${hex.slice(start + length).join(":")}`;
+}
+
+/**
+ * What to compare addresses by: IPv4-mapped IPv6 (`::ffff:192.0.2.1`, how a dual-stack socket
+ * shows IPv4) becomes IPv4, a zone is dropped. Text that is no address is returned unchanged.
+ */
+export function comparableAddress(hostname: string): string {
+  if (!hostname.includes(":")) return hostname;
+  const groups = ipv6Groups(hostname.split("%")[0]!);
+  if (!groups) return hostname;
+  const mapped = groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0);
+  if (!mapped) return compressGroups(groups);
+  const [high, low] = [groups[6]!, groups[7]!];
+  return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
+}
+
+/**
+ * Who counts as one source for limits: an IPv4 address, or an IPv6 /64, since a single customer
+ * commonly holds a whole /64.
+ */
+export function sourceOf(hostname: string): string {
+  if (/^::ffff:\d+\.\d+\.\d+\.\d+$/.test(hostname)) return hostname.slice(7);
+  const address = comparableAddress(hostname);
+  const groups = address.includes(":") ? ipv6Groups(address) : undefined;
+  return groups ? groups.slice(0, 4).map((group) => group.toString(16)).join(":") : address;
+}
+
+/** Whether the address is one that listens on every interface. */
+export function isWildcard(hostname: string): boolean {
+  return hostname === "::" || hostname === "0.0.0.0";
+}

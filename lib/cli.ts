@@ -1,0 +1,155 @@
+/**
+ * The command line: the one place where `commander` is used.
+ *
+ * Chosen over @std/cli (published on JSR alone, and lenient about unknown flags) because it
+ * refuses what it does not know and names the nearest thing it does. Only the subcommand that was
+ * asked for is loaded, so a hook does not pay for the server.
+ */
+
+import { type Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command as Program } from "commander";
+import { EXIT, messageOf, UsageError } from "./errors.ts";
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts";
+
+export { type Command, Option };
+
+/** The flags that every subcommand takes. */
+export interface GlobalOptions {
+  config?: string;
+  logFormat: LogFormat;
+  logLevel: LogLevel;
+}
+
+/** What a subcommand's file exports. */
+export interface Subcommand<Options = Record<string, unknown>> {
+  /** Adds the command's operands, flags and examples. */
+  configure(command: Command): void;
+  /** Does the job; the exit code is returned, errors are thrown. */
+  run(options: Options & GlobalOptions, operands: string[]): Promise<number>;
+}
+
+/** A row of main.ts's table. */
+export interface CommandEntry {
+  summary: string;
+  load(): Promise<Subcommand<never>>;
+  /** The exit code for a wrong command line; 64 unless a convention wants another. */
+  usageExit?: number;
+}
+
+export interface CliOptions {
+  name: string;
+  description: string;
+  version: string;
+  commands: Record<string, CommandEntry>;
+}
+
+/** What the command line came to: an exit code, or the line to print with it. */
+export interface CliResult {
+  code: number;
+  error?: unknown;
+}
+
+/** Runs the subcommand that `args` name. Help and version go to stdout. Never throws. */
+export async function runCommandLine(args: string[], options: CliOptions): Promise<CliResult> {
+  const chosen = chosenCommand(args);
+  const entry = chosen !== undefined && Object.hasOwn(options.commands, chosen)
+    ? options.commands[chosen]
+    : undefined;
+  let code: number = EXIT.done;
+  try {
+    const program = await buildProgram(options, chosen, (result) => code = result);
+    await program.parseAsync(args, { from: "user" });
+    return { code };
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return { code: EXIT.done };
+      return { code: entry?.usageExit ?? EXIT.usage, error: usageError(error, chosen) };
+    }
+    if (error instanceof UsageError) return { code: entry?.usageExit ?? EXIT.usage, error };
+    return { code: EXIT.failed, error };
+  }
+}
+
+/** A value of a repeatable flag or operand, checked by `parse`; its error becomes a usage error. */
+export function checked<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      throw new InvalidArgumentError(messageOf(error));
+    }
+  };
+}
+
+/** Collects the values of a repeatable flag, each checked by `parse`. */
+export function repeatable<T>(parse: (text: string) => T): (text: string, before?: T[]) => T[] {
+  const check = checked(parse);
+  return (text, before = []) => [...before, check(text)];
+}
+
+async function buildProgram(
+  options: CliOptions,
+  chosen: string | undefined,
+  finish: (code: number) => void,
+): Promise<Command> {
+  const program = new Program(options.name)
+    .description(options.description)
+    .version(options.version)
+    .option(
+      "--config <file>",
+      "configuration file (default: /etc/acme-lb/config.yaml if it exists)",
+    )
+    .addOption(
+      new Option("--log-format <format>", "one event a line, as").choices(LOG_FORMATS)
+        .default("text"),
+    )
+    .addOption(
+      new Option("--log-level <level>", "least level to log").choices(LOG_LEVELS).default("info"),
+    )
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ writeErr: () => {}, writeOut: writeToStdout })
+    .exitOverride();
+  for (const [name, { summary, load }] of Object.entries(options.commands)) {
+    const command = program.command(name).summary(summary).description(summary)
+      .helpOption("-h, --help", "display help for the command");
+    if (name !== chosen) continue;
+    const subcommand = await load() as Subcommand;
+    subcommand.configure(command);
+    command.action(async () => {
+      finish(await subcommand.run(command.optsWithGlobals() as never, command.args));
+    });
+  }
+  return program;
+}
+
+/** The first word that is neither a flag nor the value of a global flag. */
+function chosenCommand(args: string[]): string | undefined {
+  for (let i = 0; i < args.length; i++) {
+    if (["--config", "--log-format", "--log-level"].includes(args[i]!)) i++;
+    else if (!args[i]!.startsWith("-")) return args[i];
+  }
+  return undefined;
+}
+
+function usageError(error: CommanderError, chosen: string | undefined): UsageError {
+  if (error.code === "commander.help") {
+    return new UsageError("no command given; see acme-lb --help");
+  }
+  const text = error.message.replace(/^error: /, "").replace(/\s+/g, " ").trim();
+  const known = error.code === "commander.unknownCommand" ? undefined : chosen;
+  const help = ["acme-lb", known, "--help"].filter((word) => word !== undefined).join(" ");
+  return new UsageError(`${text.replace(/\.$/, "")}; see ${help}`);
+}
+
+const encoder = new TextEncoder();
+
+/** A reader that has gone away (`acme-lb --help | head -1`) is not an error. */
+export function writeToStdout(text: string): void {
+  try {
+    const bytes = encoder.encode(text);
+    for (let sent = 0; sent < bytes.length;) sent += Deno.stdout.writeSync(bytes.subarray(sent));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}

@@ -1,0 +1,62 @@
+/** `acme-lb serve`: everything one balancer needs, in one process. */
+
+import type { GlobalOptions, Subcommand } from "../cli.ts";
+import { addFlags, type ConfigFlags, withFlags } from "../config/flags.ts";
+import { loadConfig } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
+import { configWarnings } from "../config/warnings.ts";
+import { EXIT } from "../errors.ts";
+import { createMetrics } from "../http/metrics.ts";
+import { challengePorts, metricsPorts, type PortTools, publicPorts } from "../http/ports.ts";
+import { type PortSpec, runService } from "../http/service.ts";
+import { createLog } from "../log.ts";
+import { VERSION } from "../version.ts";
+
+const EXAMPLES = `
+Examples:
+  acme-lb serve
+      port 80 answers challenges from /run/acme/acme-challenge and redirects all else
+  acme-lb serve --config /etc/acme-lb/config.yaml
+      the same file on every balancer; each recognises its own address among the peers
+  acme-lb serve --peer '[2001:db8::f001]:31080' --peer '[2001:db8::f002]:31080'
+
+Signals: SIGHUP reads the configuration again (and keeps the old one if the new one is wrong);
+SIGTERM stops accepting, finishes what is in flight within 3 s, and ends with 0.`;
+
+export const serve: Subcommand<ConfigFlags> = {
+  configure(command) {
+    addFlags(command, [
+      "public-listen",
+      "challenge-listen",
+      "metrics-listen",
+      "webroot",
+      "peer",
+      "https-port",
+    ]);
+    command.addHelpText("after", EXAMPLES);
+  },
+
+  run: (options) =>
+    runServer(options, (config, tools) => [
+      ...publicPorts(withFlags(config, options), { ...tools, role: "public" }),
+      ...challengePorts(withFlags(config, options), tools),
+      ...metricsPorts(withFlags(config, options), tools),
+    ]),
+};
+
+/** Serves the ports that the configuration means until a signal ends it; the exit code. */
+export async function runServer(
+  options: GlobalOptions,
+  ports: (config: Config, tools: PortTools) => PortSpec[],
+): Promise<number> {
+  const log = createLog({ format: options.logFormat, level: options.logLevel });
+  const metrics = createMetrics(VERSION);
+  const load = async () => {
+    const { config } = await loadConfig(options.config);
+    const specs = ports(config, { log, metrics });
+    for (const reason of await configWarnings(config)) log.warn("warning", { reason });
+    return specs;
+  };
+  await runService({ load, log, metrics });
+  return EXIT.done;
+}

@@ -1,0 +1,119 @@
+/**
+ * What is allowed, but probably not meant: asked of the configuration and of this machine.
+ *
+ * Judgement on plain values is in {@link judgeConfig}; the rest only looks at directories and
+ * interfaces for it.
+ */
+
+import {
+  comparableAddress,
+  formatSocketAddress,
+  isWildcard,
+  type SocketAddress,
+} from "../address.ts";
+import { formatDuration } from "../duration.ts";
+import { messageOf } from "../errors.ts";
+import { formatPeer, type Peer } from "../peer.ts";
+import type { Config } from "./schema.ts";
+
+/** Milliseconds after which Let's Encrypt has given up on an answer. */
+const CA_PATIENCE = 10_000;
+/** The CA asks from several places one after the other within one budget: half is for others. */
+const PRUDENT_TIMEOUT = 5_000;
+
+/** All warnings, a line each. Never throws. */
+export async function configWarnings(config: Config): Promise<string[]> {
+  const addresses = Deno.networkInterfaces().map(({ address }) => address);
+  const webroots = await Promise.all(config.webroot.map(webrootWarnings));
+  return [...judgeConfig(config, addresses), ...webroots.flat()];
+}
+
+/** What the values alone, and the addresses of this machine, give reason to warn of. */
+export function judgeConfig(config: Config, machineAddresses: string[]): string[] {
+  const { peers, lookup } = config;
+  const here = new Set(machineAddresses.map(comparableAddress));
+  const warnings = peers.flatMap((peer, i) => {
+    const reason = "hostname" in peer ? doubtfulPeer(peer, { config, here }) : undefined;
+    return reason ? [`peers[${i}]: ${formatPeer(peer)} ${reason}`] : [];
+  });
+  const spellings = peers.map(formatPeer);
+  for (const [i, spelling] of spellings.entries()) {
+    if (spellings.indexOf(spelling) < i) warnings.push(`peers[${i}]: ${spelling} is there twice`);
+  }
+  const timeout = formatDuration(lookup.timeout);
+  if (lookup.timeout >= CA_PATIENCE) {
+    warnings.push(`lookup.timeout: the CA gives up near 10s, so ${timeout} is never used up`);
+  } else if (lookup.timeout > PRUDENT_TIMEOUT) {
+    warnings.push(`lookup.timeout: the CA's budget is near 10s in all; ${timeout} uses most of it`);
+  }
+  if (lookup.connect_timeout > lookup.timeout) {
+    warnings.push(
+      `lookup.connect_timeout: longer than lookup.timeout (${timeout}), which ends first`,
+    );
+  }
+  return warnings;
+}
+
+function doubtfulPeer(
+  peer: SocketAddress,
+  { config, here }: { config: Config; here: Set<string> },
+): string | undefined {
+  const address = comparableAddress(peer.hostname);
+  const local = here.has(address) || address.startsWith("127.");
+  const hears = (listeners: SocketAddress[]) =>
+    listeners.some((listener) =>
+      listener.port === peer.port &&
+      (isWildcard(listener.hostname) || comparableAddress(listener.hostname) === address)
+    );
+  if (hears(config.challenge.listen)) {
+    const virtual = config.cluster.virtual_addresses.map(comparableAddress).includes(address);
+    return virtual ? "is a virtual address, which moves; give the balancer's own" : undefined;
+  }
+  if (local && hears(config.public.listen)) {
+    return "is a public address of this balancer; peers are asked at their challenge port";
+  }
+  if (config.public.listen.some(({ port }) => port === peer.port)) {
+    return "has the port of the public listener; peers are asked at their challenge port";
+  }
+  if (!local) return undefined;
+  const listeners = config.challenge.listen.map(formatSocketAddress).join(", ") || "nothing";
+  return `is this machine, whose challenge port listens on ${listeners}`;
+}
+
+/** Whoever may write to a webroot can obtain certificates for the names served here. */
+async function webrootWarnings(webroot: string): Promise<string[]> {
+  const steps = webroot.split("/").slice(1);
+  for (let depth = steps.length; depth >= 0; depth--) {
+    const directory = `/${steps.slice(0, depth).join("/")}`;
+    try {
+      const { isDirectory, mode } = await Deno.stat(directory);
+      if (!isDirectory) return [`webroot: ${directory} is not a directory`];
+      const open = ((mode ?? 0) & 0o002) !== 0;
+      // In a sticky directory others cannot replace what is there, only add to it.
+      const sticky = ((mode ?? 0) & 0o1000) !== 0;
+      if (open && (depth === steps.length || !sticky)) {
+        const octal = ((mode ?? 0) & 0o7777).toString(8);
+        return [
+          `webroot: ${directory} may be written by others (mode ${octal}), who can then obtain ` +
+          `certificates; run: chmod o-w ${directory}`,
+        ];
+      }
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) {
+        return [`webroot: ${directory} does not exist yet; the ACME client must create it`];
+      }
+      return [`webroot: ${directory}: ${messageOf(error)}`];
+    }
+  }
+  return [];
+}
+
+/** Whether a peer of the list is this balancer: for telling the operator. */
+export function ownPeers(config: Config, machineAddresses: string[]): Peer[] {
+  const here = new Set(machineAddresses.map(comparableAddress));
+  return config.peers.filter((peer) =>
+    "hostname" in peer &&
+    (here.has(comparableAddress(peer.hostname)) || peer.hostname.startsWith("127.")) &&
+    config.challenge.listen.some(({ port }) => port === peer.port)
+  );
+}

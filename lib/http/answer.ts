@@ -1,0 +1,110 @@
+/**
+ * What acme-lb answers, and the bytes of it.
+ *
+ * Bodies and headers are constant but for the Location of a redirect and the content of a token
+ * file, so nothing of a request is ever echoed (the reflected XSS of many challenge responders).
+ */
+
+/** An answer before it knows whether the connection is kept. */
+export interface Answer {
+  status: number;
+  /** Header lines, each with its CRLF; made by {@link headerLine}. */
+  headers: string;
+  /** Printable ASCII; sent for every method but HEAD. */
+  body: string;
+  /** Close the connection afterwards, whatever the client would like. */
+  close: boolean;
+}
+
+const REASONS: Record<number, string> = {
+  200: "OK",
+  301: "Moved Permanently",
+  302: "Found",
+  307: "Temporary Redirect",
+  308: "Permanent Redirect",
+  400: "Bad Request",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  413: "Content Too Large",
+  414: "URI Too Long",
+  417: "Expectation Failed",
+  421: "Misdirected Request",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  505: "HTTP Version Not Supported",
+};
+
+/**
+ * One header line.
+ * @throws {TypeError} when the value holds anything but printable ASCII: it would be a defect of
+ * the caller, and must not become a second header
+ */
+export function headerLine(name: string, value: string): string {
+  if (!/^[\x20-\x7e]*$/.test(value)) throw new TypeError(`header ${name} is not printable ASCII`);
+  return `${name}: ${value}\r\n`;
+}
+
+/**
+ * Text must not be sniffed into a page, run as one, or kept by anybody: a token's file is gone
+ * a moment later.
+ */
+const TEXT_HEADERS = headerLine("Content-Type", "text/plain; charset=utf-8") +
+  headerLine("X-Content-Type-Options", "nosniff") +
+  headerLine("Content-Security-Policy", "default-src 'none'; sandbox") +
+  headerLine("Cache-Control", "no-store");
+
+/** 200 with a text that was checked to be printable ASCII. */
+export function textAnswer(body: string, close = false): Answer {
+  return { status: 200, headers: TEXT_HEADERS, body, close };
+}
+
+/** A refusal or an error: constant text, and the connection closes. */
+export function errorAnswer(status: number, extraHeaders = ""): Answer {
+  return {
+    status,
+    headers: TEXT_HEADERS + extraHeaders,
+    body: `${status} ${REASONS[status]}\n`,
+    close: true,
+  };
+}
+
+/** 404 in answer to a well-formed request; the connection may be kept. */
+export const NOT_FOUND: Readonly<Answer> = { ...errorAnswer(404), close: false };
+
+/** RFC 9110 section 15.5.6 wants the methods named. */
+export function methodNotAllowed(allow: string): Answer {
+  return errorAnswer(405, headerLine("Allow", allow));
+}
+
+const encoder = new TextEncoder();
+let dateLine = "";
+let dateSecond = -1;
+
+/** RFC 9110 section 6.6.1; made once a second. */
+function date(now: number): string {
+  const second = Math.floor(now / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateLine = headerLine("Date", new Date(second * 1000).toUTCString());
+  }
+  return dateLine;
+}
+
+/** The whole response; `bodiless` for HEAD, whose length is that of the GET. */
+export function encodeAnswer(
+  answer: Readonly<Answer>,
+  options: { close: boolean; bodiless: boolean },
+): Uint8Array<ArrayBuffer> {
+  return encoder.encode(
+    `HTTP/1.1 ${answer.status} ${REASONS[answer.status]}\r\n${date(Date.now())}${answer.headers}` +
+      `Content-Length: ${answer.body.length}\r\n${
+        options.close ? "Connection: close\r\n" : ""
+      }\r\n` +
+      (options.bodiless ? "" : answer.body),
+  );
+}

@@ -1,0 +1,130 @@
+/**
+ * Answers to the CA's question for a token.
+ *
+ * On the challenge port from the own webroot alone: it never asks a peer, so no loop can form. On
+ * the public port from the own webroot, then from the peers.
+ */
+
+import { sourceOf } from "../address.ts";
+import type { Log, LogFields } from "../log.ts";
+import {
+  type Answer,
+  errorAnswer,
+  headerLine,
+  methodNotAllowed,
+  NOT_FOUND,
+  textAnswer,
+} from "./answer.ts";
+import { HOP } from "./ask_peer.ts";
+import { challengeToken } from "./challenge_path.ts";
+import type { Handler } from "./connection.ts";
+import { parseHost } from "../host.ts";
+import type { Metrics } from "./metrics.ts";
+import type { PeerAddresses } from "./peer_addresses.ts";
+import type { LookupVerdict, PeerLookup } from "./peer_lookup.ts";
+import type { RequestHead } from "./request_head.ts";
+import { readTokenFile } from "./token_file.ts";
+
+export interface ChallengeOptions {
+  webroots: readonly string[];
+  log: Log;
+}
+
+export interface ChallengePortOptions extends ChallengeOptions {
+  /** When given, only these addresses are answered. */
+  onlyFrom?: PeerAddresses;
+}
+
+export interface PublicChallengeOptions extends ChallengeOptions {
+  lookup: PeerLookup;
+  metrics: Metrics;
+}
+
+const NOT_ALLOWED = methodNotAllowed("GET, HEAD");
+const FORBIDDEN = errorAnswer(403);
+const BODY_REFUSED = errorAnswer(413);
+const FAILED: Record<Exclude<LookupVerdict, "found">, Readonly<Answer>> = {
+  absent: NOT_FOUND,
+  timeout: { ...errorAnswer(504), close: false },
+  failed: { ...errorAnswer(502), close: false },
+  overloaded: errorAnswer(503, headerLine("Retry-After", "1")),
+};
+/** The CA reads 128 bytes and refuses a body that fills them (Boulder, va/http.go). */
+const CA_LIMIT = 127;
+
+/** The challenge port: files of the webroots, nothing else. */
+export function createChallengePortHandler(options: ChallengePortOptions): Handler {
+  const { onlyFrom } = options;
+  return async (head, from) => {
+    if (onlyFrom && !await onlyFrom.includes(from)) return FORBIDDEN;
+    const token = tokenAsked(head);
+    if (typeof token !== "string") return token;
+    const own = await answerFromWebroot(token, options);
+    report(options.log, {
+      role: "challenge",
+      token,
+      from,
+      ...own.fields,
+      status: own.answer.status,
+    });
+    return own.answer;
+  };
+}
+
+/** The public port's answer below the challenge prefix. */
+export function createPublicChallengeHandler(
+  options: PublicChallengeOptions,
+): (head: RequestHead, from: string) => Promise<Answer> {
+  const { lookup, metrics, log } = options;
+  return async (head, from) => {
+    const token = tokenAsked(head);
+    if (typeof token !== "string") return token;
+    const began = performance.now();
+    const host = head.host === undefined ? undefined : parseHost(head.host);
+    let { answer, fields } = await answerFromWebroot(token, options);
+    // A question from another acme-lb that has this port among its peers goes no further.
+    if (answer.status === 404 && !head.via.includes(HOP)) {
+      const result = await lookup.find({ token, host, source: sourceOf(from) });
+      metrics.count("lookups_total", `result="${result.verdict}"`);
+      const peers = result.outcomes.map(({ peer, outcome }) => `${peer}=${outcome}`).join(" ");
+      if (result.verdict === "found") {
+        answer = textAnswer(result.body!);
+        fields = { source: "peer", peer: result.peer, peers };
+      } else {
+        answer = FAILED[result.verdict];
+        fields = { ...fields, reason: result.verdict, peers };
+      }
+    }
+    const ms = Math.round(performance.now() - began);
+    report(log, { role: "public", token, host, from, ...fields, status: answer.status, ms });
+    if (answer.status === 200 && answer.body.trimEnd().length > CA_LIMIT) {
+      log.warn("too_long_for_ca", { token, bytes: answer.body.length, limit: CA_LIMIT });
+    }
+    return answer;
+  };
+}
+
+/** The token, or the answer to a request that asks for none. */
+function tokenAsked(head: RequestHead): string | Answer {
+  if (head.method !== "GET" && head.method !== "HEAD") return NOT_ALLOWED;
+  if (head.body) return BODY_REFUSED;
+  return challengeToken(head.target) ?? NOT_FOUND;
+}
+
+async function answerFromWebroot(
+  token: string,
+  { webroots, log }: ChallengeOptions,
+): Promise<{ answer: Answer; fields: LogFields }> {
+  const file = await readTokenFile(webroots, token);
+  if (file.kind === "found") {
+    return { answer: textAnswer(file.body), fields: { source: "own", file: file.path } };
+  }
+  for (const { path, fault } of file.faults) {
+    log.warn("token_file_ignored", { path, reason: fault });
+  }
+  return { answer: NOT_FOUND, fields: { reason: "absent" } };
+}
+
+function report(log: Log, fields: LogFields): void {
+  log.info("challenge", fields);
+}

@@ -1,0 +1,113 @@
+/**
+ * Counters and gauges of the running servers, and their Prometheus text.
+ *
+ * Label values are fixed words and configured addresses, never anything a client chose, so their
+ * number is bounded.
+ */
+
+/** What a listener counts. */
+export interface RoleCounts {
+  answered(status: number): void;
+  turnedAway(reason: string): void;
+  acceptFailed(): void;
+}
+
+export interface Metrics {
+  /** Counters for one listener's role; `connections` reads how many are open. */
+  role(role: string, connections: () => number): RoleCounts;
+  /** The listener is gone; its counters stay, its gauge does not. */
+  forgetRole(counts: RoleCounts): void;
+  /** Adds one to a counter; the labels are `name="value"` pairs, or empty. */
+  count(counter: Counter, labels?: string): void;
+  /** Sets a gauge that has no labels. */
+  gauge(name: Gauge, value: number | (() => number)): void;
+  /** Text exposition format 0.0.4. */
+  render(): string;
+}
+
+const HELP = {
+  requests_total: "Answers sent, by role and status.",
+  turned_away_total: "Connections closed at once because a cap was reached.",
+  accept_errors_total: "Failures to accept a connection, such as running out of descriptors.",
+  lookups_total: "Challenge lookups among the peers, by result.",
+  peer_answers_total: "Answers of peers to lookups, by peer and outcome.",
+  connections: "Open connections.",
+  lookups_in_flight: "Challenge lookups that are waiting for peers.",
+  config_last_reload_successful: "Whether the last reading of the configuration succeeded.",
+  config_last_reload_success_timestamp_seconds:
+    "When the configuration was last read with success.",
+  start_time_seconds: "When the process started.",
+  resident_memory_bytes: "Resident memory.",
+  build_info: "Always 1; the version is a label.",
+} as const;
+
+type Family = keyof typeof HELP;
+export type Counter = Extract<Family, `${string}_total`>;
+export type Gauge = Exclude<Family, Counter>;
+
+export function createMetrics(version: string): Metrics {
+  const counters = new Map<Counter, Map<string, number>>();
+  const gauges = new Map<Gauge, number | (() => number)>();
+  const roles = new Map<RoleCounts, { role: string; connections: () => number }>();
+  gauges.set("start_time_seconds", Math.floor(Date.now() / 1000));
+  gauges.set("resident_memory_bytes", () => Deno.memoryUsage().rss);
+
+  function count(counter: Counter, labels = ""): void {
+    const family = counters.get(counter) ?? new Map<string, number>();
+    counters.set(counter, family);
+    family.set(labels, (family.get(labels) ?? 0) + 1);
+  }
+
+  function samples(): [Family, string, number][] {
+    const all: [Family, string, number][] = [["build_info", `version="${version}"`, 1]];
+    for (const [family, values] of counters) {
+      for (const [labels, value] of values) all.push([family, labels, value]);
+    }
+    const open = new Map<string, number>();
+    for (const { role, connections } of roles.values()) {
+      open.set(role, (open.get(role) ?? 0) + connections());
+    }
+    for (const [role, value] of open) all.push(["connections", `role="${role}"`, value]);
+    for (const [name, value] of gauges) {
+      all.push([name, "", typeof value === "function" ? value() : value]);
+    }
+    return all;
+  }
+
+  return {
+    role(role, connections) {
+      const labels = new Map<number, string>();
+      const counts: RoleCounts = {
+        answered(status) {
+          let label = labels.get(status);
+          if (label === undefined) {
+            label = `role="${role}",status="${status}"`;
+            labels.set(status, label);
+          }
+          count("requests_total", label);
+        },
+        turnedAway: (reason) => count("turned_away_total", `role="${role}",reason="${reason}"`),
+        acceptFailed: () => count("accept_errors_total", `role="${role}"`),
+      };
+      roles.set(counts, { role, connections });
+      return counts;
+    },
+    forgetRole: (counts) => void roles.delete(counts),
+    count,
+    gauge: (name, value) => void gauges.set(name, value),
+    render() {
+      const lines: string[] = [];
+      const byFamily = Map.groupBy(samples(), ([family]) => family);
+      for (const family of Object.keys(HELP) as Family[]) {
+        const values = byFamily.get(family);
+        if (!values) continue;
+        const type = family.endsWith("_total") ? "counter" : "gauge";
+        lines.push(`# HELP acme_lb_${family} ${HELP[family]}`, `# TYPE acme_lb_${family} ${type}`);
+        for (const [, labels, value] of values) {
+          lines.push(`acme_lb_${family}${labels && `{${labels}}`} ${value}`);
+        }
+      }
+      return lines.join("\n") + "\n";
+    },
+  };
+}

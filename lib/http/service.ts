@@ -1,0 +1,132 @@
+/**
+ * The life of a server process: starts its ports together, exchanges them on SIGHUP, ends them on
+ * SIGTERM.
+ *
+ * A configuration that is wrong, or a new port that cannot be bound, changes nothing: the old one
+ * goes on. Ports that stay keep their sockets, so no request is lost to a reload.
+ */
+
+import { formatSocketAddress, type SocketAddress } from "../address.ts";
+import { ConfigError, messageOf } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { AdmissionLimits } from "./admission.ts";
+import type { Handler } from "./connection.ts";
+import { listen, type Listener } from "./listener.ts";
+import type { Metrics } from "./metrics.ts";
+
+/** Milliseconds that requests in flight have to finish when a port closes. */
+const GRACE = 3_000;
+
+/** A port to serve. */
+export interface PortSpec {
+  role: string;
+  address: SocketAddress;
+  handler: Handler;
+  limits: AdmissionLimits;
+}
+
+export interface ServiceOptions {
+  /** Reads the configuration anew and says which ports it means. */
+  load: () => Promise<PortSpec[]>;
+  log: Log;
+  metrics: Metrics;
+}
+
+/**
+ * Serves until SIGTERM or SIGINT, then returns; a second signal does not wait for requests.
+ * @throws {ConfigError} and {JobError} when it cannot start
+ */
+export async function runService(options: ServiceOptions): Promise<void> {
+  const { load, log, metrics } = options;
+  const ports = new Ports(options);
+  const onRejection = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    log.error("defect", { reason: messageOf(event.reason) });
+  };
+  globalThis.addEventListener("unhandledrejection", onRejection);
+  await ports.become(await load());
+  noteReload(metrics, true);
+
+  let reloading = Promise.resolve();
+  const reload = async () => {
+    try {
+      await ports.become(await load());
+      noteReload(metrics, true);
+      log.info("reloaded");
+    } catch (error) {
+      noteReload(metrics, false);
+      const lines = error instanceof ConfigError ? error.lines : [messageOf(error)];
+      for (const reason of lines) log.error("reload_failed", { reason, kept: "old configuration" });
+    }
+  };
+  const onHangup = () => void (reloading = reloading.then(reload));
+  Deno.addSignalListener("SIGHUP", onHangup);
+
+  const signal = await nextStopSignal();
+  log.info("stopping", { signal });
+  const second = nextStopSignal();
+  await reloading;
+  await Promise.race([ports.stop(GRACE), second.then(() => ports.stop(0))]);
+  Deno.removeSignalListener("SIGHUP", onHangup);
+  globalThis.removeEventListener("unhandledrejection", onRejection);
+  log.info("stopped");
+}
+
+class Ports {
+  #open = new Map<string, Listener>();
+
+  constructor(private readonly options: Pick<ServiceOptions, "log" | "metrics">) {}
+
+  /** Opens what is new, then changes what stays, then closes what is gone. All or nothing. */
+  async become(specs: PortSpec[]): Promise<void> {
+    const wanted = new Map(specs.map((spec) => [keyOf(spec), spec]));
+    const opened = new Map<string, Listener>();
+    try {
+      for (const [key, spec] of wanted) {
+        if (!this.#open.has(key)) {
+          opened.set(key, listen(spec.address, { ...spec, ...this.options }));
+        }
+      }
+    } catch (error) {
+      await Promise.all(opened.values().map((listener) => listener.stop(0)));
+      throw error;
+    }
+    for (const [key, listener] of this.#open) {
+      const spec = wanted.get(key);
+      if (spec) listener.update(spec);
+      else {
+        this.#open.delete(key);
+        void listener.stop(GRACE);
+      }
+    }
+    for (const [key, listener] of opened) this.#open.set(key, listener);
+  }
+
+  async stop(grace: number): Promise<void> {
+    await Promise.all(this.#open.values().map((listener) => listener.stop(grace)));
+  }
+}
+
+function keyOf({ role, address }: PortSpec): string {
+  return `${role} ${formatSocketAddress(address)}`;
+}
+
+function noteReload(metrics: Metrics, success: boolean): void {
+  metrics.gauge("config_last_reload_successful", success ? 1 : 0);
+  if (!success) return;
+  metrics.gauge("config_last_reload_success_timestamp_seconds", Math.floor(Date.now() / 1000));
+}
+
+function nextStopSignal(): Promise<Deno.Signal> {
+  return new Promise((resolve) => {
+    const signals: Deno.Signal[] = ["SIGTERM", "SIGINT"];
+    const handlers = signals.map((signal) => {
+      const handler = () => {
+        signals.forEach((each, i) => Deno.removeSignalListener(each, handlers[i]!));
+        resolve(signal);
+      };
+      Deno.addSignalListener(signal, handler);
+      return handler;
+    });
+  });
+}

@@ -1,0 +1,138 @@
+/**
+ * One event a line on stderr, `key=value` or JSON, with the same words in both.
+ *
+ * Values may be chosen by an attacker: they are bounded and escaped here, whatever the caller
+ * passes. Scanners must not fill the journal: each event (and status, where it has one) has a
+ * budget of lines a second; what goes beyond it is counted, and the count stands in the next line.
+ */
+
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+export const LOG_FORMATS = ["text", "json"] as const;
+export type LogLevel = typeof LOG_LEVELS[number];
+export type LogFormat = typeof LOG_FORMATS[number];
+
+export type LogFields = Record<string, string | number | boolean | undefined>;
+
+/** Writes one event; `event` is a fixed word such as `challenge` or `refused`. */
+export type Log = Record<LogLevel, (event: string, fields?: LogFields) => void>;
+
+export interface LogOptions {
+  /** @default "text" */
+  format?: LogFormat;
+  /** @default "info" */
+  level?: LogLevel;
+  /** Takes one line with its newline. @default a write to stderr that never throws */
+  write?: (line: string) => void;
+  /** Milliseconds since the epoch. @default Date.now */
+  now?: () => number;
+}
+
+/** Lines that one event may write at once, and the pace at which that budget comes back. */
+const BURST = 100;
+const LINES_PER_SECOND = 10;
+const MAX_VALUE = 200;
+
+interface Budget {
+  lines: number;
+  at: number;
+  suppressed: number;
+}
+
+export function createLog(options: LogOptions = {}): Log {
+  const { format = "text", level = "info", write = writeToStderr, now = Date.now } = options;
+  const threshold = LOG_LEVELS.indexOf(level);
+  const budgets = new Map<string, Budget>();
+
+  /** Takes a line from the event's budget; undefined when there is none left. */
+  function take(event: string, at: number): { suppressed: number } | undefined {
+    const budget = budgets.get(event) ?? { lines: BURST, at, suppressed: 0 };
+    budgets.set(event, budget);
+    const elapsed = Math.max(0, at - budget.at) / 1000;
+    budget.lines = Math.min(BURST, budget.lines + elapsed * LINES_PER_SECOND);
+    budget.at = at;
+    if (budget.lines < 1) {
+      budget.suppressed++;
+      return undefined;
+    }
+    budget.lines--;
+    const { suppressed } = budget;
+    budget.suppressed = 0;
+    return { suppressed };
+  }
+
+  function emit(lineLevel: LogLevel, event: string, fields: LogFields = {}): void {
+    if (LOG_LEVELS.indexOf(lineLevel) < threshold) return;
+    const at = now();
+    const granted = take(`${event} ${fields.status ?? ""}`, at);
+    if (!granted) return;
+    const suppressed = granted.suppressed > 0 ? { suppressed: granted.suppressed } : {};
+    const all = {
+      time: new Date(at).toISOString(),
+      level: lineLevel,
+      event,
+      ...fields,
+      ...suppressed,
+    };
+    write(format === "json" ? jsonLine(all) : textLine(all));
+  }
+
+  return {
+    debug: (event, fields) => emit("debug", event, fields),
+    info: (event, fields) => emit("info", event, fields),
+    warn: (event, fields) => emit("warn", event, fields),
+    error: (event, fields) => emit("error", event, fields),
+  };
+}
+
+function textLine(fields: LogFields): string {
+  const pairs = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return pairs.map(([key, value]) => `${key}=${textValue(value!)}`).join(" ") + "\n";
+}
+
+function textValue(value: string | number | boolean): string {
+  const text = printable(bounded(String(value)));
+  return /^[^\s"=]+$/.test(text) ? text : `"${text.replaceAll('"', '\\"')}"`;
+}
+
+function jsonLine(fields: LogFields): string {
+  const clean = Object.fromEntries(
+    Object.entries(fields).map((
+      [key, value],
+    ) => [key, typeof value === "string" ? bounded(value) : value]),
+  );
+  return printable(JSON.stringify(clean), "\\u") + "\n";
+}
+
+function bounded(text: string): string {
+  return text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}…` : text;
+}
+
+/**
+ * Escapes whatever a terminal or a log reader may act on: controls of both halves, line and
+ * paragraph separators, direction marks, lone surrogates. In text a backslash is doubled, so
+ * that an escape cannot be forged.
+ */
+export function printable(text: string, prefix: "\\x" | "\\u" = "\\x"): string {
+  const source = prefix === "\\x" ? text.replaceAll("\\", "\\\\") : text;
+  return source.replace(
+    // deno-lint-ignore no-control-regex
+    /[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
+    (char) => {
+      const code = char.charCodeAt(0);
+      return prefix === "\\x" && code < 256
+        ? `\\x${code.toString(16).padStart(2, "0")}`
+        : `\\u${code.toString(16).padStart(4, "0")}`;
+    },
+  );
+}
+
+const encoder = new TextEncoder();
+
+/** A full disk or a closed pipe behind stderr must not end a server. */
+function writeToStderr(line: string): void {
+  try {
+    Deno.stderr.writeSync(encoder.encode(line));
+  } catch {
+    // Nowhere is left to report it.
+  }
+}

@@ -1,0 +1,49 @@
+/** A peer as the configuration names it: `[IPv6]:port`, `IPv4:port` or `dns:name:port`. */
+
+import {
+  formatSocketAddress,
+  parsePort,
+  parseSocketAddress,
+  type SocketAddress,
+} from "./address.ts";
+import { messageOf } from "./errors.ts";
+import { parseHost } from "./host.ts";
+
+/** An address, or a name whose addresses are all asked. */
+export type Peer = SocketAddress | { name: string; port: number };
+
+/**
+ * Reads a peer. A name without `dns:` is refused: what it leads to is decided by whoever answers
+ * for the name, which should be chosen knowingly.
+ * @throws {SyntaxError}
+ */
+export function parsePeer(text: string): Peer {
+  const dns = /^dns:(.+):(\d{1,5})$/.exec(text);
+  if (dns) {
+    const name = parseHost(dns[1]!);
+    if (name === undefined || name.startsWith("[")) {
+      throw new SyntaxError(`${JSON.stringify(dns[1])} is not a host name`);
+    }
+    return { name, port: realPort(parsePort(dns[2]!)) };
+  }
+  const named = /^[A-Za-z][A-Za-z0-9.-]*:\d{1,5}$/.test(text);
+  if (named) throw new SyntaxError(`expected an address; for a host name write dns:${text}`);
+  try {
+    const { hostname, port } = parseSocketAddress(text);
+    return { hostname, port: realPort(port) };
+  } catch (error) {
+    const hint = "expected [IPv6]:port, IPv4:port or dns:name:port";
+    const reason = messageOf(error);
+    throw new SyntaxError(reason.startsWith("expected") ? hint : `${reason}; ${hint}`);
+  }
+}
+
+/** The spelling that {@link parsePeer} reads. */
+export function formatPeer(peer: Peer): string {
+  return "name" in peer ? `dns:${peer.name}:${peer.port}` : formatSocketAddress(peer);
+}
+
+function realPort(port: number): number {
+  if (port === 0) throw new SyntaxError("port 0 cannot be asked; give the peer's real port");
+  return port;
+}

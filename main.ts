@@ -1,0 +1,54 @@
+/**
+ * acme-lb: the table of subcommands, and the only place that sets the exit code.
+ */
+
+import { type CommandEntry, runCommandLine } from "./lib/cli.ts";
+import { ConfigError, EXIT, JobError, messageOf, UsageError } from "./lib/errors.ts";
+import { printable } from "./lib/log.ts";
+import { VERSION } from "./lib/version.ts";
+
+const DESCRIPTION = "Let's Encrypt HTTP-01 for load-balanced front ends, without shared state.";
+
+const COMMANDS: Record<string, CommandEntry> = {
+  "serve": {
+    summary: "everything one balancer needs: the public port, the challenge port, metrics",
+    load: async () => (await import("./lib/commands/serve.ts")).serve,
+  },
+  "challenge-server": {
+    summary: "the challenge port alone: token files of the webroot, nothing else",
+    load: async () => (await import("./lib/commands/challenge_server.ts")).challengeServer,
+  },
+  "proxy": {
+    summary: "the public challenge answer alone: own webroot, then peers; else 404",
+    load: async () => (await import("./lib/commands/proxy.ts")).proxy,
+  },
+  "redirect": {
+    summary: "the redirect from HTTP to HTTPS alone",
+    load: async () => (await import("./lib/commands/redirect.ts")).redirect,
+  },
+  "check-config": {
+    summary: "what the configuration means, or what is wrong with it and where",
+    load: async () => (await import("./lib/commands/check_config.ts")).checkConfig,
+  },
+};
+
+if (import.meta.main) {
+  const result = await runCommandLine(Deno.args, {
+    name: "acme-lb",
+    description: DESCRIPTION,
+    version: `acme-lb ${VERSION}`,
+    commands: COMMANDS,
+  });
+  if (result.error !== undefined) report(result.error);
+  Deno.exitCode = result.error instanceof ConfigError ? EXIT.config : result.code;
+}
+
+/** One line on stderr for each thing that is wrong. */
+function report(error: unknown): void {
+  const known = error instanceof UsageError || error instanceof JobError;
+  const lines = error instanceof ConfigError
+    ? error.lines
+    : [known ? messageOf(error) : `this is a defect of acme-lb: ${messageOf(error)}`];
+  const text = lines.map((line) => `acme-lb: ${printable(line)}\n`).join("");
+  Deno.stderr.writeSync(new TextEncoder().encode(text));
+}
