@@ -15,7 +15,7 @@ export interface PemBlock {
   encrypted: boolean;
 }
 
-const BOUNDARY = /^-----(BEGIN|END) ([A-Z0-9][A-Z0-9 ]{0,62}[A-Z0-9])-----$/;
+const BOUNDARY = /^-----(BEGIN|END) ([A-Z0-9](?:[A-Z0-9 ]{0,62}[A-Z0-9])?)-----$/;
 
 /**
  * The blocks of a text. A byte order mark, CRLF or CR line ends, blank lines and text around the
@@ -64,7 +64,7 @@ export function parsePem(bytes: Uint8Array): PemBlock[] {
 export function encodePem(label: string, der: Uint8Array): string {
   const base64 = der.toBase64();
   const lines = base64.match(/.{1,64}/g) ?? [];
-  return `-----BEGIN ${label}-----\n${lines.join("\n")}\n-----END ${label}-----\n`;
+  return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");
 }
 
 function finishBlock(open: { label: string; line: number; body: string[] }): PemBlock {
