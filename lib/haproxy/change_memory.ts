@@ -65,13 +65,18 @@ function finish(station: Station, outcome: "added" | "swapped", notes: string[])
   station.message = notes.join("; ");
 }
 
-/** Brings the old certificate back into memory, if the new one has got there. */
+/** Brings the old certificate back into memory, unless it is there. */
 async function restore(haproxy: Haproxy, name: string, job: SwapJob): Promise<void> {
-  // What was on disk before stays there, so memory is right as it is.
-  if (job.unchanged || !await serves(haproxy, { name, identity: job.identity })) return;
-  if (job.previousPem === undefined) throw new Error("there is no old certificate to go back to");
+  // What is on disk was there before and stays, so there is nothing to go back to.
+  if (job.unchanged) return;
+  if (job.previousPem === undefined) {
+    if (!await serves(haproxy, { name, identity: job.identity })) return;
+    throw new Error("there is no old certificate to go back to");
+  }
   const payload = pemPayload(job.previousPem);
   const fingerprint = await leafFingerprint(payload);
   if (!fingerprint) throw new Error("the old file holds no certificate to go back to");
-  await replaceCertificate(haproxy, { name, payload, identity: { fingerprint } });
+  const identity = { fingerprint };
+  if (await serves(haproxy, { name, identity })) return;
+  await replaceCertificate(haproxy, { name, payload, identity });
 }
