@@ -8,7 +8,8 @@
 
 import { messageOf } from "../errors.ts";
 import { type Certificate, readCertificate, titleOf } from "./certificate.ts";
-import { parsePem } from "./pem.ts";
+import { encodePem, parsePem } from "./pem.ts";
+import { isPrivateKey } from "./private_key.ts";
 
 export interface Comparison {
   /** What `--force` turns into warnings. */
@@ -56,6 +57,22 @@ export function readInstalled(bytes: Uint8Array): Installed {
     return { state: "certificate", certificate: readCertificate(block!.der) };
   } catch (error) {
     return { state: "damaged", reason: messageOf(error) };
+  }
+}
+
+/**
+ * The keys and certificates of an installed file, encoded anew so that nothing else in it can
+ * reach HAProxy; undefined when it cannot be read.
+ */
+export function reencodeInstalled(bytes: Uint8Array): string | undefined {
+  try {
+    const blocks = parsePem(bytes).flatMap((block) => {
+      if (isPrivateKey(block)) return block.encrypted ? [] : [encodePem(block.label, block.der)];
+      return block.label.endsWith("CERTIFICATE") ? [encodePem("CERTIFICATE", block.der)] : [];
+    });
+    return blocks.length > 0 ? blocks.join("") : undefined;
+  } catch {
+    return undefined;
   }
 }
 
