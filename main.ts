@@ -2,6 +2,7 @@
  * acme-lb: the table of subcommands, and the only place that sets the exit code.
  */
 
+import { describeBuild } from "./lib/build_form.ts";
 import { type CommandEntry, runCommandLine } from "./lib/cli.ts";
 import { ConfigError, EXIT, JobError, messageOf, UsageError } from "./lib/errors.ts";
 import { printable } from "./lib/log.ts";
@@ -48,7 +49,7 @@ if (import.meta.main) {
   const result = await runCommandLine(Deno.args, {
     name: "acme-lb",
     description: DESCRIPTION,
-    version: `acme-lb ${VERSION}`,
+    version: `acme-lb ${VERSION} (${describeBuild()})`,
     commands: COMMANDS,
   });
   if (result.error !== undefined) report(result.error);

@@ -1,11 +1,9 @@
 /**
  * Who may connect: caps on connections in all and for each source.
  *
- * A source is an IPv4 address or an IPv6 /64. The cap for one source leaves room for the many
+ * A source is an IPv4 address or an IPv6 /64; see `sourceOf` of address.ts. The cap for one source leaves room for the many
  * users behind a NAT and for the CA, whose perspectives come from few addresses at once.
  */
-
-import { sourceOf } from "../address.ts";
 
 export interface AdmissionLimits {
   connections: number;
@@ -29,10 +27,9 @@ export class Admissions {
     return this.#total * 2 > this.limits.connections;
   }
 
-  /** Takes a place for the address; {@link leave} must follow exactly when it was admitted. */
-  enter(hostname: string): Admission {
+  /** Takes a place for the source; {@link leave} must follow exactly when it was admitted. */
+  enter(source: string): Admission {
     if (this.#total >= this.limits.connections) return "full";
-    const source = sourceOf(hostname);
     const taken = this.#bySource.get(source) ?? 0;
     if (taken >= this.limits.perSource) return "source_full";
     this.#total++;
@@ -40,8 +37,7 @@ export class Admissions {
     return "admitted";
   }
 
-  leave(hostname: string): void {
-    const source = sourceOf(hostname);
+  leave(source: string): void {
     const taken = this.#bySource.get(source) ?? 0;
     this.#total--;
     if (taken > 1) this.#bySource.set(source, taken - 1);

@@ -7,6 +7,7 @@
  */
 
 import { type Answer, encodeAnswer, errorAnswer } from "./answer.ts";
+import type { Buffers } from "./buffers.ts";
 import type { Deadlines, Waiting } from "./deadlines.ts";
 import { type HeadFault, MAX_HEAD, parseRequestHead, type RequestHead } from "./request_head.ts";
 
@@ -19,8 +20,6 @@ export const MAX_REQUESTS = 1_000;
 /** What is read and thrown away after a refusal, so that the client gets to see the answer. */
 const DRAIN_TIME = 1_000;
 const DRAIN_BYTES = 64 * 1024;
-/** A usual head fits; only a larger one makes the buffer grow to {@link MAX_HEAD}. */
-const FIRST_BUFFER = 1_024;
 
 /** Answers a request of the client at the address; a promise where it has to ask others. */
 export type Handler = (head: RequestHead, clientAddress: string) => Answer | Promise<Answer>;
@@ -29,6 +28,7 @@ export type Handler = (head: RequestHead, clientAddress: string) => Answer | Pro
 export interface ConnectionContext {
   handler: Handler;
   deadlines: Deadlines;
+  buffers: Buffers;
   /** Whether connections may be kept for later requests at present. */
   mayKeep(): boolean;
   /** Called for each answer sent; `fault` is set when the head itself was refused. */
@@ -48,6 +48,7 @@ export class Connection implements Waiting {
   #stopping = false;
   #served = 0;
   #end: number;
+  #buffer: Uint8Array<ArrayBuffer>;
 
   constructor(
     private readonly conn: Deno.TcpConn,
@@ -57,6 +58,7 @@ export class Connection implements Waiting {
     const now = performance.now();
     this.#end = now + TOTAL_TIME;
     this.deadline = now + HEAD_TIME;
+    this.#buffer = context.buffers.take();
   }
 
   /** Serves until the connection has ended, for whatever reason. Never rejects. */
@@ -68,6 +70,7 @@ export class Connection implements Waiting {
       // Reset, broken pipe, or closed by a deadline: the client is gone either way.
     } finally {
       this.#close();
+      this.context.buffers.give(this.#buffer);
     }
   }
 
@@ -100,26 +103,26 @@ export class Connection implements Waiting {
   }
 
   async #serveRequests(): Promise<void> {
-    let buffer = new Uint8Array(FIRST_BUFFER);
     let start = 0;
     let end = 0;
     while (true) {
-      let result = parseRequestHead(buffer, start, end);
+      let result = parseRequestHead(this.#buffer, start, end);
       while (result.kind === "incomplete") {
-        if (end === buffer.length) {
+        if (end === this.#buffer.length) {
           // The bytes of this head move to the front of a buffer that can hold the largest.
           const larger = new Uint8Array(MAX_HEAD);
-          larger.set(buffer.subarray(start, end));
-          [buffer, end, start] = [larger, end - start, 0];
+          larger.set(this.#buffer.subarray(start, end));
+          [this.#buffer, end, start] = [larger, end - start, 0];
         }
-        const count = await this.conn.read(end === 0 ? buffer : buffer.subarray(end));
+        const free = end === 0 ? this.#buffer : this.#buffer.subarray(end);
+        const count = await this.conn.read(free);
         if (count === null || this.#phase === "draining") return;
         if (this.#phase === "idle") {
           this.#phase = "head";
           if (this.#served > 0) this.#setDeadline(HEAD_TIME);
         }
         end += count;
-        result = parseRequestHead(buffer, start, end);
+        result = parseRequestHead(this.#buffer, start, end);
       }
       this.#phase = "answering";
       this.deadline = this.#end;
@@ -168,9 +171,8 @@ export class Connection implements Waiting {
     this.#phase = "draining";
     this.#setDeadline(DRAIN_TIME);
     await this.conn.closeWrite();
-    const sink = new Uint8Array(FIRST_BUFFER);
     for (let drained = 0; drained < DRAIN_BYTES;) {
-      const count = await this.conn.read(sink);
+      const count = await this.conn.read(this.#buffer);
       if (count === null) return;
       drained += count;
     }

@@ -6,11 +6,12 @@
  * throws, pauses, and goes on. `for await` over a listener would end on the first error.
  */
 
-import { formatSocketAddress, type SocketAddress } from "../address.ts";
+import { formatSocketAddress, type SocketAddress, sourceOf } from "../address.ts";
 import { JobError, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type AdmissionLimits, Admissions } from "./admission.ts";
 import { encodeAnswer, errorAnswer, headerLine } from "./answer.ts";
+import { Buffers } from "./buffers.ts";
 import { Connection, type Handler } from "./connection.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Metrics } from "./metrics.ts";
@@ -34,6 +35,12 @@ export interface Listener {
   update(changes: { handler: Handler; limits: AdmissionLimits }): void;
   /** Stops accepting, lets requests in flight finish within `grace` milliseconds. */
   stop(grace: number): Promise<void>;
+}
+
+/** A client's address, and what it counts as for the caps. */
+interface Client {
+  from: string;
+  source: string;
 }
 
 const OVERLOADED = encodeAnswer(errorAnswer(503, headerLine("Retry-After", "1")), {
@@ -60,6 +67,7 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
   const context = {
     handler: ((head, from) => handler(head, from)) as Handler,
     deadlines,
+    buffers: new Buffers(),
     mayKeep: () => !admissions.crowded,
     onAnswer(status: number, from: string, fault?: string): void {
       counts.answered(status);
@@ -70,19 +78,22 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
     },
   };
 
-  async function serve(conn: Deno.TcpConn, from: string): Promise<void> {
+  async function serve(conn: Deno.TcpConn, { from, source }: Client): Promise<void> {
     const connection = new Connection(conn, from, context);
     connections.add(connection);
     await connection.serve();
     connections.delete(connection);
-    admissions.leave(from);
+    admissions.leave(source);
     if (stopped && connections.size === 0) drained?.();
   }
 
   function take(conn: Deno.TcpConn): void {
-    const from = conn.remoteAddr.hostname;
-    const admission = admissions.enter(from);
-    if (admission === "admitted") return void serve(conn, from);
+    const { hostname } = conn.remoteAddr;
+    const source = sourceOf(hostname);
+    // A dual-stack socket shows IPv4 as ::ffff:192.0.2.1; people and peer lists do not.
+    const from = hostname.startsWith("::ffff:") ? source : hostname;
+    const admission = admissions.enter(source);
+    if (admission === "admitted") return void serve(conn, { from, source });
     counts.turnedAway(admission);
     log.warn("turned_away", { role, reason: admission, from });
     turnAway(conn);
@@ -118,10 +129,12 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
       stopped = true;
       socket.close();
       if (connections.size > 0) {
-        const allGone = new Promise<void>((resolve) => drained = resolve);
+        const { promise: allGone, resolve } = Promise.withResolvers<void>();
+        drained = resolve;
         for (const connection of connections) connection.stop();
         const timer = setTimeout(() => {
           for (const connection of connections) connection.abort();
+          resolve();
         }, grace);
         await allGone;
         clearTimeout(timer);

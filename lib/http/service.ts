@@ -43,15 +43,13 @@ export async function runService(options: ServiceOptions): Promise<void> {
     event.preventDefault();
     log.error("defect", { reason: messageOf(event.reason) });
   };
-  globalThis.addEventListener("unhandledrejection", onRejection);
-  await ports.become(await load());
-  noteReload(metrics, true);
-
-  let reloading = Promise.resolve();
+  const start = async () => {
+    await ports.become(await load());
+    noteReload(metrics, true);
+  };
   const reload = async () => {
     try {
-      await ports.become(await load());
-      noteReload(metrics, true);
+      await start();
       log.info("reloaded");
     } catch (error) {
       noteReload(metrics, false);
@@ -59,17 +57,24 @@ export async function runService(options: ServiceOptions): Promise<void> {
       for (const reason of lines) log.error("reload_failed", { reason, kept: "old configuration" });
     }
   };
-  const onHangup = () => void (reloading = reloading.then(reload));
+  // A SIGHUP that comes while the process starts must not end it, as it does by default.
+  let loading = Promise.resolve();
+  const onHangup = () => void (loading = loading.then(reload, () => {}));
   Deno.addSignalListener("SIGHUP", onHangup);
-
-  const signal = await nextStopSignal();
-  log.info("stopping", { signal });
-  const second = nextStopSignal();
-  await reloading;
-  await Promise.race([ports.stop(GRACE), second.then(() => ports.stop(0))]);
-  Deno.removeSignalListener("SIGHUP", onHangup);
-  globalThis.removeEventListener("unhandledrejection", onRejection);
-  log.info("stopped");
+  globalThis.addEventListener("unhandledrejection", onRejection);
+  try {
+    loading = start();
+    await loading;
+    const signal = await nextStopSignal();
+    log.info("stopping", { signal });
+    const second = nextStopSignal();
+    await loading;
+    await Promise.race([ports.stop(GRACE), second.then(() => ports.stop(0))]);
+    log.info("stopped");
+  } finally {
+    Deno.removeSignalListener("SIGHUP", onHangup);
+    globalThis.removeEventListener("unhandledrejection", onRejection);
+  }
 }
 
 class Ports {

@@ -1,0 +1,66 @@
+/**
+ * The measuring half of the bench: run by run.ts in a network and process namespace of its own
+ * where that is possible, prints its figures as JSON on standard output.
+ *
+ * Usage: `deno run -A bench/measure.ts '{"sections": [...], ...}'`; see {@link Order}.
+ */
+
+import { measureAnswers } from "./answer_time.ts";
+import { raiseLoopback } from "./cable.ts";
+import { measureMemory } from "./memory.ts";
+import { measureRedirects } from "./redirect_rate.ts";
+import type { Figure } from "./report.ts";
+import type { Bench } from "./servers.ts";
+import { measureStart } from "./start_time.ts";
+
+/** What run.ts wants measured. */
+export interface Order extends Omit<Bench, "progress"> {
+  sections: Section[];
+  /** Whether this runs in namespaces of its own. */
+  apart: boolean;
+  /** Whether somebody is watching. */
+  terminal: boolean;
+}
+
+/** What it gets: a section that could not be measured is named with the reason. */
+export interface Measured {
+  figures: Figure[];
+  failures: string[];
+}
+
+export type Section = keyof typeof SECTIONS;
+
+export const SECTIONS = {
+  answer: measureAnswers,
+  redirect: measureRedirects,
+  memory: measureMemory,
+  start: measureStart,
+};
+
+const encoder = new TextEncoder();
+
+async function measure(order: Order): Promise<Measured> {
+  const bench: Bench = {
+    ...order,
+    progress(text) {
+      if (order.terminal) Deno.stderr.writeSync(encoder.encode(`\r\x1b[K${text}`));
+    },
+  };
+  if (order.apart) await raiseLoopback();
+  const figures: Figure[] = [];
+  const failures: string[] = [];
+  for (const section of order.sections) {
+    try {
+      figures.push(...await SECTIONS[section](bench));
+    } catch (error) {
+      failures.push(`${section}: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+  bench.progress("");
+  return { figures, failures };
+}
+
+if (import.meta.main) {
+  const measured = await measure(JSON.parse(Deno.args[0] ?? ""));
+  await new Blob([JSON.stringify(measured)]).stream().pipeTo(Deno.stdout.writable);
+}

@@ -1,0 +1,73 @@
+/**
+ * The carrying form of the executable: carry.sh, then the Deno runtime and the program as two gzip
+ * streams. One file that needs nothing but a shell, coreutils and gzip where it runs.
+ *
+ * The same inputs give the same bytes: no time, no name and no path goes into it, and compression
+ * is the pinned Deno's own rather than that of whatever gzip the building machine has.
+ */
+
+/** What goes into the file. */
+export interface Cargo {
+  version: string;
+  runtime: Uint8Array;
+  /** `compress(runtime)`; apart, because it takes seconds and the runtime seldom changes. */
+  compressedRuntime: Uint8Array;
+  program: Uint8Array;
+  /** Flags of `deno run`; each a single word that means nothing special to a shell. */
+  flags: string[];
+}
+
+// The start takes a fixed number of bytes, so that it can name the place where the cargo begins.
+const START_SIZE = 8192;
+
+/** The bytes of the executable. `start` is the text of carry.sh. */
+export async function carry(start: string, cargo: Cargo): Promise<Uint8Array> {
+  const program = await compress(cargo.program);
+  const runtimeDigest = await sha256(cargo.runtime);
+  const programDigest = await sha256(cargo.program);
+  const text = fillIn(start, {
+    VERSION: cargo.version,
+    ID: (await sha256(new TextEncoder().encode(runtimeDigest + programDigest))).slice(0, 32),
+    START: START_SIZE,
+    FILE_SIZE: START_SIZE + cargo.compressedRuntime.length + program.length,
+    RUNTIME_SIZE: cargo.runtime.length,
+    PROGRAM_SIZE: cargo.program.length,
+    RUNTIME_SHA256: runtimeDigest,
+    PROGRAM_SHA256: programDigest,
+    FLAGS: cargo.flags.join(" "),
+  });
+  const parts = [padded(text), cargo.compressedRuntime, program];
+  return new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer());
+}
+
+/** gzip at its best level, without a name or a time. */
+export async function compress(bytes: Uint8Array): Promise<Uint8Array> {
+  const { gzipSync } = await import("node:zlib");
+  return gzipSync(bytes, { level: 9 });
+}
+
+/** The SHA-256 of some bytes, in hexadecimal digits. */
+export async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes as BufferSource);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function fillIn(template: string, values: Record<string, string | number>): string {
+  return template.replaceAll(/@([A-Z0-9_]+)@/g, (_, name: string) => {
+    const value = values[name];
+    if (value === undefined) throw new RangeError(`Cannot fill in @${name}@: no such value`);
+    return String(value);
+  });
+}
+
+/** The start is left by exec before the shell comes to the padding, a comment all the same. */
+function padded(text: string): Uint8Array {
+  const bytes = new TextEncoder().encode(text);
+  if (bytes.length + 2 > START_SIZE) {
+    throw new RangeError(`Cannot fit the start into ${START_SIZE} bytes: it has ${bytes.length}`);
+  }
+  const start = new Uint8Array(START_SIZE).fill("#".charCodeAt(0));
+  start.set(bytes);
+  start[START_SIZE - 1] = "\n".charCodeAt(0);
+  return start;
+}

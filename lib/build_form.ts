@@ -1,0 +1,19 @@
+/**
+ * How the running program was built, for `--version`: an operator who reports a fault says with it
+ * which of the two forms it was seen in, and on which runtime.
+ */
+
+/** `source` is `deno run main.ts`; the other two are the forms that compile.ts makes. */
+export type BuildForm = "compiled" | "carrying" | "source";
+
+/** The form of this very process. Needs no permission. */
+export function buildForm(): BuildForm {
+  if (Deno.build.standalone) return "compiled";
+  // The carrying form runs the bundle, where every module's URL is that of acme-lb.js.
+  return import.meta.url.endsWith(".ts") ? "source" : "carrying";
+}
+
+/** Form, runtime and target in one line, such as `carrying form, Deno 2.9.6, x86_64-unknown-linux-gnu`. */
+export function describeBuild(): string {
+  return `${buildForm()} form, Deno ${Deno.version.deno}, ${Deno.build.target}`;
+}

@@ -1,0 +1,138 @@
+/**
+ * A real certificate authority (pebble) and its view of the DNS (pebble-challtestsrv) on one host.
+ *
+ * Pebble validates three times at once, each time over the first AAAA record alone, in the order
+ * of the answer (va.resolveIP in pebble 2.4.0). So the order of a name's records decides which
+ * balancer its validation lands on.
+ */
+
+import { type Daemon, eventually, startDaemon } from "./daemon.ts";
+import { execute, type Host, type Network } from "./network.ts";
+
+export interface Authority extends AsyncDisposable {
+  /** The ACME directory. */
+  directory: string;
+  /** PEM file that a client must trust to talk to the directory. */
+  trust: string;
+  daemons: Daemon[];
+  /** Which addresses a name has, first the one that validation will use. */
+  resolve(name: string, addresses: string[]): Promise<void>;
+}
+
+export interface AuthorityOptions {
+  host: Host;
+  /** Name by which the clients reach the directory. */
+  name: string;
+  /** How many percent of good nonces are refused. @default 0 */
+  rejectedNonces?: number;
+}
+
+const MANAGEMENT = "http://[::1]:8055";
+const RESOLVER = "[::1]:8053";
+
+/** Starts both, and waits until they answer. */
+export async function startAuthority(
+  network: Network,
+  { host, name, rejectedNonces = 0 }: AuthorityOptions,
+): Promise<Authority> {
+  const folder = `${network.directory}/${host.name}`;
+  const certificate = `${folder}/directory.crt`;
+  const key = `${folder}/directory.key`;
+  await Deno.mkdir(folder, { recursive: true });
+  await createCertificate({ name, certificate, key });
+  const config = `${folder}/pebble.json`;
+  await Deno.writeTextFile(
+    config,
+    JSON.stringify({
+      pebble: {
+        listenAddress: "[::]:14000",
+        managementListenAddress: "[::1]:15000",
+        certificate,
+        privateKey: key,
+        httpPort: 80,
+        tlsPort: 443,
+        ocspResponderURL: "",
+      },
+    }),
+  );
+
+  const off = [
+    "-http01",
+    "",
+    "-https01",
+    "",
+    "-tlsalpn01",
+    "",
+    "-defaultIPv4",
+    "",
+    "-defaultIPv6",
+    "",
+  ];
+  const names = await startDaemon(
+    network.on(host, [
+      ...["pebble-challtestsrv", "-management", "[::1]:8055", "-dns01", RESOLVER],
+      ...off,
+    ]),
+    { log: `${network.directory}/names.log` },
+  );
+  const pebble = await startDaemon(
+    network.on(host, ["pebble", "-config", config, "-dnsserver", RESOLVER]),
+    {
+      log: `${network.directory}/pebble.log`,
+      env: {
+        PEBBLE_VA_NOSLEEP: "1",
+        PEBBLE_AUTHZREUSE: "0",
+        PEBBLE_WFE_NONCEREJECT: String(rejectedNonces),
+      },
+    },
+  );
+
+  const authority: Authority = {
+    directory: `https://${name}:14000/dir`,
+    trust: certificate,
+    daemons: [names, pebble],
+    async resolve(name, addresses) {
+      const body = JSON.stringify({ host: name, addresses });
+      const { code, stderr } = await network.run(host, [
+        ...["curl", "-fsS", "--max-time", "5", "-d", body, `${MANAGEMENT}/add-aaaa`],
+      ]);
+      if (code !== 0) throw new Error(`pebble-challtestsrv: ${stderr}`);
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([names.stop(), pebble.stop()]);
+    },
+  };
+  try {
+    const probes = [
+      [
+        "curl",
+        "-fsS",
+        "-d",
+        `{"host":"ready.example","addresses":["::1"]}`,
+        `${MANAGEMENT}/add-aaaa`,
+      ],
+      ["curl", "-fsS", "--cacert", certificate, authority.directory],
+    ];
+    for (const probe of probes) {
+      await eventually(async () => {
+        const { code } = await network.run(host, [...probe, "--max-time", "2"]);
+        return code === 0 || undefined;
+      }, { what: () => `an answer to ${probe.join(" ")}`, deadline: 20_000 });
+    }
+  } catch (error) {
+    await authority[Symbol.asyncDispose]();
+    throw error;
+  }
+  return authority;
+}
+
+async function createCertificate(
+  { name, certificate, key }: { name: string; certificate: string; key: string },
+): Promise<void> {
+  const { code, stderr } = await execute([
+    ...["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
+    ...["-nodes", "-days", "2", "-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`],
+    ...["-keyout", key, "-out", certificate],
+  ]);
+  if (code !== 0) throw new Error(`openssl: ${stderr}`);
+}

@@ -1,0 +1,47 @@
+/**
+ * The source document's three balancers: their addresses, the one configuration file that all of
+ * them run, and who keeps which virtual address when some of them are down.
+ */
+
+import { type Host, type HostAddresses } from "./network.ts";
+
+export const BALANCERS: Record<string, HostAddresses> = {
+  lb0: { ipv6: "2001:db8::f001", ipv4: "192.0.2.11" },
+  lb1: { ipv6: "2001:db8::f002", ipv4: "192.0.2.12" },
+  lb2: { ipv6: "2001:db8::f003", ipv4: "192.0.2.13" },
+};
+
+/** Each virtual address with the balancers in the order of their keepalived priority for it. */
+const SUCCESSION: Record<string, string[]> = {
+  "2001:db8::1": ["lb2", "lb1", "lb0"],
+  "2001:db8::2": ["lb1", "lb0", "lb2"],
+  "2001:db8::3": ["lb0", "lb2", "lb1"],
+};
+
+export const VIRTUAL_ADDRESSES = Object.keys(SUCCESSION);
+
+/** Which balancer keepalived would leave each virtual address with. */
+export function keepers(hosts: Host[], options: { down?: string[] } = {}): Map<string, Host> {
+  const { down = [] } = options;
+  return new Map(
+    VIRTUAL_ADDRESSES.map((address) => {
+      const name = SUCCESSION[address]!.find((candidate) => !down.includes(candidate));
+      return [address, hosts.find((host) => host.name === name)!];
+    }),
+  );
+}
+
+/** The configuration for all three. */
+export function clusterConfig({ webroots }: { webroots: string[] }): string {
+  return [
+    "webroot:",
+    ...webroots.map((webroot) => `  - ${webroot}`),
+    "public:",
+    '  listen: ["[::]:80"]',
+    "challenge:",
+    '  listen: ["[::]:31080"]',
+    "peers:",
+    ...Object.values(BALANCERS).map(({ ipv6 }) => `  - "[${ipv6}]:31080"`),
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,161 @@
+/**
+ * One story of the issuance tests: brings the fleet into a state, lets several ACME clients order
+ * on lb1 at the same time (most of an order is the client's own waiting), judges each, and leaves
+ * the fleet well.
+ */
+
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { type Authority, startAuthority } from "./authority.ts";
+import { boulderObjection, watchChallenges } from "./challenge_watch.ts";
+import { CLIENTS, type Issued } from "./clients.ts";
+import { keepers, VIRTUAL_ADDRESSES } from "./cluster.ts";
+import { tail } from "./daemon.ts";
+import { CA_ADDRESS, CA_NAME, type Fleet, NAMES, webrootOf } from "./fleet.ts";
+import type { Host } from "./network.ts";
+
+export interface Story {
+  /** What is going on while the clients order. */
+  while: string;
+  /** Balancers that swallow packets; keepalived has moved their addresses. */
+  swallowing?: string[];
+  /** Balancers without a virtual address although they run. */
+  standby?: string[];
+  /** How many percent of good nonces the CA rejects. */
+  rejectedNonces?: number;
+  /** All of them when not given. */
+  clients?: string[];
+  /** Runs until the signal is given; resolves with how often it disturbed. */
+  disturbance?: (fleet: Fleet, signal: AbortSignal) => Promise<number>;
+}
+
+/** What became of each client: the failure, or undefined. */
+export type Outcomes = Map<string, Error | undefined>;
+
+export async function runStory(
+  fleet: Fleet,
+  { story, clients }: { story: Story; clients: string[] },
+): Promise<Outcomes> {
+  const { network, hosts } = fleet;
+  const { swallowing = [], standby = [] } = story;
+  const placement = keepers(hosts, { down: [...swallowing, ...standby] });
+  await network.place(placement);
+  await using authority = await startAuthority(network, {
+    host: network.host("ca"),
+    name: CA_NAME,
+    rejectedNonces: story.rejectedNonces,
+  });
+  for (const [name, addresses] of Object.entries(NAMES)) await authority.resolve(name, addresses);
+
+  const end = new AbortController();
+  try {
+    for (const name of swallowing) await network.swallow(network.host(name));
+    const disturbance = story.disturbance?.(fleet, end.signal);
+    // Told below; until then a failure must not count as unhandled.
+    disturbance?.catch(() => {});
+    const orders = clients.map(async (client): Promise<[string, Error | undefined]> => [
+      client,
+      await failureOf(() => order(fleet, { client, authority, placement })),
+    ]);
+    const outcomes = new Map(await Promise.all(orders));
+    end.abort();
+    const disturbed = await failureOf(async () => {
+      if (disturbance) assert.notEqual(await disturbance, 0, "nothing was disturbed");
+    });
+    return new Map(outcomes.entries().map(([client, failure]) => [client, failure ?? disturbed]));
+  } finally {
+    end.abort();
+    for (const name of swallowing) await network.heal(network.host(name));
+  }
+}
+
+interface OrderOptions {
+  client: string;
+  authority: Authority;
+  /** Which balancer has which virtual address. */
+  placement: Map<string, Host>;
+}
+
+async function order(fleet: Fleet, options: OrderOptions): Promise<void> {
+  const { client, authority, placement } = options;
+  const { network } = fleet;
+  const lb1 = network.host("lb1");
+  const watch = watchChallenges(network, {
+    webroot: `${lb1.webroot}/${client}`,
+    from: network.host("user"),
+    addresses: VIRTUAL_ADDRESSES,
+  });
+  let issued: Issued | undefined;
+  try {
+    issued = await CLIENTS[client]!({
+      network,
+      host: lb1,
+      webroot: webrootOf(network, client),
+      names: Object.keys(NAMES),
+      state: await Deno.makeTempDir({ dir: network.directory, prefix: `${client}-` }),
+      directory: authority.directory,
+      trust: authority.trust,
+    });
+    assert.equal(issued.code, 0, `${client} exited with ${issued.code}`);
+    await assertCertificate(issued.certificate);
+
+    const observations = await watch.stop();
+    const tokens = new Set(observations.map(({ token }) => token));
+    assert.equal(tokens.size, Object.keys(NAMES).length, "challenges seen in lb1's webroot");
+    for (const observation of observations) {
+      assert.equal(boulderObjection(observation), undefined, JSON.stringify(observation));
+    }
+    await assertAnswered(fleet, { tokens, keepers: new Set(placement.values()) });
+  } catch (error) {
+    throw new Error(await report(fleet, { error, authority, issued }), { cause: error });
+  } finally {
+    await watch.stop();
+  }
+}
+
+async function assertCertificate(path: string): Promise<void> {
+  const certificate = new X509Certificate(await Deno.readTextFile(path));
+  const names = certificate.subjectAltName?.split(", ").map((name) => name.replace("DNS:", ""));
+  assert.deepEqual(names?.sort(), Object.keys(NAMES).sort());
+  assert.match(certificate.issuer, /Pebble Intermediate/);
+}
+
+/**
+ * Every balancer with a virtual address told the CA one of the tokens: lb1 from its own files, the
+ * others from a peer. Without this a story would prove nothing: the CA might have met lb1 alone.
+ */
+async function assertAnswered(
+  { balancers }: Fleet,
+  { tokens, keepers }: { tokens: Set<string>; keepers: Set<Host> },
+): Promise<void> {
+  for (const { name } of keepers) {
+    const source = name === "lb1" ? "own" : "peer";
+    const fields = ["event=challenge", "role=public", `from=${CA_ADDRESS}`, "status=200"];
+    const log = await Deno.readTextFile(balancers.get(name)!.log);
+    const told = log.split("\n").map((line) => line.split(" ")).filter((words) =>
+      [...fields, `source=${source}`].every((field) => words.includes(field)) &&
+      words.some((word) => word.startsWith("token=") && tokens.has(word.slice(6)))
+    );
+    assert.notEqual(told.length, 0, `${name} did not answer the CA with source=${source}`);
+  }
+}
+
+/** The failure with the ends of everybody's logs. */
+async function report(
+  { balancers }: Fleet,
+  { error, authority, issued }: { error: unknown; authority: Authority; issued?: Issued },
+): Promise<string> {
+  const daemons = [...balancers.values(), ...authority.daemons];
+  const logs = await Promise.all(daemons.map(({ log }) => tail(log)));
+  const client = issued ? [`--- client\n${issued.stdout}\n${issued.stderr}`] : [];
+  return [String(error), ...logs, ...client].join("\n");
+}
+
+async function failureOf(action: () => Promise<void>): Promise<Error | undefined> {
+  try {
+    await action();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}

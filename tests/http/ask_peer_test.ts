@@ -1,0 +1,233 @@
+/**
+ * Peers that lie, drip, redirect, compress, never end or reset: each is a real server on loopback
+ * that behaves so, and each gets its word.
+ */
+
+import { deepStrictEqual, ok } from "node:assert/strict";
+import fc from "fast-check";
+import { askPeer, judgePeerResponse, type PeerOutcome } from "../../lib/http/ask_peer.ts";
+import { latin1 } from "./raw_client.ts";
+
+/** A server that reads a request head and then does what it is told to. */
+export function peerThat(
+  behave: (conn: Deno.TcpConn, request: string) => Promise<void>,
+): { address: Deno.NetAddr; requests: string[] } & AsyncDisposable {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const requests: string[] = [];
+  const open = new Set<Promise<void>>();
+  const conns = new Set<Deno.TcpConn>();
+  async function serve(conn: Deno.TcpConn): Promise<void> {
+    conns.add(conn);
+    try {
+      const buffer = new Uint8Array(4096);
+      let head = "";
+      while (!head.includes("\r\n\r\n")) {
+        const count = await conn.read(buffer);
+        if (count === null) return;
+        head += String.fromCharCode(...buffer.subarray(0, count));
+      }
+      requests.push(head);
+      await behave(conn, head);
+    } catch {
+      // The asker has gone, which is what many of these tests want.
+    } finally {
+      conns.delete(conn);
+      try {
+        conn.close();
+      } catch {
+        // Closed already.
+      }
+    }
+  }
+  const accepting = (async () => {
+    try {
+      while (true) {
+        const serving = serve(await listener.accept());
+        open.add(serving);
+        void serving.then(() => open.delete(serving));
+      }
+    } catch {
+      // Closed by the test.
+    }
+  })();
+  return {
+    address: listener.addr,
+    requests,
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      for (const conn of conns) conn.close();
+      await accepting;
+      await Promise.all(open);
+    },
+  };
+}
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+const say = (conn: Deno.Conn, text: string) => conn.write(latin1(text)).then(() => {});
+
+async function ask(peer: Deno.NetAddr, timeout = 400) {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), timeout);
+  try {
+    return await askPeer(peer, {
+      token: "tok",
+      host: "service.example",
+      connectTimeout: 300,
+      signal: controller.signal,
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const BODY = "tok.thumb";
+const OK = `HTTP/1.0 200 OK\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`;
+
+const BEHAVIOURS: [string, PeerOutcome, (conn: Deno.TcpConn) => Promise<void>][] = [
+  ["answers as it should", "found", (conn) => say(conn, OK)],
+  ["answers without a length", "found", (conn) => say(conn, `HTTP/1.0 200 OK\r\n\r\n${BODY}`)],
+  ["sends more than it announced", "found", (conn) => say(conn, `${OK}and more`)],
+  ["has no such token", "absent", (conn) => say(conn, "HTTP/1.1 404 Not Found\r\n\r\n")],
+  ["lies with a page", "bad_body", (conn) => say(conn, "HTTP/1.0 200 OK\r\n\r\n<html>\n<body>")],
+  [
+    "sets cookies and types",
+    "found",
+    (conn) => say(conn, OK.replace("\r\n", "\r\nSet-Cookie: a=b\r\nContent-Type: text/html\r\n")),
+  ],
+  ["drips its answer", "timeout", async (conn) => {
+    for (const char of OK) {
+      await say(conn, char);
+      await pause(50);
+    }
+  }],
+  [
+    "redirects",
+    "redirected",
+    (conn) =>
+      say(conn, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"),
+  ],
+  [
+    "compresses",
+    "bad_framing",
+    (conn) =>
+      say(
+        conn,
+        `HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08`,
+      ),
+  ],
+  [
+    "sends chunks",
+    "bad_framing",
+    (conn) =>
+      say(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+  ],
+  ["never ends its body", "too_large", async (conn) => {
+    await say(conn, "HTTP/1.0 200 OK\r\n\r\n");
+    while (true) await say(conn, "a".repeat(1000));
+  }],
+  ["never ends its head", "too_large", async (conn) => {
+    await say(conn, "HTTP/1.0 200 OK\r\n");
+    while (true) await say(conn, "X-More: and more\r\n");
+  }],
+  [
+    "announces a huge body",
+    "too_large",
+    (conn) => say(conn, "HTTP/1.0 200 OK\r\nContent-Length: 4097\r\n\r\n"),
+  ],
+  ["floods with interim answers", "bad_status", async (conn) => {
+    while (true) await say(conn, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n");
+  }],
+  [
+    "cuts its body short",
+    "bad_framing",
+    (conn) => say(conn, "HTTP/1.0 200 OK\r\nContent-Length: 100\r\n\r\nshort"),
+  ],
+  ["cuts its head short", "bad_framing", (conn) => say(conn, "HTTP/1.0 200 OK\r\nContent-")],
+  ["says nothing and closes", "empty", () => Promise.resolve()],
+  [
+    "sends an empty body",
+    "empty",
+    (conn) => say(conn, "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"),
+  ],
+  ["accepts and hangs", "timeout", () => pause(1500)],
+  ["fails", "bad_status", (conn) => say(conn, "HTTP/1.1 500 Oops\r\n\r\n")],
+  ["forbids", "bad_status", (conn) => say(conn, "HTTP/1.1 403 Forbidden\r\n\r\n")],
+  ["answers with no content", "bad_status", (conn) => say(conn, "HTTP/1.1 204 No\r\n\r\n")],
+  ["speaks something else", "bad_framing", (conn) => say(conn, "SSH-2.0-OpenSSH_9.2\r\n\r\n")],
+  [
+    "gives two lengths",
+    "bad_framing",
+    (conn) =>
+      say(conn, "HTTP/1.0 200 OK\r\nContent-Length: 9\r\nContent-Length: 9\r\n\r\ntok.thumb"),
+  ],
+];
+
+for (const [name, outcome, behave] of BEHAVIOURS) {
+  Deno.test(`askPeer() calls it ${outcome} when a peer ${name}`, async () => {
+    await using peer = peerThat(behave);
+    const answer = await ask(peer.address);
+    deepStrictEqual(answer, outcome === "found" ? { outcome, body: BODY } : { outcome });
+  });
+}
+
+Deno.test("askPeer() calls it reset when a peer resets", async () => {
+  // Deno half-closes before it closes; a true reset needs SO_LINGER 0, which perl can set.
+  const script = `use Socket; socket(S, AF_INET, SOCK_STREAM, 0);
+    bind(S, sockaddr_in(0, INADDR_LOOPBACK)); listen(S, 1); $| = 1;
+    print((sockaddr_in(getsockname(S)))[0], "\n"); accept(C, S); sysread(C, $_, 1);
+    setsockopt(C, SOL_SOCKET, SO_LINGER, pack("ii", 1, 0)); close(C);`;
+  const perl = new Deno.Command("perl", { args: ["-e", script], stdout: "piped" }).spawn();
+  const reader = perl.stdout.getReader();
+  const port = Number(new TextDecoder().decode((await reader.read()).value));
+  const answer = await ask({ transport: "tcp", hostname: "127.0.0.1", port });
+  await reader.cancel();
+  await perl.status;
+  deepStrictEqual(answer, { outcome: "reset" });
+});
+
+Deno.test("askPeer() calls it refused when nobody listens", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { addr } = listener;
+  listener.close();
+  deepStrictEqual(await ask(addr), { outcome: "refused" });
+});
+
+Deno.test("askPeer() calls it unreachable when there is no route", async () => {
+  const answer = await ask({ transport: "tcp", hostname: "255.255.255.255", port: 9 });
+  deepStrictEqual(answer, { outcome: "unreachable" });
+});
+
+Deno.test("askPeer() asks in HTTP/1.0 with the caller's Host, and opens no proxy of the environment", async () => {
+  await using peer = peerThat((conn) => say(conn, OK));
+  const names = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+  for (const name of names) Deno.env.set(name, "http://127.0.0.1:1");
+  try {
+    deepStrictEqual((await ask(peer.address)).outcome, "found");
+  } finally {
+    for (const name of names) Deno.env.delete(name);
+  }
+  deepStrictEqual(peer.requests, [
+    "GET /.well-known/acme-challenge/tok HTTP/1.0\r\nHost: service.example\r\n" +
+    "Via: 1.0 acme-lb\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+  ]);
+});
+
+Deno.test("judgePeerResponse() never throws, and always decides at the end", () => {
+  const mutated = fc.tuple(fc.nat(OK.length), fc.string({ unit: "binary-ascii", maxLength: 20 }))
+    .map(([at, junk]) => OK.slice(0, at) + junk + OK.slice(at));
+  fc.assert(
+    fc.property(fc.oneof(mutated, fc.string({ unit: "binary-ascii" })), (text) => {
+      const answer = judgePeerResponse(latin1(text), true);
+      ok(answer !== undefined);
+      ok((answer.outcome === "found") === (answer.body !== undefined));
+    }),
+    { numRuns: 5000 },
+  );
+});
+
+Deno.test("judgePeerResponse() does not change its mind as bytes arrive", () => {
+  for (let cut = 0; cut <= OK.length; cut++) {
+    const answer = judgePeerResponse(latin1(OK.slice(0, cut)), false);
+    deepStrictEqual(answer, cut < OK.length ? undefined : { outcome: "found", body: BODY });
+  }
+});

@@ -1,0 +1,232 @@
+/**
+ * What odd targets and odd Hosts get: every row of the measured tables of other servers, as
+ * acme-lb answers it on a real socket. A row gives the status, and the Location where there is one.
+ */
+
+import { deepStrictEqual, ok } from "node:assert/strict";
+import { exchange, header, KEY_AUTHORIZATION, publicPort, TOKEN } from "./raw_client.ts";
+
+const PREFIX = "/.well-known/acme-challenge/";
+
+/** [target, status, Location or undefined] with `Host: h.example` */
+const TARGETS: [string, number, string?][] = [
+  ["/", 301, "https://h.example/"],
+  ["/x?y=1&z=%20", 301, "https://h.example/x?y=1&z=%20"],
+  ["/a/../b", 301, "https://h.example/a/../b"],
+  ["/a%0d%0aSet-Cookie:%20x=1", 301, "https://h.example/a%0d%0aSet-Cookie:%20x=1"],
+  ["/a?b=c|d^e{f}`g'", 301, "https://h.example/a?b=c|d^e{f}`g'"],
+  ["//evil.example/x", 301, "https://h.example//evil.example/x"],
+  [
+    "//.well-known//acme-challenge//tok",
+    301,
+    "https://h.example//.well-known//acme-challenge//tok",
+  ],
+  ["/%2ewell-known/acme-challenge/tok", 301, "https://h.example/%2ewell-known/acme-challenge/tok"],
+  ["/.well-known/acme-challenge", 301, "https://h.example/.well-known/acme-challenge"],
+  ["/.well-known/acme-challenging/x", 301, "https://h.example/.well-known/acme-challenging/x"],
+  ["/.WELL-KNOWN/acme-challenge/x", 301, "https://h.example/.WELL-KNOWN/acme-challenge/x"],
+  [`${PREFIX}${TOKEN}`, 200],
+  [`${PREFIX}nosuchtoken`, 404],
+  [PREFIX, 404],
+  [`${PREFIX}../../etc/passwd`, 404],
+  [`${PREFIX}%2e%2e/%2e%2e/etc/passwd`, 404],
+  [`${PREFIX}..%2f..%2fetc%2fpasswd`, 404],
+  [`${PREFIX}..%5c..%5cx`, 404],
+  [`${PREFIX}..\\..\\x`, 404],
+  [`${PREFIX}%00`, 404],
+  [`${PREFIX}%zz`, 404],
+  [`${PREFIX}%c0%ae`, 404],
+  [`${PREFIX}${TOKEN}#frag`, 404],
+  [`${PREFIX}${TOKEN}?`, 404],
+  [`${PREFIX}${TOKEN}?x=1`, 404],
+  [`${PREFIX}${TOKEN};x=1`, 404],
+  [`${PREFIX}${TOKEN}/`, 404],
+  [`${PREFIX}./${TOKEN}`, 404],
+  [`${PREFIX}/${TOKEN}`, 404],
+  [`${PREFIX}%65vaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA`, 404],
+  [`${PREFIX}<script>alert(1)</script>`, 404],
+  [`${PREFIX}${"a".repeat(128)}`, 404],
+  [`${PREFIX}${"a".repeat(129)}`, 404],
+  ["/<script>", 400],
+  ["/caf\xc3\xa9", 400],
+  ["/caf\xe9", 400],
+  ["/\\evil.example", 400],
+  ["/x\\y", 400],
+  ["/x#y", 400],
+  ['/x"y', 400],
+  ["http://target.example/p", 400],
+  ["https://t:444/p", 400],
+  ["ftp://t/p", 400],
+  ["http://u:p@t/", 400],
+  ["javascript://t/%0aalert(1)", 400],
+  ["http://t.example\\@evil/p", 400],
+  ["file:///etc/passwd", 400],
+  ["http://t.example?x=1", 400],
+  [`http://h.example${PREFIX}${TOKEN}`, 400],
+  ["t.example:80", 400],
+  ["*", 400],
+  ["x", 400],
+  ["@evil/", 400],
+  ["/a b", 400],
+  ["/a\tb", 400],
+  ["/a\x01b", 400],
+];
+
+/** [Host header lines, HTTP minor version, status, Location or undefined] for the target /x */
+const HOSTS: [string[], number, number, string?][] = [
+  [["h.example"], 1, 301, "https://h.example/x"],
+  [["H.Example"], 1, 301, "https://h.example/x"],
+  [["A.Example."], 1, 301, "https://a.example/x"],
+  [["h.example:80"], 1, 301, "https://h.example/x"],
+  [["h.example:8080"], 1, 301, "https://h.example/x"],
+  [["a.example:0"], 1, 301, "https://a.example/x"],
+  [["a.example:"], 1, 301, "https://a.example/x"],
+  [["localhost"], 1, 301, "https://localhost/x"],
+  [["xn--caf-dma.example"], 1, 301, "https://xn--caf-dma.example/x"],
+  [["192.0.2.1"], 1, 301, "https://192.0.2.1/x"],
+  [["[2001:db8::f003]"], 1, 301, "https://[2001:db8::f003]/x"],
+  [["[2001:DB8:0::F003]:80"], 1, 301, "https://[2001:db8::f003]/x"],
+  [["h.example"], 0, 301, "https://h.example/x"],
+  [[], 1, 400],
+  [[], 0, 400],
+  [[""], 1, 400],
+  [[""], 0, 400],
+  [["a.example", "b.example"], 1, 400],
+  [["a.example", "b.example"], 0, 400],
+  [["a.example", "a.example"], 1, 400],
+  [["a%0d%0aSet-Cookie:x=1"], 1, 400],
+  [["a b"], 1, 400],
+  [["a, b"], 1, 400],
+  [["<script>"], 1, 400],
+  [["a:99999"], 1, 400],
+  [["a:80abc"], 1, 400],
+  [["a:-1"], 1, 400],
+  [["::1"], 1, 400],
+  [["[::1"], 1, 400],
+  [["[fe80::1%25eth0]"], 1, 400],
+  [["[fe80::1%eth0]"], 1, 400],
+  [["[::g]"], 1, 400],
+  [["good@evil.example"], 1, 400],
+  [["a.example/evil"], 1, 400],
+  [[`a.example${PREFIX}${TOKEN}`], 1, 400],
+  [["a.example?x="], 1, 400],
+  [["a.example#"], 1, 400],
+  [["a.example\\evil"], 1, 400],
+  [['a"onload=x'], 1, 400],
+  [["0x7f.1"], 1, 400],
+  [["0x7f000001"], 1, 400],
+  [["2130706433"], 1, 400],
+  [["1.2.3"], 1, 400],
+  [["1.2.3.256"], 1, 400],
+  [["01.2.3.4"], 1, 400],
+  [["caf\xc3\xa9"], 1, 400],
+  [["caf\xe9"], 1, 400],
+  [["a".repeat(5000)], 1, 400],
+  [[`${"a".repeat(63)}.example`], 1, 301, `https://${"a".repeat(63)}.example/x`],
+  [[`${"a".repeat(64)}.example`], 1, 400],
+  [["a..example"], 1, 400],
+  [[".example"], 1, 400],
+  [["."], 1, 400],
+  [["-a.example"], 1, 400],
+  [["a-.example"], 1, 400],
+  [["a_b.example"], 1, 400],
+];
+
+Deno.test("the public port gives each target its status and Location", async () => {
+  await using server = await publicPort();
+  for (const [target, status, location] of TARGETS) {
+    const request = `GET ${target} HTTP/1.1\r\nHost: h.example\r\nConnection: close\r\n\r\n`;
+    const got = await exchange(server.port, request, { patience: 3000 });
+    deepStrictEqual(
+      [got.statuses, header(got.text, "location"), got.closed],
+      [[status], location, true],
+      target,
+    );
+  }
+});
+
+Deno.test("the public port gives each Host its status and Location", async () => {
+  await using server = await publicPort();
+  for (const [hosts, minor, status, location] of HOSTS) {
+    const lines = hosts.map((host) => `Host: ${host}\r\n`).join("");
+    const request = `GET /x HTTP/1.${minor}\r\n${lines}Connection: close\r\n\r\n`;
+    const got = await exchange(server.port, request, { patience: 3000 });
+    deepStrictEqual(
+      [got.statuses, header(got.text, "location"), got.closed],
+      [[status], location, true],
+      `${JSON.stringify(hosts)} in HTTP/1.${minor}`,
+    );
+  }
+});
+
+Deno.test("a malformed Host is refused on a challenge too; HTTP/1.0 may lack it there", async () => {
+  await using server = await publicPort();
+  const ask = (version: string, host: string) =>
+    exchange(server.port, `GET ${PREFIX}${TOKEN} ${version}\r\n${host}Connection: close\r\n\r\n`);
+  deepStrictEqual((await ask("HTTP/1.1", "Host: a/b\r\n")).statuses, [400]);
+  deepStrictEqual((await ask("HTTP/1.1", "")).statuses, [400]);
+  deepStrictEqual((await ask("HTTP/1.0", "")).statuses, [200]);
+});
+
+Deno.test("X-Forwarded-Host and h2's pseudo headers decide nothing", async () => {
+  await using server = await publicPort();
+  const got = await exchange(
+    server.port,
+    "GET /x HTTP/1.1\r\nHost: h.example\r\nX-Forwarded-Host: evil.example\r\n" +
+      "Forwarded: host=evil.example\r\nConnection: close\r\n\r\n",
+  );
+  deepStrictEqual(header(got.text, "location"), "https://h.example/x");
+});
+
+Deno.test("a Host outside the list is 421, but its challenge is answered", async () => {
+  await using server = await publicPort({ hosts: ["service.example", "*.b.example"] });
+  const table: [string, string, number][] = [
+    ["service.example", "/x", 301],
+    ["SERVICE.example.:80", "/x", 301],
+    ["a.b.example", "/x", 301],
+    ["b.example", "/x", 421],
+    ["xb.example", "/x", 421],
+    ["www.service.example", "/x", 421],
+    ["evil.example", "/x", 421],
+    ["evil.example", `${PREFIX}${TOKEN}`, 200],
+  ];
+  for (const [host, target, status] of table) {
+    const request = `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+    deepStrictEqual((await exchange(server.port, request)).statuses, [status], `${host}${target}`);
+  }
+});
+
+Deno.test("answers carry the agreed headers and nothing of the request", async () => {
+  await using server = await publicPort();
+  const ask = (target: string, host = "h.example") =>
+    exchange(server.port, `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  const answers = {
+    found: await ask(`${PREFIX}${TOKEN}`),
+    absent: await ask(`${PREFIX}MARKER`),
+    refused: await ask("/MARKER\\", "MARKER.example"),
+  };
+  for (const [name, { text }] of Object.entries(answers)) {
+    deepStrictEqual(header(text, "content-type"), "text/plain; charset=utf-8", name);
+    deepStrictEqual(header(text, "x-content-type-options"), "nosniff", name);
+    deepStrictEqual(header(text, "content-security-policy"), "default-src 'none'; sandbox", name);
+    deepStrictEqual(header(text, "cache-control"), "no-store", name);
+    ok(!text.includes("MARKER"), name);
+  }
+  deepStrictEqual(answers.found.text.split("\r\n\r\n")[1], `${KEY_AUTHORIZATION}\n`);
+  const redirect = await ask("/x");
+  deepStrictEqual(header(redirect.text, "strict-transport-security"), undefined);
+  deepStrictEqual(header(redirect.text, "cache-control"), "no-store");
+});
+
+Deno.test("the answer to a challenge is one the CA accepts", async () => {
+  await using server = await publicPort();
+  const request = `GET ${PREFIX}${TOKEN} HTTP/1.1\r\nHost: service.example\r\n` +
+    "User-Agent: Mozilla/5.0 (compatible; Let's Encrypt validation server)\r\n" +
+    "Accept: */*\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n";
+  const { text, statuses } = await exchange(server.port, request, { patience: 3000 });
+  const body = text.slice(text.indexOf("\r\n\r\n") + 4);
+  // Boulder, va/http.go: exactly 200, fewer than 128 bytes, trailing white space trimmed.
+  deepStrictEqual(statuses, [200]);
+  ok(body.length < 128);
+  deepStrictEqual(body.trimEnd(), KEY_AUTHORIZATION);
+});

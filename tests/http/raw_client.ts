@@ -1,0 +1,143 @@
+/** Raw sockets against a real listener: what is sent and received is bytes, nothing is repaired. */
+
+import { createLog } from "../../lib/log.ts";
+import { createPublicChallengeHandler } from "../../lib/http/challenge_handler.ts";
+import type { AdmissionLimits } from "../../lib/http/admission.ts";
+import type { Handler } from "../../lib/http/connection.ts";
+import { listen, type Listener } from "../../lib/http/listener.ts";
+import { createMetrics } from "../../lib/http/metrics.ts";
+import { createPeerAddresses } from "../../lib/http/peer_addresses.ts";
+import { createPeerLookup } from "../../lib/http/peer_lookup.ts";
+import { createPublicHandler } from "../../lib/http/public_handler.ts";
+import { createRedirectHandler } from "../../lib/http/redirect_handler.ts";
+
+export const TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA";
+export const KEY_AUTHORIZATION = `${TOKEN}.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI`;
+
+const QUIET = createLog({ write: () => {} });
+
+/** A public port on loopback as `serve` has it, without peers; ends with the block. */
+export async function publicPort(
+  options: { hosts?: string[]; limits?: AdmissionLimits } = {},
+): Promise<{ port: number; webroot: string } & AsyncDisposable> {
+  const webroot = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${webroot}/${TOKEN}`, `${KEY_AUTHORIZATION}\n`);
+  const metrics = createMetrics("test");
+  const lookup = createPeerLookup({
+    addresses: createPeerAddresses({ peers: [], own: [] }),
+    connectTimeout: 1000,
+    timeout: 2000,
+    limits: { fanOuts: 64, perPeer: 32, perSuspectPeer: 2 },
+  });
+  const handler = createPublicHandler({
+    challenge: createPublicChallengeHandler({ webroots: [webroot], lookup, metrics, log: QUIET }),
+    redirect: createRedirectHandler({
+      status: "auto",
+      hosts: options.hosts ?? [],
+      httpsPort: 443,
+    }),
+  });
+  const listener = quietListener(handler, options.limits);
+  return {
+    port: listener.address.port,
+    webroot,
+    async [Symbol.asyncDispose]() {
+      await listener.stop(0);
+      await Deno.remove(webroot, { recursive: true });
+    },
+  };
+}
+
+/** A listener on a free loopback port, without a word in the log. */
+export function quietListener(
+  handler: Handler,
+  limits: AdmissionLimits = { connections: 1000, perSource: 1000 },
+): Listener {
+  return listen({ hostname: "127.0.0.1", port: 0 }, {
+    role: "public",
+    handler,
+    limits,
+    log: QUIET,
+    metrics: createMetrics("test"),
+  });
+}
+
+export function latin1(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(text, (char) => char.charCodeAt(0));
+}
+
+/** Everything that came back, and whether the server ended the connection. */
+export interface Exchange {
+  text: string;
+  statuses: number[];
+  closed: boolean;
+}
+
+export interface ExchangeOptions {
+  /** Send in pieces that end at these offsets, with a turn of the event loop between them. */
+  cuts?: number[];
+  /** Milliseconds of silence after which a connection counts as kept. @default 300 */
+  patience?: number;
+}
+
+/** Sends the bytes on one connection and reads until the server closes or falls silent. */
+export async function exchange(
+  port: number,
+  request: string | Uint8Array<ArrayBuffer>,
+  { cuts = [], patience = 300 }: ExchangeOptions = {},
+): Promise<Exchange> {
+  const bytes = typeof request === "string" ? latin1(request) : request;
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  conn.setNoDelay(true);
+  const sending = (async () => {
+    let from = 0;
+    for (const cut of [...cuts, bytes.length]) {
+      for (let part = bytes.subarray(from, cut); part.length > 0;) {
+        part = part.subarray(await conn.write(part));
+      }
+      from = cut;
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+  })().catch(() => {}); // The server may refuse and close before all is sent.
+  const { text, closed } = await readAll(conn, patience);
+  await sending;
+  if (closed) conn.close();
+  return { text, closed, statuses: statusesIn(text) };
+}
+
+/** Reads until the end, or until nothing came for `patience` milliseconds. */
+export async function readAll(
+  conn: Deno.Conn,
+  patience: number,
+): Promise<{ text: string; closed: boolean }> {
+  const chunks: string[] = [];
+  const buffer = new Uint8Array(65536);
+  while (true) {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const silence = new Promise<"silent">((resolve) => {
+      timer = setTimeout(() => resolve("silent"), patience);
+    });
+    const reading = conn.read(buffer).catch(() => null);
+    const count = await Promise.race([reading, silence]);
+    clearTimeout(timer);
+    if (count === "silent") {
+      conn.close();
+      await reading;
+      return { text: chunks.join(""), closed: false };
+    }
+    if (count === null) return { text: chunks.join(""), closed: true };
+    chunks.push(String.fromCharCode(...buffer.subarray(0, count)));
+  }
+}
+
+function statusesIn(text: string): number[] {
+  return [...text.matchAll(/^HTTP\/1\.1 (\d{3}) /gm)].map((match) => Number(match[1]));
+}
+
+/** The value of a header in a response, without its line end. */
+export function header(text: string, name: string): string | undefined {
+  const line = text.split("\r\n\r\n")[0]!.split("\r\n").find((one) =>
+    one.toLowerCase().startsWith(`${name.toLowerCase()}:`)
+  );
+  return line?.slice(name.length + 1).trim();
+}
