@@ -93,8 +93,9 @@ export interface Inventory {
   transaction?: string;
 }
 
-/** `show ssl cert`; undefined when the text is no such list. */
+/** `show ssl cert`; undefined when the text is no such list, or broke off within a line. */
 export function parseInventory(text: string): Inventory | undefined {
+  if (!text.endsWith("\n")) return undefined;
   const lines = linesOf(text);
   const header = lines.indexOf("# filename");
   if (header < 0 || (header > 0 && lines[0] !== "# transaction")) return undefined;
@@ -114,7 +115,7 @@ export interface Shown {
 /** `show ssl cert NAME`; undefined when it does not show exactly that name. */
 export function parseShown(text: string, name: string): Shown | undefined {
   const lines = linesOf(text);
-  if (lines[0] !== `Filename: ${name}`) return undefined;
+  if (lines[0] !== `Filename: ${name}` || !text.endsWith("\n")) return undefined;
   const field = (key: string) => {
     const value = lines.find((line) => line.startsWith(`${key}: `))?.slice(key.length + 2).trim();
     return value === "" ? undefined : value;
@@ -149,7 +150,8 @@ function plain(serial: string): string {
 /** `show ssl crt-list`: the lists and directories; undefined when the text is no such list. */
 export function parseCrtLists(text: string): string[] | undefined {
   const lines = linesOf(text);
-  return lines.some((line) => /^Unknown command|^Permission denied/.test(line)) ? undefined : lines;
+  const refused = lines.some((line) => /^Unknown command|^Permission denied/.test(line));
+  return refused || !text.endsWith("\n") ? undefined : lines;
 }
 
 /** What `show proc` of a master tells. */

@@ -61,7 +61,8 @@ export async function askSocket(
   } finally {
     clearTimeout(timer);
   }
-  return heard.text.trim() === "" ? SILENT : { kind: "reply", text: heard.text };
+  // A command without output is answered by an empty line, so that is no silence.
+  return heard.text === "" ? SILENT : { kind: "reply", text: heard.text };
 }
 
 const SILENT: Answer = { kind: "silent", detail: "it closed the connection without an answer" };

@@ -180,7 +180,16 @@ Deno.test("parseInventory() reads the list and the open transaction, and nothing
     transaction: "/a.pem",
   });
   assert.deepEqual(parseInventory("# filename\n\n"), { names: [], transaction: undefined });
-  for (const text of ["", "\n", "/a.pem\n", "Unknown command\n# filename\n", "# file", "Nope"]) {
+  for (
+    const text of [
+      "",
+      "\n",
+      "/a.pem\n",
+      "Unknown command\n# filename\n",
+      "# file",
+      "# filename\n/a.p",
+    ]
+  ) {
     assert.equal(parseInventory(text), undefined, text);
   }
 });
@@ -204,6 +213,7 @@ Deno.test("parseShown() reads the certificate of exactly that name", () => {
   });
   assert.equal(parseShown(SHOWN, `*${NAME}`), undefined);
   assert.equal(parseShown(SHOWN, "/tmp/hx/a"), undefined);
+  assert.equal(parseShown(SHOWN.slice(0, -100), NAME), undefined);
   assert.equal(parseShown("Can't display the certificate: Not found\n\n", NAME), undefined);
   assert.deepEqual(parseShown("Filename: /n\nStatus: Empty\nOCSP Response Key: \n\n", "/n"), {
     status: "Empty",
@@ -259,6 +269,7 @@ Deno.test("judgeReload() believes only the master's own word", () => {
 Deno.test("parseCrtLists() tells lists from an error", () => {
   assert.deepEqual(parseCrtLists("/tmp/hx/dir\nlist.txt\n\n"), ["/tmp/hx/dir", "list.txt"]);
   assert.deepEqual(parseCrtLists("\n"), []);
+  assert.equal(parseCrtLists("/tmp/hx/di"), undefined);
   assert.equal(parseCrtLists("Unknown command, but maybe\n"), undefined);
 });
 
