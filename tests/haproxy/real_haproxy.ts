@@ -76,6 +76,8 @@ export async function startHaproxy(options: StartOptions = {}): Promise<RealHapr
     ],
     stdin: "null",
   }).spawn();
+  let ended = false;
+  child.status.then(() => ended = true);
   const worker = path("worker.sock");
   const ask = async (command: string) => {
     const answer = await askSocket(worker, command);
@@ -111,7 +113,7 @@ export async function startHaproxy(options: StartOptions = {}): Promise<RealHapr
   };
   for (const socket of [worker, haproxy.master]) {
     for (let tries = 0; (await askSocket(socket, "show version")).kind !== "reply"; tries++) {
-      if (tries > 300) {
+      if (ended || tries > 300) {
         const text = await log();
         await stop();
         throw new Error(`haproxy did not start:\n${text}`);
@@ -132,11 +134,12 @@ defaults
   timeout client 10s
   timeout server 10s
   timeout connect 1s
-  http-request return status 200
 frontend directory
   bind ${directory}/tls.sock ssl crt ${directory}/certs/
+  http-request return status 200
 frontend list
   bind ${directory}/tls_list.sock ssl crt-list ${directory}/list.txt
+  http-request return status 200
 `;
 }
 

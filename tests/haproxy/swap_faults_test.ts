@@ -130,6 +130,24 @@ Deno.test("swapCertificate() says so when not even the way back works", async ()
   assert.equal(fake.memory.get(NAME), NEW, "which is what the message is about");
 });
 
+Deno.test("swapCertificate() sends nothing of an old file that is no clean PEM", async () => {
+  const table: [previousPem: string | undefined, reason: RegExp][] = [
+    [`${OLD}\nshutdown frontend x\n`, /refused to send PEM to HAProxy: line \d+ is blank/],
+    [OLD_CERTIFICATE!.key.pem, /the old file holds no certificate to go back to/],
+    [undefined, /there is no old certificate to go back to/],
+  ];
+  for (const [previousPem, reason] of table) {
+    await using fake = await startFake({ [NAME]: OLD });
+    fake.spoil.set("commit#1", "silent_applied");
+    const { state, outcomes } = await swap([fake], { previousPem });
+    assert.equal(state, "failed");
+    assert.match(outcomes[0]!.message, reason);
+    assert.match(outcomes[0]!.message, /may still serve the new certificate/);
+    assert.equal(fake.log.filter((line) => line.startsWith("set")).length, 1);
+    assert.ok(!fake.log.some((line) => line.startsWith("shutdown")));
+  }
+});
+
 Deno.test("swapCertificate() does without a look at the transaction, not with a wrong one", async () => {
   await using fake = await startFake({ [NAME]: OLD });
   fake.spoil.set("pending#1", { say: "Can't display the certificate: Not found\n\n" });
