@@ -59,34 +59,41 @@ export async function replaceCertificate(
   let busyWith = "another command works on certificates";
   do {
     await clearTheWay(haproxy, { name, patienceMs, notes });
-    let open = true;
-    try {
-      const set = await sendSet(haproxy, name, payload);
-      let verdict = set.kind === "done" ? await lookBeforeCommit(haproxy, name, identity) : set;
-      if (verdict.kind === "done") {
-        verdict = judgeCommit(textOf(await haproxy.ask(`commit ssl cert ${name}`)), name);
-        open = verdict.kind !== "done";
+    const verdict = await transact(haproxy, replacement);
+    if (verdict.kind === "done") {
+      if (await serves(haproxy, { name, identity })) return notes;
+      if (++mistaken === MISTAKES) {
+        throw new SwapFault("not_served", `it committed ${name} but shows another certificate`);
       }
-      if (verdict.kind === "done") {
-        if (await serves(haproxy, { name, identity })) return notes;
-        if (++mistaken === MISTAKES) {
-          throw new SwapFault("not_served", `it committed ${name} but shows another certificate`);
-        }
-        busyWith = `another client's certificate gets into the transaction of ${name}`;
-        continue;
-      }
-      busyWith = retryReason(verdict, { name, payload });
-      if (verdict.kind === "other" && verdict.mixed) {
-        // Its owner must not commit our key under the other name.
-        await abort(haproxy, verdict.name);
-        notes.push(`aborted the transaction of ${verdict.name}, into which HAProxy had put ours`);
-      }
-    } finally {
-      if (open) await abort(haproxy, name).catch(() => {});
+      busyWith = `another client's certificate gets into the transaction of ${name}`;
+      continue;
+    }
+    busyWith = retryReason(verdict, { name, payload });
+    if (verdict.kind === "other" && verdict.mixed) {
+      // Its owner must not commit our key under the other name.
+      await abort(haproxy, verdict.name);
+      notes.push(`aborted the transaction of ${verdict.name}, into which HAProxy had put ours`);
     }
     await pause();
   } while (performance.now() < until);
   throw new SwapFault("busy", `gave up after ${patienceMs / 1000} s: ${busyWith}`);
+}
+
+/** One try; whatever keeps it from being done, the transaction is not left open. */
+async function transact(haproxy: Haproxy, replacement: Replacement): Promise<Verdict> {
+  const { name, payload, identity } = replacement;
+  let open = true;
+  try {
+    const set = await sendSet(haproxy, name, payload);
+    if (set.kind !== "done") return set;
+    const look = await lookBeforeCommit(haproxy, name, identity);
+    if (look.kind !== "done") return look;
+    const commit = judgeCommit(textOf(await haproxy.ask(`commit ssl cert ${name}`)), name);
+    open = commit.kind !== "done";
+    return commit;
+  } finally {
+    if (open) await abort(haproxy, name).catch(() => {});
+  }
 }
 
 /**
