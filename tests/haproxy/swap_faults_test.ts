@@ -378,3 +378,44 @@ Deno.test("swapCertificate() never sends what could be executed, and puts the fi
   assert.equal(putBacks, requests.length);
   assert.deepEqual(fake.log, []);
 });
+
+Deno.test("swapCertificate() killed at any step leaves what the next run puts right", async () => {
+  const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "swap_killed_" }));
+  const target = `${directory}/service.pem`;
+  const source = `${directory}/.new`;
+  await Deno.writeTextFile(source, NEW);
+  const script = new URL("swap_child.ts", import.meta.url).pathname;
+  const spawn = ({ socket }: FakeHaproxy) =>
+    new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-lock", script, target, source, serialOf(NEW_CERTIFICATE!), socket],
+      stdout: "piped",
+    }).spawn();
+  try {
+    for (const known of [true, false]) {
+      let steps = 0;
+      for (let killAt = 1; steps === 0; killAt++) {
+        assert.ok(killAt < 30, "the run ends by itself some time");
+        await Deno.writeTextFile(target, OLD);
+        await using fake = await startFake(known ? { [target]: OLD } : {});
+        fake.crtLists.set(directory, new Set(known ? [target] : []));
+        let seen = 0;
+        const first = spawn(fake);
+        fake.interfere = () => {
+          if (++seen === killAt) first.kill("SIGKILL");
+        };
+        const { signal } = await first.output();
+        if (signal !== "SIGKILL") steps = killAt;
+        fake.interfere = undefined;
+        const { stdout } = await spawn(fake).output();
+        assert.match(new TextDecoder().decode(stdout), /"state":"served"/, `killed at ${killAt}`);
+        assert.equal(await Deno.readTextFile(target), NEW);
+        assert.equal(fake.memory.get(target), NEW, `killed at ${killAt}`);
+        assert.deepEqual([...fake.crtLists.get(directory)!], [target]);
+        assert.equal(fake.transaction, undefined);
+      }
+      assert.ok(steps > 7, `${steps} steps`);
+    }
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
