@@ -153,12 +153,12 @@ Deno.test("makeBundle refuses, naming the file, when something about the certifi
     [
       "expired",
       pemOf([expired, lower, upper]),
-      /^service.example .* expired on 2026-11-23T11:59:59/,
+      /^service.example .* expired on \d{4}-/,
     ],
     [
       "not yet",
       pemOf([early, lower, upper]),
-      /is not valid before 2026-11-23T12:00:01.*clock says/,
+      /is not valid before .*; the clock says \d{4}-/,
     ],
     ["expired intermediate", pemOf([leaf, oldLower, upper]), /^CN=Lower .* expired/],
     ["too many", good + lower.pem.repeat(20), /^23 certificates were given/],
