@@ -18,7 +18,9 @@ export interface SocketAddress {
  */
 export function parseSocketAddress(text: string): SocketAddress {
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
-  if (!match) throw new SyntaxError("expected [IPv6]:port or IPv4:port");
+  if (!match || match[2] === "" || match[2] === "*") {
+    throw new SyntaxError("expected [IPv6]:port or IPv4:port, such as [::]:80 for every address");
+  }
   const [, six, four, digits] = match;
   const hostname = six === undefined ? parseIPv4(four!) : parseIPv6(six);
   if (hostname === undefined) {

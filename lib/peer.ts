@@ -28,13 +28,18 @@ export function parsePeer(text: string): Peer {
   }
   const named = /^[A-Za-z][A-Za-z0-9.-]*:\d{1,5}$/.test(text);
   if (named) throw new SyntaxError(`expected an address; for a host name write dns:${text}`);
+  const { hostname, port } = parseAddress(text);
+  return { hostname, port: realPort(port) };
+}
+
+function parseAddress(text: string): SocketAddress {
   try {
-    const { hostname, port } = parseSocketAddress(text);
-    return { hostname, port: realPort(port) };
+    return parseSocketAddress(text);
   } catch (error) {
-    const hint = "expected [IPv6]:port, IPv4:port or dns:name:port";
     const reason = messageOf(error);
-    throw new SyntaxError(reason.startsWith("expected") ? hint : `${reason}; ${hint}`);
+    throw new SyntaxError(
+      reason.startsWith("expected") ? "expected [IPv6]:port, IPv4:port or dns:name:port" : reason,
+    );
   }
 }
 

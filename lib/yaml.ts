@@ -6,7 +6,6 @@
  */
 
 import {
-  isAlias,
   isCollection,
   isMap,
   isScalar,
@@ -14,6 +13,7 @@ import {
   parseDocument,
   stringify,
   visit,
+  type YAMLError,
 } from "yaml";
 
 /** Line and column, both from 1. */
@@ -31,6 +31,7 @@ export interface YamlProblem extends Position {
 export interface YamlText {
   /** Plain objects, arrays, strings, numbers, booleans and null; undefined when there are problems. */
   value: unknown;
+  /** In the order of the text. What follows the first is often no more than its consequence. */
   problems: YamlProblem[];
   /** Where the value at this path stands; for `key` the position of the key itself. */
   positionOf(path: (string | number)[], part?: "key" | "value"): Position;
@@ -39,24 +40,29 @@ export interface YamlText {
 /** Reads one YAML 1.2 document. Never throws for what the text holds. */
 export function parseYaml(text: string): YamlText {
   const counter = new LineCounter();
-  const document = parseDocument(text, { lineCounter: counter, version: "1.2" });
+  const document = parseDocument(text, {
+    lineCounter: counter,
+    prettyErrors: false,
+    stringKeys: true,
+    logLevel: "error",
+  });
   const at = (offset: number): Position => {
     const { line, col } = counter.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
-  const problems = document.errors.map((error) => ({
-    message: error.message.split(/ at line|:?\n/)[0]!,
-    ...at(error.pos[0]),
+  const problems = [...document.errors, ...document.warnings].map((error) => ({
+    message: explain(error, text),
+    offset: error.pos[0],
   }));
-  // An alias is refused even when it resolves: it is how `*:80` is read, and how bombs are built.
-  visit(document, (_key, node) => {
-    if (isAlias(node)) {
-      problems.push({
-        message: `"*${node.source}" is a YAML alias; write an address that begins with * as [::]`,
-        ...at(node.range?.[0] ?? 0),
-      });
-    }
-  });
+  // Aliases are refused even where they resolve: they are how `*:80` is read, and how bombs are built.
+  if (problems.length === 0) {
+    visit(document, {
+      Alias(_key, { source, range }) {
+        const message = `*${source} is a YAML alias, which is not allowed here`;
+        problems.push({ message, offset: range?.[0] ?? 0 });
+      },
+    });
+  }
   const positionOf = (path: (string | number)[], part: "key" | "value" = "value"): Position => {
     let node: unknown = document.contents;
     let offset = isCollection(node) || isScalar(node) ? node.range?.[0] ?? 0 : 0;
@@ -73,7 +79,45 @@ export function parseYaml(text: string): YamlText {
     });
     return at(offset);
   };
-  return { value: problems.length > 0 ? undefined : document.toJS(), problems, positionOf };
+  return {
+    value: problems.length > 0 ? undefined : document.toJS(),
+    problems: problems.toSorted((a, b) => a.offset - b.offset)
+      .map(({ message, offset }) => ({ message, ...at(offset) })),
+    positionOf,
+  };
+}
+
+/** The parser's errors in the words of somebody who wrote a file, not a grammar. */
+function explain({ code, message, pos }: YAMLError, text: string): string {
+  switch (code) {
+    case "TAB_AS_INDENT":
+      return "indented with a tab; YAML takes spaces alone";
+    case "DUPLICATE_KEY":
+      return `the key ${/^[^\s:]*/.exec(text.slice(pos[0]))![0]} is there twice`;
+    case "NON_STRING_KEY":
+      return "a list or a section cannot be a key";
+    case "MULTIPLE_DOCS":
+      return "a second document begins here; a file holds one";
+    case "RESOURCE_EXHAUSTION":
+      return "nested too deeply";
+    case "TAG_RESOLVE_FAILED":
+      return "a value that begins with ! is a YAML tag; put it in quotes";
+    case "BAD_SCALAR_START":
+      return `a value that begins with ${text[pos[0]]} must be in quotes`;
+    case "BLOCK_AS_IMPLICIT_KEY":
+    case "MULTILINE_IMPLICIT_KEY":
+      return "expected `key: value`; look for a missing colon, a wrong indentation or missing quotes";
+    case "BAD_INDENT":
+      return /^Flow/.test(message)
+        ? `a ${message.endsWith("]") ? "[" : "{"} further up is not closed`
+        : "indented differently from the lines that it belongs to";
+    case "MISSING_CHAR":
+      return /^Missing closing (.)quote/.test(message)
+        ? `a ${/["']/.exec(message)![0]} further up is not closed`
+        : message;
+    default:
+      return message;
+  }
 }
 
 /** Block style, strings in double quotes where they need quotes. */

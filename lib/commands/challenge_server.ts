@@ -2,7 +2,7 @@
 
 import type { SocketAddress } from "../address.ts";
 import type { Subcommand } from "../cli.ts";
-import { addFlags, addListenFlag, type ConfigFlags, withFlags } from "../config/flags.ts";
+import { addFlags, addListenFlag, type ConfigFlags } from "../config/flags.ts";
 import { challengePorts } from "../http/ports.ts";
 import { runServer } from "./serve.ts";
 
@@ -19,9 +19,8 @@ export const challengeServer: Subcommand<ConfigFlags & { listen?: SocketAddress[
   },
 
   run: (options) =>
-    runServer(
-      options,
-      (config, tools) =>
-        challengePorts(withFlags(config, { ...options, challengeListen: options.listen }), tools),
-    ),
+    runServer(options, {
+      flags: { ...options, challengeListen: options.listen },
+      ports: challengePorts,
+    }),
 };

@@ -2,7 +2,7 @@
 
 import type { SocketAddress } from "../address.ts";
 import type { Subcommand } from "../cli.ts";
-import { addFlags, addListenFlag, type ConfigFlags, withFlags } from "../config/flags.ts";
+import { addFlags, addListenFlag, type ConfigFlags } from "../config/flags.ts";
 import { publicPorts } from "../http/ports.ts";
 import { runServer } from "./serve.ts";
 
@@ -18,12 +18,8 @@ export const proxy: Subcommand<ConfigFlags & { listen?: SocketAddress[] }> = {
   },
 
   run: (options) =>
-    runServer(
-      options,
-      (config, tools) =>
-        publicPorts(withFlags(config, { ...options, publicListen: options.listen }), {
-          ...tools,
-          role: "proxy",
-        }),
-    ),
+    runServer(options, {
+      flags: { ...options, publicListen: options.listen },
+      ports: (config, tools) => publicPorts(config, { ...tools, role: "proxy" }),
+    }),
 };

@@ -2,7 +2,7 @@
 
 import type { SocketAddress } from "../address.ts";
 import type { Subcommand } from "../cli.ts";
-import { addFlags, addListenFlag, type ConfigFlags, withFlags } from "../config/flags.ts";
+import { addFlags, addListenFlag, type ConfigFlags } from "../config/flags.ts";
 import { redirectPorts } from "../http/ports.ts";
 import { runServer } from "./serve.ts";
 
@@ -18,8 +18,8 @@ export const redirect: Subcommand<ConfigFlags & { listen?: SocketAddress[] }> = 
   },
 
   run: (options) =>
-    runServer(
-      options,
-      (config) => redirectPorts(withFlags(config, { ...options, publicListen: options.listen })),
-    ),
+    runServer(options, {
+      flags: { ...options, publicListen: options.listen },
+      ports: redirectPorts,
+    }),
 };

@@ -37,22 +37,36 @@ export const serve: Subcommand<ConfigFlags> = {
   },
 
   run: (options) =>
-    runServer(options, (config, tools) => [
-      ...publicPorts(withFlags(config, options), { ...tools, role: "public" }),
-      ...challengePorts(withFlags(config, options), tools),
-      ...metricsPorts(withFlags(config, options), tools),
-    ]),
+    runServer(options, {
+      flags: options,
+      ports: (config, tools) => [
+        ...publicPorts(config, { ...tools, role: "public" }),
+        ...challengePorts(config, tools),
+        ...metricsPorts(config, tools),
+      ],
+    }),
 };
+
+export interface ServerOptions {
+  /** Flags that win over the configuration, also when it is read again. */
+  flags: ConfigFlags;
+  /** What the command serves. */
+  ports: (config: Config, tools: PortTools) => PortSpec[];
+}
 
 /** Serves the ports that the configuration means until a signal ends it; the exit code. */
 export async function runServer(
   options: GlobalOptions,
-  ports: (config: Config, tools: PortTools) => PortSpec[],
+  { flags, ports }: ServerOptions,
 ): Promise<number> {
   const log = createLog({ format: options.logFormat, level: options.logLevel });
   const metrics = createMetrics(VERSION);
+  let file = options.config;
   const load = async () => {
-    const { config } = await loadConfig(options.config);
+    const loaded = await loadConfig(file);
+    // A file that was in use and is gone is a mistake, not the wish for the defaults.
+    file = loaded.path;
+    const config = withFlags(loaded.config, flags);
     const specs = ports(config, { log, metrics });
     for (const reason of await configWarnings(config)) log.warn("warning", { reason });
     return specs;

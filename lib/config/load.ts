@@ -4,7 +4,7 @@
 
 import { ConfigError, messageOf } from "../errors.ts";
 import { nearest } from "../nearest.ts";
-import { parseYaml } from "../yaml.ts";
+import { parseYaml, type YamlProblem } from "../yaml.ts";
 import { type Config, type Mistake, readConfig } from "./schema.ts";
 
 export const DEFAULT_CONFIG_PATH = "/etc/acme-lb/config.yaml";
@@ -26,11 +26,13 @@ export interface LoadedConfig {
  */
 export async function loadConfig(asked: string | undefined): Promise<LoadedConfig> {
   const path = asked ?? DEFAULT_CONFIG_PATH;
-  let bytes: Uint8Array;
+  let bytes: Uint8Array<ArrayBuffer>;
   try {
     const { size, isFile } = await Deno.stat(path);
     if (!isFile) throw new ConfigError([`${path}: not a file`]);
-    if (size > MAX_BYTES) throw new ConfigError([`${path}: larger than ${MAX_BYTES} bytes`]);
+    if (size > MAX_BYTES) {
+      throw new ConfigError([`${path}: larger than ${MAX_BYTES} bytes; is it the right file?`]);
+    }
     bytes = await Deno.readFile(path);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
@@ -39,17 +41,11 @@ export async function loadConfig(asked: string | undefined): Promise<LoadedConfi
     const reason = missing
       ? "no such file"
       : error instanceof Deno.errors.PermissionDenied
-      ? "permission denied"
+      ? "permission denied; the user that acme-lb runs as must be able to read it"
       : messageOf(error);
     throw new ConfigError([`${path}: ${reason}`]);
   }
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    throw new ConfigError([`${path}: not UTF-8 text`]);
-  }
-  return { config: parseConfig(text, path), path };
+  return { config: parseConfig(decode(bytes, path), path), path };
 }
 
 /**
@@ -57,30 +53,48 @@ export async function loadConfig(asked: string | undefined): Promise<LoadedConfi
  * @throws {ConfigError} one line for each mistake: `config.yaml:12:7: peers[1]: reason`
  */
 export function parseConfig(text: string, path: string): Config {
-  const file = path.slice(path.lastIndexOf("/") + 1);
   const yaml = parseYaml(text);
-  if (yaml.problems.length > 0) {
-    throw new ConfigError(
-      yaml.problems.slice(0, MAX_LINES).map(({ line, column, message }) =>
-        `${file}:${line}:${column}: ${message}${hintFor(text.split("\n")[line - 1] ?? "")}`
-      ),
-    );
+  const [problem] = yaml.problems;
+  if (problem) {
+    const { line, column, message } = bareAddress(text, problem) ?? problem;
+    throw new ConfigError([`${path}:${line}:${column}: ${message}`]);
   }
   const result = readConfig(yaml.value);
   if (!result.mistakes) return result.config;
-  throw new ConfigError(
-    result.mistakes.slice(0, MAX_LINES).map((mistake) => {
-      const { line, column } = yaml.positionOf(mistake.path, mistake.part);
-      return `${file}:${line}:${column}: ${describe(mistake)}`;
-    }),
-  );
+  const mistakes = result.mistakes
+    .map((mistake) => ({ ...yaml.positionOf(mistake.path, mistake.part), text: describe(mistake) }))
+    .toSorted((a, b) => a.line - b.line || a.column - b.column);
+  const lines = mistakes.map(({ line, column, text }) => `${path}:${line}:${column}: ${text}`);
+  const more = lines.splice(MAX_LINES).length;
+  throw new ConfigError(more > 0 ? [...lines, `${path}: and ${more} more`] : lines);
 }
 
-/** What most often goes wrong on a line that YAML cannot read. */
-function hintFor(line: string): string {
-  return /[[*]?::|:\s*\[[0-9a-fA-F:]+\]:\d/.test(line) && !/["']/.test(line)
-    ? '; put addresses in quotes: "[::]:80"'
-    : "";
+/** @throws {ConfigError} at the first byte that is not UTF-8 */
+function decode(bytes: Uint8Array<ArrayBuffer>, path: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    const before = new TextDecoder().decode(bytes).split("\ufffd")[0]!.split("\n");
+    const column = before.at(-1)!.length + 1;
+    throw new ConfigError([
+      `${path}:${before.length}:${column}: not UTF-8 text; save the file in that encoding`,
+    ]);
+  }
+}
+
+/** An address without quotes, which YAML reads as a list or an alias: `[::]:80`, `*:80`. */
+const BARE_ADDRESS = /^((?:[^#"']|"[^"]*"|'[^']*')*?[\s,[])((?:\[[\w:.%]*\]|\*):\d+)/;
+
+/** The problem as it should be put when an address without quotes stands in its line. */
+function bareAddress(text: string, { line }: YamlProblem): YamlProblem | undefined {
+  const match = BARE_ADDRESS.exec(text.split("\n")[line - 1] ?? "");
+  if (!match) return undefined;
+  const address = match[2]!.replace("*", "[::]");
+  return {
+    line,
+    column: match[1]!.length + 1,
+    message: `an address must be in quotes: "${address}"`,
+  };
 }
 
 function describe({ path, message, known }: Mistake): string {

@@ -11,25 +11,30 @@ import { messageOf } from "../errors.ts";
 import { parseHost } from "../host.ts";
 import { parsePeer } from "../peer.ts";
 
-/** A string read by a function whose SyntaxError becomes the issue's message. */
-function text<T>(parse: (text: string) => T) {
+const KEYS_EXPECTED = "expected lines of `key: value`";
+
+/**
+ * A string read by a function whose SyntaxError becomes the issue's message; `what` says what is
+ * expected of a value that is no string at all.
+ */
+function text<T>(what: string, parse: (text: string) => T) {
   return v.pipe(
-    v.string("expected text"),
+    v.string(`expected ${what}`),
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
       try {
         return parse(dataset.value);
       } catch (error) {
-        addIssue({ message: `${messageOf(error)}, got ${JSON.stringify(dataset.value)}` });
+        addIssue({ message: messageOf(error) });
         return NEVER;
       }
     }),
   );
 }
 
-function list<T extends v.GenericSchema>(item: T, most: number) {
+function list<T extends v.GenericSchema>(item: T, { most, like }: { most: number; like: string }) {
   return v.pipe(
-    v.array(item, "expected a list"),
-    v.maxLength(most, `at most ${most} entries are allowed`),
+    v.array(item, `expected a list such as [${like}]`),
+    v.maxLength(most, `expected at most ${most} entries`),
   );
 }
 
@@ -44,16 +49,16 @@ function wholeNumber(least: number, most: number) {
 }
 
 function section<T extends v.ObjectEntries>(entries: T) {
-  const schema = v.strictObject(entries, "expected keys and values");
+  const schema = v.strictObject(entries, KEYS_EXPECTED);
   // Every entry has a default, which the type of a generic `entries` cannot tell.
-  return v.optional(schema, {} as v.InferInput<typeof schema>);
+  return v.nullish(schema, {} as v.InferInput<typeof schema>);
 }
 
 /** @throws {SyntaxError} unless absolute: a relative path depends on where a unit is started */
 export function parseAbsolutePath(value: string): string {
   if (!value.startsWith("/")) throw new SyntaxError("expected an absolute path");
   if (value.includes("\0")) throw new SyntaxError("a path cannot hold a NUL character");
-  return value.length > 1 ? value.replace(/\/+$/, "") : value;
+  return value.replace(/(?<=.)\/+$/, "");
 }
 
 /** A host name, or `*.` before one. @throws {SyntaxError} */
@@ -88,54 +93,73 @@ function parseName(value: string): string {
   return value;
 }
 
-const listen = list(text(parseSocketAddress), 16);
-const path = text(parseAbsolutePath);
+const path = text("an absolute path", parseAbsolutePath);
+const paths = list(path, { most: 16, like: "/run/acme/acme-challenge" });
+const host = text("a host name", parseListedHost);
+const listen = list(text('an address such as "[::]:80"', parseSocketAddress), {
+  most: 16,
+  like: '"[::]:80"',
+});
+const ipAddresses = (most: number) =>
+  list(text("an IP address", parseIpAddress), { most, like: '"2001:db8::1"' });
+const peers = (most: number) =>
+  list(text('an address such as "[2001:db8::f001]:31080"', parsePeer), {
+    most,
+    like: '"[2001:db8::f001]:31080"',
+  });
+const timeout = text("a duration such as 500ms or 2s", parseTimeout);
 
-/** All of the file; an empty one gives the defaults. */
+/** All of the file; an empty one, and any key with nothing after it, gives the defaults. */
 export const configSchema = v.strictObject({
-  webroot: v.optional(
-    v.union(
-      [v.pipe(path, v.transform((one) => [one])), v.pipe(list(path, 16), v.minLength(1))],
-      "expected an absolute path, or a list of 1 to 16 of them",
+  webroot: v.nullish(
+    v.lazy((value) =>
+      Array.isArray(value)
+        ? v.pipe(paths, v.minLength(1, "expected at least one entry"))
+        : v.pipe(path, v.transform((one) => [one]))
     ),
     "/run/acme/acme-challenge",
   ),
-  public: section({ listen: v.optional(listen, ["[::]:80"]) }),
+  public: section({ listen: v.nullish(listen, ["[::]:80"]) }),
   challenge: section({
-    listen: v.optional(listen, ["[::]:31080"]),
-    allow: v.optional(v.picklist(["any", "peers"], "expected any or peers"), "any"),
+    listen: v.nullish(listen, ["[::]:31080"]),
+    allow: v.nullish(v.picklist(["any", "peers"], "expected any or peers"), "any"),
   }),
-  peers: v.optional(list(text(parsePeer), 64), []),
+  peers: v.nullish(peers(64), []),
   lookup: section({
-    connect_timeout: v.optional(text(parseTimeout), "1s"),
-    timeout: v.optional(text(parseTimeout), "2s"),
+    connect_timeout: v.nullish(timeout, "1s"),
+    timeout: v.nullish(timeout, "2s"),
   }),
   redirect: section({
-    status: v.optional(
+    status: v.nullish(
       v.picklist(["auto", 301, 302, 307, 308], "expected auto, 301, 302, 307 or 308"),
       "auto",
     ),
-    hosts: v.optional(list(text(parseListedHost), 1000), []),
-    https_port: v.optional(wholeNumber(1, 65535), 443),
+    hosts: v.nullish(list(host, { most: 1000, like: "service.example" }), []),
+    https_port: v.nullish(wholeNumber(1, 65535), 443),
   }),
-  metrics: section({ listen: v.optional(listen, []) }),
-  certificates: v.optional(list(path, 1000), []),
-  haproxy: section({ sockets: v.optional(list(path, 16), []) }),
+  metrics: section({ listen: v.nullish(listen, []) }),
+  certificates: v.nullish(list(path, { most: 1000, like: "/etc/haproxy/certs" }), []),
+  haproxy: section({
+    sockets: v.nullish(list(path, { most: 16, like: "/run/haproxy/admin.sock" }), []),
+  }),
   limits: section({
-    connections: v.optional(wholeNumber(16, 100_000), 4096),
-    per_source: v.optional(wholeNumber(1, 100_000), 256),
-    fan_outs: v.optional(wholeNumber(4, 10_000), 64),
-    per_peer: v.optional(wholeNumber(1, 1000), 32),
-    per_suspect_peer: v.optional(wholeNumber(1, 1000), 2),
+    connections: v.nullish(wholeNumber(16, 100_000), 4096),
+    per_source: v.nullish(wholeNumber(1, 100_000), 256),
+    fan_outs: v.nullish(wholeNumber(4, 10_000), 64),
+    per_peer: v.nullish(wholeNumber(1, 1000), 32),
+    per_suspect_peer: v.nullish(wholeNumber(1, 1000), 2),
   }),
   cluster: section({
-    interface: v.optional(text(parseName), "eth0"),
-    nodes: v.optional(v.record(text(parseName), list(text(parseIpAddress), 16)), {}),
-    virtual_addresses: v.optional(list(text(parseIpAddress), 255), []),
-    names: v.optional(list(text(parseListedHost), 100), []),
-    backends: v.optional(list(text(parsePeer), 256), []),
+    interface: v.nullish(text("a name", parseName), "eth0"),
+    nodes: v.nullish(
+      v.record(text("a name", parseName), ipAddresses(16), "expected names, each with addresses"),
+      {},
+    ),
+    virtual_addresses: v.nullish(ipAddresses(255), []),
+    names: v.nullish(list(host, { most: 100, like: "service.example" }), []),
+    backends: v.nullish(peers(256), []),
   }),
-}, "expected keys and values");
+}, KEYS_EXPECTED);
 
 export type Config = v.InferOutput<typeof configSchema>;
 
@@ -152,32 +176,39 @@ export interface Mistake {
 export function readConfig(
   value: unknown,
 ): { config: Config; mistakes?: undefined } | { mistakes: Mistake[] } {
-  const result = v.safeParse(configSchema, value ?? {});
+  const result = v.safeParse(configSchema, value ?? {}, { abortPipeEarly: true });
   if (result.success) return { config: result.output };
-  return { mistakes: result.issues.flatMap(flatten).map(toMistake) };
-}
-
-/** The issues of a union's best branch: the one for lists when a list was given. */
-function flatten(issue: v.BaseIssue<unknown>): v.BaseIssue<unknown>[] {
-  if (issue.type !== "union" || !issue.issues) return [issue];
-  const inner = issue.issues.filter((one) => one.kind === "transformation" || one.path);
-  return inner.length > 0 ? inner.map((one) => withPath(issue, one)) : [issue];
-}
-
-function withPath(outer: v.BaseIssue<unknown>, inner: v.BaseIssue<unknown>): v.BaseIssue<unknown> {
-  const path = [...outer.path ?? [], ...inner.path ?? []];
-  return { ...inner, path: path.length > 0 ? path as typeof inner.path : undefined };
+  const mistakes = result.issues.map(toMistake);
+  const texts = mistakes.map((mistake) => JSON.stringify(mistake));
+  return { mistakes: mistakes.filter((_, i) => texts.indexOf(texts[i]!) === i) };
 }
 
 function toMistake(issue: v.BaseIssue<unknown>): Mistake {
-  const path = (issue.path ?? []).map((item) => item.key as string | number);
-  const last = issue.path?.at(-1);
+  const items = issue.path ?? [];
+  const path = items.map((item) => item.key as string | number);
+  // Valibot takes a list for an object whose keys are numbers.
+  const list = items.findIndex(({ type, input }) => type === "object" && Array.isArray(input));
+  if (list >= 0) {
+    const message = `${KEYS_EXPECTED}, got a list`;
+    return { path: path.slice(0, list), part: "value", message };
+  }
   if (issue.type === "strict_object" && issue.expected === "never") {
     const known = Object.keys(keysAt(path.slice(0, -1)));
     return { path, part: "key", message: "unknown key", known };
   }
+  const last = items.at(-1);
   const part = last && "origin" in last && last.origin === "key" ? "key" : "value";
-  return { path, part, message: issue.message };
+  const got = issue.type === "max_length" ? issue.received : shown(issue.input);
+  return { path, part, message: `${issue.message}, got ${got}` };
+}
+
+/** A value as an operator would recognise it; whoever prints it escapes it. */
+function shown(value: unknown): string {
+  if (value == null) return "nothing";
+  if (Array.isArray(value)) return value.length > 0 ? "a list" : "an empty list";
+  if (typeof value === "object") return "keys and values";
+  const text = typeof value === "string" ? `"${value}"` : String(value);
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
 /** The entries of the section that a path leads to. */

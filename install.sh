@@ -1,0 +1,303 @@
+#!/bin/sh
+# install.sh: a fresh clone of acme-lb, running. ./install.sh --help says what it can do.
+#
+# It needs Deno of exactly the version below: the one on PATH, else one it fetches and checks. All
+# that it fetches lies in one folder, outside the checkout where it can; only --test as root on
+# Debian installs packages. A registry is never named here: npm knows which one this machine uses.
+set -eu
+
+deno_version=2.9.6
+# Of the executable itself, so that it holds for every way to fetch it. For arm64 there is npm's
+# own check alone.
+deno_sha256_x64=bceb5b6a6239b0b010418406d8c77a508f67cf4337d94288f1c19fe71304aab0
+# Of npm's package, for a download without npm: checked before it is unpacked.
+package_sha512_x64=de67784ca2c2bb3b0b0e67cea02e4a37b34065ac525643209bae2f83a7e80f4d090400c2a584b6ff942a5dfce09cfe59433de22cff6f05026d120735d7a380a1
+
+# What the end-to-end tests run against; all in Debian 12's main.
+test_packages='acmetool ca-certificates certbot curl dehydrated haproxy iproute2 keepalived lego
+nftables nghttp2-client nginx-light openssl pebble procps shellcheck slowhttptest strace wrk'
+# Services and timers of those packages, which no test needs.
+test_units='haproxy.service keepalived.service nginx.service acmetool.timer certbot.timer'
+
+usage() {
+  cat <<'USAGE'
+Usage: ./install.sh --demo [--keep]
+       ./install.sh --test
+       ./install.sh --help
+
+  --demo   builds dist/acme-lb, starts it as three balancers on loopback ports, plays the test
+           requests of the original article against them and prints every request and answer
+  --keep   leaves the three running after the demo and says how to stop them
+  --test   builds dist/acme-lb and runs every test; as root on Debian it first installs the
+           programs that the end-to-end tests need, elsewhere those tests are skipped
+
+To install acme-lb on a balancer, copy dist/acme-lb to its /usr/local/bin: that file is all.
+USAGE
+}
+
+say() {
+  printf 'install.sh: %s\n' "$*" >&2
+}
+
+die() {
+  say "$*"
+  exit 1
+}
+
+refuse() {
+  say "$*; see ./install.sh --help"
+  exit 64
+}
+
+have() {
+  command -v "$1" >/dev/null 2>&1
+}
+
+# choose_cache: where all that is fetched goes, so that the next run need not fetch it again.
+choose_cache() {
+  for parent in "${XDG_CACHE_HOME-}" "${HOME:+$HOME/.cache}"; do
+    case $parent in /*) ;; *) continue ;; esac
+    cache=$parent/acme-lb-build
+    if mkdir -p -- "$cache" 2>/dev/null && [ -w "$cache" ]; then return; fi
+  done
+  cache=$checkout/dist/fetched
+  mkdir -p -- "$cache"
+}
+
+# find_deno: sets $deno to a Deno of the pinned version.
+find_deno() {
+  if have deno && is_pinned deno; then
+    deno=$(command -v deno)
+    return
+  fi
+  choose_cache
+  deno=$cache/deno-$deno_version/deno
+  if is_authentic "$deno" && is_pinned "$deno"; then return; fi
+  fetch_deno
+}
+
+is_pinned() {
+  case $("$1" --version 2>/dev/null) in "deno $deno_version "*) ;; *) return 1 ;; esac
+}
+
+# is_authentic FILE: it has the digest above, where there is one.
+is_authentic() {
+  [ -f "$1" ] || return
+  [ "$architecture" != x64 ] || has_digest 256 "$deno_sha256_x64" "$1"
+}
+
+# has_digest BITS DIGEST FILE
+has_digest() {
+  [ "$("sha${1}sum" <"$3")" = "$2  -" ]
+}
+
+# fetch_deno: each way in turn, from the one that changes least on this machine.
+fetch_deno() {
+  work=$(mktemp -d -- "$cache/fetch-XXXXXXXX")
+  trap 'rm -rf -- "$work"' EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  say "fetching Deno $deno_version into $cache"
+  by_npm || by_download || by_release || by_packaged_npm ||
+    die "Deno $deno_version cannot be had here; put it on PATH, or install npm, and try again"
+  chmod 755 -- "$work/deno"
+  is_authentic "$work/deno" || die "the Deno that was fetched is not the one that is pinned here"
+  is_pinned "$work/deno" ||
+    die "the Deno that was fetched does not start: $("$work/deno" --version 2>&1 | head -n 1)"
+  mkdir -p -- "$cache/deno-$deno_version"
+  mv -f -- "$work/deno" "$deno"
+  rm -rf -- "$work"
+  trap - EXIT HUP INT TERM
+}
+
+# by_npm: npm compares what it gets with the digest that its registry states.
+by_npm() {
+  have npm || return
+  (
+    cd -- "$work" &&
+      npm pack --loglevel=error --ignore-scripts --cache "$work/npm" \
+        "@deno/linux-$architecture-glibc@$deno_version" >npm.log 2>&1
+  ) || {
+    say "npm has no Deno $deno_version for $architecture: $(grep -m 1 . "$work/npm.log")"
+    return 1
+  }
+  unpack "$work"/*.tgz
+}
+
+# by_download: the same package without npm, where the registry is known from npm's settings.
+by_download() {
+  [ "$architecture" = x64 ] || return
+  registry=$(configured_registry)
+  [ -n "$registry" ] || return
+  package=@deno/linux-x64-glibc
+  download "${registry%/}/$package/-/${package#*/}-$deno_version.tgz" "$work/deno.tgz" || return
+  has_digest 512 "$package_sha512_x64" "$work/deno.tgz" ||
+    die "the package from $registry is not the one that is pinned here"
+  unpack "$work/deno.tgz"
+}
+
+configured_registry() {
+  if [ -n "${NPM_CONFIG_REGISTRY:-${npm_config_registry-}}" ]; then
+    printf '%s\n' "${NPM_CONFIG_REGISTRY:-$npm_config_registry}"
+    return
+  fi
+  for file in "$checkout/.npmrc" "${HOME-}/.npmrc" /etc/npmrc; do
+    [ -r "$file" ] || continue
+    registry=$(sed -n 's/^ *registry *= *//p' "$file" | tail -n 1)
+    if [ -n "$registry" ]; then
+      printf '%s\n' "$registry"
+      return
+    fi
+  done
+}
+
+# by_release: the archive that Deno's official installer takes.
+by_release() {
+  [ "$architecture" = x64 ] && have unzip || return
+  url=https://dl.deno.land/release/v$deno_version/deno-x86_64-unknown-linux-gnu.zip
+  download "$url" "$work/deno.zip" && unzip -q "$work/deno.zip" deno -d "$work"
+}
+
+# by_packaged_npm: many packages, so it comes last.
+by_packaged_npm() {
+  if have npm || ! may_install; then return 1; fi
+  say 'installing the Debian package npm'
+  install_packages npm && by_npm
+}
+
+download() {
+  if have curl; then
+    curl -fsSL --connect-timeout 15 -o "$2" "$1"
+  elif have wget; then
+    wget -q --timeout=15 --tries=2 -O "$2" "$1"
+  else
+    return 1
+  fi
+}
+
+unpack() {
+  tar -xzf "$1" -C "$work" --strip-components=1 package/deno
+}
+
+# may_install: root, on Debian or what derives from it.
+may_install() {
+  [ "$(id -u)" -eq 0 ] && [ -e /etc/debian_version ] && have apt-get
+}
+
+install_packages() {
+  apt_get -qq update && apt_get -qq install -y --no-install-recommends "$@" >/dev/null
+}
+
+apt_get() {
+  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@" </dev/null
+}
+
+# prepare_tests: installs what the end-to-end tests need, or says which of them will be skipped.
+prepare_tests() {
+  missing=
+  for package in $test_packages; do
+    is_installed "$package" || missing="$missing $package"
+  done
+  [ -n "$missing" ] || return 0
+  if ! may_install; then
+    say "tests that need these Debian packages, and root, are skipped:$missing"
+    return
+  fi
+  say "installing for the end-to-end tests:$missing"
+  hold_services
+  # shellcheck disable=SC2086 # a list of words
+  install_packages $missing ||
+    for package in $missing; do
+      apt_get -qq install -y --no-install-recommends "$package" >/dev/null ||
+        say "tests that need the Debian package $package are skipped: it cannot be installed"
+    done
+  release_services
+}
+
+is_installed() {
+  have dpkg-query && case $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) in
+    installed) ;;
+    *) return 1 ;;
+  esac
+}
+
+# hold_services: keeps new packages from starting their services. Debian's own switch for that is
+# policy-rc.d; one that is there and says otherwise is put aside and comes back, come what may.
+policy=/usr/sbin/policy-rc.d
+hold_services() {
+  idle=
+  for unit in $test_units; do
+    systemctl is-enabled --quiet "$unit" 2>/dev/null || idle="$idle $unit"
+  done
+  trap release_services EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  answer=0
+  if [ -x "$policy" ]; then "$policy" haproxy start >/dev/null 2>&1 || answer=$?; fi
+  [ "$answer" -ne 101 ] || return 0
+  if [ -e "$policy" ]; then mv -- "$policy" "$policy.before-acme-lb"; fi
+  printf '#!/bin/sh\n# acme-lb install.sh, for as long as it installs packages\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+}
+
+release_services() {
+  if grep -qs '^# acme-lb install.sh' "$policy"; then rm -f -- "$policy"; fi
+  if [ -e "$policy.before-acme-lb" ]; then mv -- "$policy.before-acme-lb" "$policy"; fi
+  if [ -d /run/systemd/system ]; then
+    # shellcheck disable=SC2086 # a list of words
+    systemctl disable --now --quiet $idle 2>/dev/null || :
+  fi
+  trap - EXIT HUP INT TERM
+}
+
+# set_up: a pinned Deno in $deno, and an environment in which it finds what it needs.
+set_up() {
+  case $(uname -sm) in
+    'Linux x86_64') architecture=x64 ;;
+    'Linux aarch64') architecture=arm64 ;;
+    *) die "acme-lb runs on Linux, on x86-64 and arm64; this is $(uname -sm)" ;;
+  esac
+  PATH=$PATH:/usr/sbin:/sbin
+  find_deno
+  PATH=$(dirname -- "$deno"):$PATH
+  # The packages that the build bundles come from the registry that npm uses on this machine, and
+  # trust goes to the authorities that the machine trusts.
+  if [ -z "${NPM_CONFIG_REGISTRY-}" ] && have npm; then
+    registry=$(cd -- "$checkout" && npm config get registry 2>/dev/null) || registry=
+    [ -z "$registry" ] || export NPM_CONFIG_REGISTRY="$registry"
+  fi
+  export PATH DENO_TLS_CA_STORE="${DENO_TLS_CA_STORE:-system,mozilla}" DENO_NO_UPDATE_CHECK=1
+  if [ -z "${DENO_DIR-}" ]; then
+    choose_cache
+    export DENO_DIR="$cache/deno-dir"
+  fi
+}
+
+demo='' keep='' tests=''
+for argument; do
+  case $argument in
+    --demo) demo=yes ;;
+    --keep) keep=--keep ;;
+    --test) tests=yes ;;
+    --help | -h) usage && exit ;;
+    *) refuse "unknown argument: $argument" ;;
+  esac
+done
+[ -z "$demo" ] || [ -z "$tests" ] || refuse '--demo and --test go one at a time'
+[ -z "$keep" ] || [ -n "$demo" ] || refuse '--keep goes with --demo'
+
+checkout=$(cd -- "$(dirname -- "$0")" && pwd)
+if [ -n "$demo" ]; then
+  set_up
+  cd -- "$checkout"
+  exec "$deno" run --quiet -A examples/demo.ts $keep
+elif [ -n "$tests" ]; then
+  set_up
+  prepare_tests
+  cd -- "$checkout"
+  exec "$deno" run --quiet -A tests/run.ts
+else
+  usage
+fi
