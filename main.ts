@@ -53,7 +53,8 @@ if (import.meta.main) {
     commands: COMMANDS,
   });
   if (result.error !== undefined) report(result.error);
-  Deno.exitCode = result.error instanceof ConfigError ? EXIT.config : result.code;
+  // What may still be under way, such as questions to peers after SIGTERM, must not delay the end.
+  Deno.exit(result.error instanceof ConfigError ? EXIT.config : result.code);
 }
 
 /** One line on stderr for each thing that is wrong. */

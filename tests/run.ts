@@ -37,8 +37,12 @@ async function deno(args: string[]): Promise<{ code: number; stdout: string }> {
   const process = new Deno.Command(Deno.execPath(), {
     args,
     cwd: ROOT,
-    // The executable under test unpacks here, not into this machine's own caches.
-    env: { ACME_LB_CACHE: Deno.env.get("ACME_LB_CACHE") ?? `${ROOT}dist/cache` },
+    env: {
+      // The executable under test unpacks here, not into this machine's own caches.
+      ACME_LB_CACHE: Deno.env.get("ACME_LB_CACHE") ?? `${ROOT}dist/cache`,
+      // The runner colours what goes into a pipe too.
+      ...(Deno.stdout.isTerminal() ? {} : { NO_COLOR: "1" }),
+    },
     stdin: "null",
     stdout: "piped",
     signal: DEADLINE,

@@ -36,9 +36,13 @@ export function createRedirectHandler(
   { status, hosts, httpsPort }: RedirectOptions,
 ): (head: RequestHead) => Answer {
   const port = httpsPort === 443 ? "" : `:${httpsPort}`;
+  // Most requests name the same host; reading it is the dearest part of a redirect.
+  let last: { value: string; host: string | undefined } = { value: "", host: undefined };
   return (head) => {
     if (!METHODS.includes(head.method)) return NOT_ALLOWED;
-    const host = head.host === undefined ? undefined : parseHost(head.host);
+    const value = head.host ?? "";
+    if (value !== last.value) last = { value, host: parseHost(value) };
+    const { host } = last;
     if (host === undefined || !TARGET.test(head.target)) return BAD_REQUEST;
     if (!isListedHost(host, hosts)) return MISDIRECTED;
     const safe = head.method === "GET" || head.method === "HEAD";

@@ -33,7 +33,8 @@ export interface ServiceOptions {
 }
 
 /**
- * Serves until SIGTERM or SIGINT, then returns; a second signal does not wait for requests.
+ * Serves until SIGTERM or SIGINT, then returns; a second signal does not wait for requests. The
+ * process is expected to end then: the handlers of its signals stay.
  * @throws {ConfigError} and {JobError} when it cannot start
  */
 export async function runService(options: ServiceOptions): Promise<void> {
@@ -57,24 +58,17 @@ export async function runService(options: ServiceOptions): Promise<void> {
       for (const reason of lines) log.error("reload_failed", { reason, kept: "old configuration" });
     }
   };
-  // A SIGHUP that comes while the process starts must not end it, as it does by default.
+  // Before anything else: by default a signal that comes during the start ends the process.
   let loading = Promise.resolve();
   const onHangup = () => void (loading = loading.then(reload, () => {}));
   Deno.addSignalListener("SIGHUP", onHangup);
+  const stop = stopSignals();
   globalThis.addEventListener("unhandledrejection", onRejection);
-  try {
-    loading = start();
-    await loading;
-    const signal = await nextStopSignal();
-    log.info("stopping", { signal });
-    const second = nextStopSignal();
-    await loading;
-    await Promise.race([ports.stop(GRACE), second.then(() => ports.stop(0))]);
-    log.info("stopped");
-  } finally {
-    Deno.removeSignalListener("SIGHUP", onHangup);
-    globalThis.removeEventListener("unhandledrejection", onRejection);
-  }
+  loading = start();
+  await loading;
+  log.info("stopping", { signal: await stop.first });
+  await Promise.race([loading.then(() => ports.stop(GRACE)), stop.second]);
+  log.info("stopped");
 }
 
 class Ports {
@@ -122,16 +116,15 @@ function noteReload(metrics: Metrics, success: boolean): void {
   metrics.gauge("config_last_reload_success_timestamp_seconds", Math.floor(Date.now() / 1000));
 }
 
-function nextStopSignal(): Promise<Deno.Signal> {
-  return new Promise((resolve) => {
-    const signals: Deno.Signal[] = ["SIGTERM", "SIGINT"];
-    const handlers = signals.map((signal) => {
-      const handler = () => {
-        signals.forEach((each, i) => Deno.removeSignalListener(each, handlers[i]!));
-        resolve(signal);
-      };
-      Deno.addSignalListener(signal, handler);
-      return handler;
-    });
-  });
+/** The first and the second SIGTERM or SIGINT from now on. */
+function stopSignals(): { first: Promise<Deno.Signal>; second: Promise<Deno.Signal> } {
+  const [first, second] = [
+    Promise.withResolvers<Deno.Signal>(),
+    Promise.withResolvers<Deno.Signal>(),
+  ];
+  let count = 0;
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    Deno.addSignalListener(signal, () => (count++ === 0 ? first : second).resolve(signal));
+  }
+  return { first: first.promise, second: second.promise };
 }

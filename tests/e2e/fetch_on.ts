@@ -8,7 +8,12 @@ export interface Fetched {
   body: string;
   /** Where a redirect leads. */
   location: string;
+  /** There was neither an answer nor a refusal within the deadline. */
+  timedOut: boolean;
 }
+
+/** curl's own exit code for that. */
+const OPERATION_TIMEDOUT = 28;
 
 /** Follows no redirect, obeys no proxy. */
 export async function fetchOn(
@@ -16,11 +21,16 @@ export async function fetchOn(
   options: { network: Network; url: string; name?: string; deadline?: number },
 ): Promise<Fetched> {
   const { network, url, name, deadline = 10_000 } = options;
-  const { stdout } = await network.run(host, [
+  const { code, stdout } = await network.run(host, [
     ...["curl", "-sS", "--noproxy", "*", "--max-time", String(deadline / 1000)],
     ...(name === undefined ? [] : ["-H", `Host: ${name}`]),
     ...["-w", "\\n%{redirect_url}\\n%{http_code}", "--globoff", url],
   ]);
   const [status = "0", location = "", ...lines] = stdout.split("\n").reverse();
-  return { status: Number(status), location, body: lines.reverse().join("\n") };
+  return {
+    status: Number(status),
+    location,
+    body: lines.reverse().join("\n"),
+    timedOut: code === OPERATION_TIMEDOUT,
+  };
 }

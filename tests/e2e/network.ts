@@ -109,7 +109,7 @@ export async function createNetwork(
     run: (host, argv, runOptions = {}) => execute(network.on(host, argv), runOptions),
     place: (addresses) => place(all, addresses),
     swallow: (host) => netns(host, ["nft", SWALLOW]),
-    heal: (host) => netns(host, ["nft", "delete table inet swallow"]),
+    heal: (host) => netns(host, ["nft", HEAL]),
     async [Symbol.asyncDispose]() {
       await reaper.stdin.close();
       await reaper.status;
@@ -137,6 +137,8 @@ export async function createNetwork(
 /** Also a /run of its own: acmetool writes challenges below it whatever its configuration says. */
 const OWN_FILES = 'mount --bind "$1" "$2" && mount -t tmpfs tmpfs /run && shift 2 && exec "$@"';
 
+/** Adding first makes it right for a host that never swallowed, too. */
+const HEAL = "add table inet swallow; delete table inet swallow";
 const SWALLOW = "table inet swallow { chain input { type filter hook input priority 0; " +
   "meta l4proto tcp drop; }; }";
 

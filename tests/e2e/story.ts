@@ -11,6 +11,7 @@ import { boulderObjection, watchChallenges } from "./challenge_watch.ts";
 import { CLIENTS, type Issued } from "./clients.ts";
 import { keepers, VIRTUAL_ADDRESSES } from "./cluster.ts";
 import { tail } from "./daemon.ts";
+import { fetchOn } from "./fetch_on.ts";
 import { CA_ADDRESS, CA_NAME, type Fleet, NAMES, webrootOf } from "./fleet.ts";
 import type { Host } from "./network.ts";
 
@@ -28,6 +29,9 @@ export interface Story {
   /** Runs until the signal is given; resolves with how often it disturbed. */
   disturbance?: (fleet: Fleet, signal: AbortSignal) => Promise<number>;
 }
+
+/** For {@link gaveUpOverNonce}; at 5 % about every second run of dehydrated gets through. */
+const MAX_RUNS = 20;
 
 /** What became of each client: the failure, or undefined. */
 export type Outcomes = Map<string, Error | undefined>;
@@ -49,7 +53,7 @@ export async function runStory(
 
   const end = new AbortController();
   try {
-    for (const name of swallowing) await network.swallow(network.host(name));
+    for (const name of swallowing) await swallow(fleet, name);
     const disturbance = story.disturbance?.(fleet, end.signal);
     // Told below; until then a failure must not count as unhandled.
     disturbance?.catch(() => {});
@@ -67,6 +71,16 @@ export async function runStory(
     end.abort();
     for (const name of swallowing) await network.heal(network.host(name));
   }
+}
+
+/** A balancer that still answered, or refused, would make the story an easier one. */
+async function swallow({ network }: Fleet, name: string): Promise<void> {
+  const host = network.host(name);
+  const url = `http://[${host.ipv6}]/`;
+  const ask = () => fetchOn(network.host("user"), { network, url, deadline: 500 });
+  assert.equal((await ask()).status, 301, `${name} before`);
+  await network.swallow(host);
+  assert.ok((await ask()).timedOut, `${name} answers or refuses although it should swallow`);
 }
 
 interface OrderOptions {
@@ -87,21 +101,25 @@ async function order(fleet: Fleet, options: OrderOptions): Promise<void> {
   });
   let issued: Issued | undefined;
   try {
-    issued = await CLIENTS[client]!({
-      network,
-      host: lb1,
-      webroot: webrootOf(network, client),
-      names: Object.keys(NAMES),
-      state: await Deno.makeTempDir({ dir: network.directory, prefix: `${client}-` }),
-      directory: authority.directory,
-      trust: authority.trust,
-    });
+    for (let run = 1; run <= MAX_RUNS; run++) {
+      issued = await CLIENTS[client]!({
+        network,
+        host: lb1,
+        webroot: webrootOf(network, client),
+        names: Object.keys(NAMES),
+        state: await Deno.makeTempDir({ dir: network.directory, prefix: `${client}-` }),
+        directory: authority.directory,
+        trust: authority.trust,
+      });
+      if (issued.code === 0 || !gaveUpOverNonce(issued)) break;
+    }
+    assert.ok(issued);
     assert.equal(issued.code, 0, `${client} exited with ${issued.code}`);
     await assertCertificate(issued.certificate);
 
     const observations = await watch.stop();
     const tokens = new Set(observations.map(({ token }) => token));
-    assert.equal(tokens.size, Object.keys(NAMES).length, "challenges seen in lb1's webroot");
+    assert.ok(tokens.size >= Object.keys(NAMES).length, `saw the challenges ${[...tokens]}`);
     for (const observation of observations) {
       assert.equal(boulderObjection(observation), undefined, JSON.stringify(observation));
     }
@@ -111,6 +129,14 @@ async function order(fleet: Fleet, options: OrderOptions): Promise<void> {
   } finally {
     await watch.stop();
   }
+}
+
+/**
+ * A refused nonce is nobody's fault but the CA's. dehydrated 0.7.0 ends at the first one, certbot
+ * at two in a row; what runs them from a timer runs them again, and so does this.
+ */
+function gaveUpOverNonce({ stdout, stderr }: Issued): boolean {
+  return /badNonce/.test(stdout + stderr);
 }
 
 async function assertCertificate(path: string): Promise<void> {

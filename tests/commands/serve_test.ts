@@ -1,0 +1,344 @@
+/** The life of the servers as an operator sees it: starting, reloading, stopping, refusing. */
+
+import { deepStrictEqual, match, ok } from "node:assert/strict";
+import { header, latin1, readAll } from "../http/raw_client.ts";
+import { startServer } from "./server_process.ts";
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const CHALLENGE = "/.well-known/acme-challenge/";
+const ANY = "127.0.0.1:0";
+const SERVE = ["serve", "--public-listen", ANY, "--challenge-listen", ANY];
+
+async function ask(
+  port: number,
+  target: string,
+  { host = "service.example", hostname = "127.0.0.1" } = {},
+): Promise<{ status: number; location?: string; body: string }> {
+  const conn = await Deno.connect({ hostname, port });
+  await conn.write(latin1(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`));
+  const { text } = await readAll(conn, 10_000);
+  conn.close();
+  return {
+    status: Number(text.slice(9, 12)),
+    location: header(text, "location"),
+    body: text.slice(text.indexOf("\r\n\r\n") + 4),
+  };
+}
+
+async function temporary(): Promise<{ path: string } & AsyncDisposable> {
+  const path = await Deno.makeTempDir();
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+/** Deno.listen on a free port that accepts and says nothing. */
+function hungPeer(): { address: string } & Disposable {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return {
+    address: `127.0.0.1:${listener.addr.port}`,
+    [Symbol.dispose]: () => listener.close(),
+  };
+}
+
+async function refused(port: number): Promise<boolean> {
+  try {
+    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    return false;
+  } catch (error) {
+    return error instanceof Deno.errors.ConnectionRefused;
+  }
+}
+
+/** Closing takes the kernel a moment, in which it still accepts. */
+async function becomesRefused(port: number): Promise<boolean> {
+  for (let i = 0; i < 50; i++) {
+    if (await refused(port)) return true;
+    await pause(20);
+  }
+  return false;
+}
+
+Deno.test("each role does its own job and no other", async () => {
+  await using dir = await temporary();
+  await Deno.writeTextFile(`${dir.path}/tok`, "tok.thumb");
+  const webroot = ["--webroot", dir.path];
+  const table: [string[], string, number, number][] = [
+    // arguments, role, status of a challenge, status of any other page
+    [[...SERVE, ...webroot], "public", 200, 301],
+    [[...SERVE, ...webroot], "challenge", 200, 404],
+    [["challenge-server", "--listen", ANY, ...webroot], "challenge", 200, 404],
+    [["proxy", "--listen", ANY, ...webroot], "proxy", 200, 404],
+    [["redirect", "--listen", ANY], "redirect", 301, 301],
+  ];
+  for (const [args, role, challenge, other] of table) {
+    await using server = await startServer(args, { listening: args[0] === "serve" ? 2 : 1 });
+    const port = server.port(role);
+    deepStrictEqual((await ask(port, `${CHALLENGE}tok`)).status, challenge, `${args[0]} ${role}`);
+    deepStrictEqual((await ask(port, "/x")).status, other, `${args[0]} ${role}`);
+    server.signal("SIGTERM");
+    deepStrictEqual((await server.ended).code, 0, args[0]);
+  }
+});
+
+Deno.test("serve with no configuration but a port answers both families on [::]", async () => {
+  await using server = await startServer(
+    ["serve", "--public-listen", "[::]:0", "--challenge-listen", "[::]:0", "--https-port", "8443"],
+    { listening: 2 },
+  );
+  for (const hostname of ["127.0.0.1", "::1"]) {
+    const answer = await ask(server.port("public"), "/x", { hostname });
+    deepStrictEqual(answer.location, "https://service.example:8443/x", hostname);
+  }
+});
+
+Deno.test("SIGTERM lets a lookup in flight finish, refuses new connections and ends with 0", async () => {
+  await using dir = await temporary();
+  using peer = hungPeer();
+  await using server = await startServer(
+    [...SERVE, "--webroot", dir.path, "--peer", peer.address],
+    {
+      listening: 2,
+    },
+  );
+  const port = server.port("public");
+  const asking = ask(port, `${CHALLENGE}nobody`);
+  await pause(300);
+  server.signal("SIGTERM");
+  await server.line(/event=stopping signal=SIGTERM/);
+  ok(await becomesRefused(port));
+  deepStrictEqual((await asking).status, 504);
+  deepStrictEqual((await server.ended).code, 0);
+});
+
+Deno.test("a second SIGTERM does not wait for requests", async () => {
+  await using dir = await temporary();
+  using peer = hungPeer();
+  await Deno.writeTextFile(
+    `${dir.path}/config.yaml`,
+    `
+peers: ["${peer.address}"]
+lookup: { timeout: 60s }
+public: { listen: ["${ANY}"] }
+challenge: { listen: ["${ANY}"] }
+`,
+  );
+  await using server = await startServer(["serve", "--config", `${dir.path}/config.yaml`], {
+    listening: 2,
+  });
+  const asking = ask(server.port("public"), `${CHALLENGE}nobody`);
+  await pause(300);
+  server.signal("SIGTERM");
+  await server.line(/event=stopping/);
+  server.signal("SIGTERM");
+  deepStrictEqual((await server.ended).code, 0);
+  deepStrictEqual((await asking).status, 0);
+});
+
+Deno.test("SIGHUP takes a good configuration, keeps connections, opens and closes ports", async () => {
+  await using dir = await temporary();
+  await using other = await temporary();
+  await Deno.writeTextFile(`${other.path}/tok`, "tok.thumb");
+  const config = `${dir.path}/config.yaml`;
+  const write = (text: string) =>
+    Deno.writeTextFile(
+      config,
+      `
+public: { listen: ["${ANY}"] }
+challenge: { listen: ["${ANY}"] }
+${text}`,
+    );
+  await write(`webroot: ${dir.path}`);
+  await using server = await startServer(["serve", "--config", config], { listening: 2 });
+  const port = server.port("public");
+  const kept = await Deno.connect({ hostname: "127.0.0.1", port });
+  const reading = readAll(kept, 4_000);
+  await kept.write(latin1("GET /one HTTP/1.1\r\nHost: h.example\r\n\r\n"));
+  deepStrictEqual((await ask(port, `${CHALLENGE}tok`)).status, 404);
+
+  await write(`
+webroot: ${other.path}
+redirect: { status: 302, hosts: [service.example] }
+metrics: { listen: ["${ANY}"] }`);
+  server.signal("SIGHUP");
+  await server.line(/event=reloaded/);
+  deepStrictEqual((await ask(port, `${CHALLENGE}tok`)).body, "tok.thumb");
+  deepStrictEqual((await ask(port, "/x")).status, 302);
+  deepStrictEqual((await ask(port, "/x", { host: "evil.example" })).status, 421);
+  const metrics = server.port("metrics");
+  deepStrictEqual((await ask(metrics, "/healthz")).body, "ok\n");
+  match((await ask(metrics, "/metrics")).body, /^acme_lb_config_last_reload_successful 1$/m);
+  await kept.write(
+    latin1("GET /two HTTP/1.1\r\nHost: service.example\r\nConnection: close\r\n\r\n"),
+  );
+  const both = (await reading).text;
+  kept.close();
+  match(both, /301 [\s\S]*h\.example\/one[\s\S]*302 [\s\S]*service\.example\/two/);
+
+  await write(`webroot: ${other.path}`);
+  server.signal("SIGHUP");
+  ok(await becomesRefused(metrics), "a port that is no longer configured is closed");
+});
+
+Deno.test("SIGHUP keeps the old configuration when the new one is wrong or its port is taken", async () => {
+  await using dir = await temporary();
+  const config = `${dir.path}/config.yaml`;
+  const good = `
+public: { listen: ["${ANY}"] }
+challenge: { listen: ["${ANY}"] }
+metrics: { listen: ["${ANY}"] }
+`;
+  await Deno.writeTextFile(config, good);
+  await using server = await startServer(["serve", "--config", config], { listening: 3 });
+  const port = server.port("public");
+  const works = async () => deepStrictEqual((await ask(port, "/x")).status, 301);
+
+  await Deno.writeTextFile(config, `${good}webrot: /x\n`);
+  server.signal("SIGHUP");
+  await server.line(
+    /event=reload_failed reason=".*config\.yaml:5:1: webrot: unknown key; did you mean webroot\?"/,
+  );
+  await works();
+  const metrics = await ask(server.port("metrics"), "/metrics");
+  match(metrics.body, /^acme_lb_config_last_reload_successful 0$/m);
+
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const other = `public: { listen: ["${ANY}", "127.0.0.1:${taken.addr.port}"] }`;
+  await Deno.writeTextFile(config, good.replace(/public:.*/, other));
+  server.signal("SIGHUP");
+  await server.line(
+    /event=reload_failed reason="cannot listen on 127\.0\.0\.1:\d+: another process/,
+  );
+  await works();
+
+  await Deno.remove(config);
+  server.signal("SIGHUP");
+  await server.line(/event=reload_failed reason=".*config\.yaml: no such file"/);
+  await works();
+
+  await Deno.writeTextFile(config, good);
+  server.signal("SIGHUP");
+  await server.line(/event=reloaded/);
+  await works();
+});
+
+Deno.test("start is refused with one clear line when a port is taken or its address is not here", async () => {
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const table: [string, RegExp][] = [
+    [
+      `127.0.0.1:${taken.addr.port}`,
+      /^acme-lb: cannot listen on 127\.0\.0\.1:\d+: another process has the port; find it with: ss /,
+    ],
+    [
+      "192.0.2.77:8080",
+      /^acme-lb: cannot listen on 192\.0\.2\.77:8080: the address is not on this machine; listen on \[::\]/,
+    ],
+  ];
+  for (const [address, expected] of table) {
+    await using server = await startServer([
+      "serve",
+      "--challenge-listen",
+      ANY,
+      "--public-listen",
+      address,
+    ], {
+      listening: 0,
+    });
+    const { code, lines } = await server.ended;
+    deepStrictEqual(code, 1, address);
+    match(lines.filter((line) => line.startsWith("acme-lb:")).join("\n"), expected);
+  }
+});
+
+const UNPRIVILEGED = [
+  "setpriv",
+  "--reuid=65534",
+  "--clear-groups",
+  "--inh-caps=-all",
+  "--bounding-set=-all",
+];
+const lowPorts = Number(
+  await Deno.readTextFile("/proc/sys/net/ipv4/ip_unprivileged_port_start").catch(() => "1024"),
+);
+const cannotDrop = Deno.uid() !== 0
+  ? "it needs root to drop its rights"
+  : lowPorts <= 1
+  ? "this machine lets everybody have low ports"
+  : undefined;
+if (cannotDrop) {
+  const text = `skipped: start without the right to port 80: ${cannotDrop}\n`;
+  Deno.stdout.writeSync(new TextEncoder().encode(text));
+}
+
+Deno.test({
+  name:
+    "start is refused with one clear line when port 80 is not permitted, and says how to permit it",
+  ignore: cannotDrop !== undefined,
+  async fn() {
+    // Another user cannot read root's caches, so the built program is what is run.
+    await using dir = await temporary();
+    await Deno.chmod(dir.path, 0o755);
+    const bundle = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "bundle",
+        "--quiet",
+        "--platform",
+        "browser",
+        "-o",
+        `${dir.path}/acme-lb.js`,
+        "main.ts",
+      ],
+      cwd: new URL("../..", import.meta.url).pathname,
+    }).output();
+    ok(bundle.success, new TextDecoder().decode(bundle.stderr));
+    await Deno.copyFile(Deno.execPath(), `${dir.path}/deno`);
+    const { code, stderr } = await new Deno.Command("setpriv", {
+      args: [
+        ...UNPRIVILEGED.slice(1),
+        `${dir.path}/deno`,
+        "run",
+        "-A",
+        "--no-config",
+        `${dir.path}/acme-lb.js`,
+        "serve",
+        "--challenge-listen",
+        ANY,
+        "--public-listen",
+        "127.0.0.1:80",
+      ],
+      clearEnv: true,
+      env: { NO_COLOR: "1", DENO_DIR: `${dir.path}/none` },
+      cwd: dir.path,
+    }).output();
+    deepStrictEqual(code, 1);
+    match(
+      new TextDecoder().decode(stderr),
+      /^acme-lb: cannot listen on 127\.0\.0\.1:80: not permitted; .*CAP_NET_BIND_SERVICE/m,
+    );
+  },
+});
+
+Deno.test("--log-format json writes one object a line, with the words of the text form", async () => {
+  await using server = await startServer([...SERVE, "--log-format", "json"], { listening: 0 });
+  await server.line(/"role":"challenge"/);
+  server.signal("SIGTERM");
+  const { code, lines } = await server.ended;
+  deepStrictEqual(code, 0);
+  const events = lines.map((line) => JSON.parse(line)).filter(({ event }) => event !== "warning");
+  deepStrictEqual(events.map(({ event, level }) => `${level} ${event}`), [
+    "info listening",
+    "info listening",
+    "info stopping",
+    "info stopped",
+  ]);
+});
+
+Deno.test("a SIGHUP storm from the first moment on does not lose a request", async () => {
+  await using dir = await temporary();
+  await Deno.writeTextFile(`${dir.path}/tok`, "tok.thumb");
+  await using server = await startServer([...SERVE, "--webroot", dir.path], { listening: 2 });
+  for (let i = 0; i < 50; i++) {
+    server.signal("SIGHUP");
+    deepStrictEqual((await ask(server.port("public"), `${CHALLENGE}tok`)).status, 200);
+  }
+  server.signal("SIGTERM");
+  deepStrictEqual((await server.ended).code, 0);
+});
