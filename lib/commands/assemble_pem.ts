@@ -8,6 +8,7 @@ import { EXIT, JobError, messageOf } from "../errors.ts";
 import { lockTarget } from "../file_lock.ts";
 import { type HaproxyTarget, installPem, type InstallResult } from "../haproxy/install_pem.ts";
 import { createLog, type Log } from "../log.ts";
+import { whileShowing } from "../progress.ts";
 import { readIfPresent, readInputFile } from "../read_input.ts";
 import {
   addAssembleFlags,
@@ -59,7 +60,7 @@ export const assemblePem: Subcommand<AssembleFlags> = {
 async function assemble(job: AssembleJob, log: Log): Promise<void> {
   const { out, rights, force, haproxy } = job;
   await refuseInputAsTarget(out, [job.key, ...job.certificates]);
-  using lock = await lockTarget(out);
+  using lock = await whileShowing(`waiting for the lock beside ${out}`, lockTarget(out));
   const key = { name: job.key, bytes: await readInputFile(job.key) };
   const certificates = await readCertificates(job);
   const previous = await readIfPresent(out);
@@ -73,14 +74,11 @@ async function assemble(job: AssembleJob, log: Log): Promise<void> {
   }
   const previousPem = previous && reencodeInstalled(previous);
   const serial = bundle.leaf.serial;
-  report(out, {
-    bundle,
-    haproxy,
-    result: await installPem({
-      ...{ path: out, pem: bundle.pem, lock, previous, rights },
-      haproxy: haproxy && { ...haproxy, serial, previousPem },
-    }),
+  const installing = installPem({
+    ...{ path: out, pem: bundle.pem, lock, previous, rights },
+    haproxy: haproxy && { ...haproxy, serial, previousPem },
   });
+  report(out, { bundle, haproxy, result: await whileShowing(`installing ${out}`, installing) });
 }
 
 async function readCertificates(job: AssembleJob): Promise<NamedBytes[]> {

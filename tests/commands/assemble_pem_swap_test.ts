@@ -90,6 +90,58 @@ Deno.test({
 });
 
 Deno.test({
+  name: "assemble-pem takes sockets from the configuration, and HAProxy's own name for the file",
+  ignore,
+  async fn() {
+    await using haproxy = await startHaproxy();
+    const config = await haproxy.write(
+      "config.yaml",
+      `haproxy: { sockets: [${haproxy.worker}] }\n`,
+    );
+    await Deno.symlink("certs", haproxy.path("link"));
+    const { args, issued } = await renewal(haproxy);
+    const plain = args.slice(0, args.indexOf("--out"));
+    const out = haproxy.path("link/default.pem");
+    const unknown = await acmeLb([...plain, "--config", config, "--out", out]);
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.stderr, /unknown_name: .*link\/default\.pem/);
+    const name = haproxy.path("certs/default.pem");
+    const known = await acmeLb([
+      ...plain,
+      "--config",
+      config,
+      "--out",
+      out,
+      "--haproxy-name",
+      name,
+    ]);
+    assert.deepEqual([known.code, known.stderr], [0, ""]);
+    assert.match(known.stdout, /worker\.sock: swapped: /);
+    assert.equal(await agreedSerial(haproxy), serialOf(issued));
+  },
+});
+
+Deno.test({
+  name: "assemble-pem --hook with --out-dir takes --haproxy-name for the directory",
+  ignore,
+  async fn() {
+    await using haproxy = await startHaproxy();
+    await Deno.symlink("certs", haproxy.path("link"));
+    const issued = await issue(NAMES);
+    await Deno.mkdir(haproxy.path("live/default"), { recursive: true });
+    await haproxy.write("live/default/privkey.pem", issued.key.pem);
+    await haproxy.write("live/default/fullchain.pem", issued.pem);
+    const flags = ["--hook", "certbot", "--out-dir", haproxy.path("link/")];
+    const told = ["--haproxy-socket", haproxy.worker, "--haproxy-name", haproxy.path("certs/")];
+    const { code, stderr } = await acmeLb(["assemble-pem", ...flags, ...told], {
+      env: { RENEWED_LINEAGE: haproxy.path("live/default") },
+    });
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.equal(await agreedSerial(haproxy), serialOf(issued));
+  },
+});
+
+Deno.test({
   name: "assemble-pem puts the old file back and exits 1 when HAProxy does not take the new one",
   ignore,
   async fn() {
@@ -209,8 +261,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "assemble-pem twenty times at once for twenty targets in two directories swaps each of them",
+  name: "assemble-pem at once for ten targets swaps each of them",
   ignore,
   async fn() {
     const files: Record<string, string> = {};
