@@ -185,14 +185,11 @@ async function judgeKey(
 ): Promise<string[]> {
   try {
     const key = await readPrivateKey(block);
-    if (await keyFits(key, leaf)) return [];
-    for (const other of others) {
-      if (!await keyFits(key, other)) continue;
-      return [
-        `the leaf must come first: the key belongs to ${titleOf(other)}, which follows ${
-          titleOf(leaf)
-        }`,
-      ];
+    if (keyFits(key, leaf)) return [];
+    const owner = others.find((other) => keyFits(key, other));
+    if (owner) {
+      const titles = `${titleOf(owner)}, which follows ${titleOf(leaf)}`;
+      return [`the leaf must come first: the key belongs to ${titles}`];
     }
     return [`${name}: the private key does not belong to ${titleOf(leaf)}`];
   } catch (error) {

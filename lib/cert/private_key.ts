@@ -2,8 +2,9 @@
  * Private keys: PKCS#8, PKCS#1 and SEC1, for the kinds that ACME clients make.
  *
  * Nothing of a key may reach a message, so the runtime's own errors are never passed on. The key
- * is not converted: what goes into the bundle is the DER that came in, once it has been shown to
- * be one whole structure that signs what the certificate's key verifies.
+ * is not converted: what goes into the bundle is the DER that came in, once the runtime has read
+ * it as one whole structure. Reading checks that both halves belong together (see the tests);
+ * HAProxy does not: it starts with a damaged ECDSA key and fails every handshake.
  */
 
 import { type Certificate, sameBytes } from "./certificate.ts";
@@ -15,8 +16,6 @@ export interface PrivateKey {
   kind: KeyKind;
   /** The SubjectPublicKeyInfo of its public half. */
   spki: Uint8Array;
-  /** Signs bytes, to show that both halves belong together. @throws whatever the runtime throws */
-  sign: (data: Uint8Array) => Uint8Array;
 }
 
 /** PEM label to node:crypto's name of the format. */
@@ -44,11 +43,10 @@ export async function readPrivateKey(block: PemBlock): Promise<PrivateKey> {
   const type = FORMATS.get(block.label);
   if (!type) throw new SyntaxError(`${block.label} is not a key format that HAProxy gets from us`);
   if (readDer(block.der).tag !== TAG.sequence) throw new SyntaxError("the private key is damaged");
-  const { createPrivateKey, createPublicKey, sign } = await import("node:crypto");
+  const { createPrivateKey, createPublicKey } = await import("node:crypto");
   let spki: Uint8Array;
-  let key: ReturnType<typeof createPrivateKey>;
   try {
-    key = createPrivateKey({ key: block.der as never, format: "der", type });
+    const key = createPrivateKey({ key: block.der as never, format: "der", type });
     spki = new Uint8Array(createPublicKey(key as never).export({ type: "spki", format: "der" }));
   } catch {
     throw new SyntaxError("the private key is damaged or of a kind that is not supported");
@@ -56,8 +54,7 @@ export async function readPrivateKey(block: PemBlock): Promise<PrivateKey> {
   const kind = readKeyKind(readDer(spki));
   const refusal = refusedKind(kind);
   if (refusal) throw new SyntaxError(`the private key is ${kind.name}: ${refusal}`);
-  const digest = digestFor(kind);
-  return { kind, spki, sign: (data) => new Uint8Array(sign(digest, data, key)) };
+  return { kind, spki };
 }
 
 /** Why HAProxy or the clients in the world would not do with such a key; undefined when they do. */
@@ -70,24 +67,7 @@ export function refusedKind({ family, name, bits }: KeyKind): string | undefined
   return supported.includes(name) ? undefined : `use RSA, ${supported.join(", ")}`;
 }
 
-/**
- * Whether the key is the one in the certificate. The public halves must be the same bytes, and a
- * signature made with the private half must verify: HAProxy compares the public halves alone, and
- * would start with a key whose private half is damaged and fail every handshake.
- */
-export async function keyFits(key: PrivateKey, certificate: Certificate): Promise<boolean> {
-  if (!sameBytes(key.spki, certificate.spki)) return false;
-  const { createPublicKey, verify } = await import("node:crypto");
-  const probe = new TextEncoder().encode("acme-lb key check");
-  try {
-    const spki = createPublicKey({ key: certificate.spki as never, format: "der", type: "spki" });
-    return verify(digestFor(certificate.key), probe, spki, key.sign(probe));
-  } catch {
-    return false;
-  }
-}
-
-function digestFor(kind: KeyKind): string | null {
-  if (kind.family === "Ed25519") return null;
-  return kind.name === "P-384" ? "sha384" : "sha256";
+/** Whether the key is the one in the certificate: their public halves are the same bytes. */
+export function keyFits(key: PrivateKey, certificate: Certificate): boolean {
+  return sameBytes(key.spki, certificate.spki);
 }
