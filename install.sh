@@ -100,7 +100,7 @@ fetch_deno() {
   trap 'exit 143' TERM
   say "fetching Deno $deno_version into $cache"
   by_npm || by_download || by_release || by_packaged_npm ||
-    die "Deno $deno_version cannot be had here; put it on PATH, or install npm, and try again"
+    die "Deno $deno_version cannot be had here; put it on PATH, install npm, or set NPM_CONFIG_REGISTRY"
   chmod 755 -- "$work/deno"
   is_authentic "$work/deno" || die "the Deno that was fetched is not the one that is pinned here"
   is_pinned "$work/deno" ||

@@ -147,6 +147,7 @@ first_start() {
 }
 
 words=" $* "
+[ -e /proc/self/exe ] || fail 'the Deno runtime needs /proc, and it is not mounted'
 if [ -n "${ACME_LB_CACHE-}" ]; then chosen ready; else each_place ready; fi || first_start
 
 # The runtime must not ask for updates, read a package.json or an .npmrc, preload what NODE_OPTIONS

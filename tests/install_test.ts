@@ -68,7 +68,7 @@ Deno.test({
     await Deno.writeTextFile(`${kept}/deno`, forged, { mode: 0o755 });
     const { code, stdout, stderr } = await demo(room, [], `${room.path}/bin`);
     assert.equal(stdout, "");
-    assert.match(stderr, /Deno 2\.9\.6 cannot be had here; put it on PATH, or install npm, /);
+    assert.match(stderr, /Deno 2\.9\.6 cannot be had here; put it on PATH, install npm, /);
     assert.equal(code, 1);
   },
 });
