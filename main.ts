@@ -27,6 +27,18 @@ const COMMANDS: Record<string, CommandEntry> = {
     summary: "the redirect from HTTP to HTTPS alone",
     load: async () => (await import("./lib/commands/redirect.ts")).redirect,
   },
+  "assemble-pem": {
+    summary: "key, certificate and chain into one checked PEM file, and into running HAProxy",
+    load: async () => (await import("./lib/commands/assemble_pem.ts")).assemblePem,
+  },
+  "self-signed": {
+    summary: "a placeholder certificate, so that HAProxy can start before the first issuance",
+    load: async () => (await import("./lib/commands/self_signed.ts")).selfSigned,
+  },
+  "challenge": {
+    summary: "put or remove one token file, for clients without a webroot",
+    load: async () => (await import("./lib/commands/challenge.ts")).challenge,
+  },
   "check-config": {
     summary: "what the configuration means, or what is wrong with it and where",
     load: async () => (await import("./lib/commands/check_config.ts")).checkConfig,

@@ -24,6 +24,8 @@ export interface GlobalOptions {
 export interface Subcommand<Options = Record<string, unknown>> {
   /** Adds the command's operands, flags and examples. */
   configure(command: Command): void;
+  /** Changes the arguments before they are read, where an operand may look like a flag. */
+  rewrite?(args: string[]): string[];
   /** Does the job; the exit code is returned, errors are thrown. */
   run(options: Options & GlobalOptions, operands: string[]): Promise<number>;
 }
@@ -57,8 +59,13 @@ export async function runCommandLine(args: string[], options: CliOptions): Promi
     : undefined;
   let code: number = EXIT.done;
   try {
-    const program = await buildProgram(options, chosen, (result) => code = result);
-    await program.parseAsync(args, { from: "user" });
+    const subcommand = await entry?.load() as Subcommand | undefined;
+    const program = buildProgram(options, {
+      chosen,
+      subcommand,
+      finish: (result) => code = result,
+    });
+    await program.parseAsync(subcommand?.rewrite?.(args) ?? args, { from: "user" });
     return { code };
   } catch (error) {
     if (error instanceof CommanderError) {
@@ -87,11 +94,14 @@ export function repeatable<T>(parse: (text: string) => T): (text: string, before
   return (text, before = []) => [...before, check(text)];
 }
 
-async function buildProgram(
+function buildProgram(
   options: CliOptions,
-  chosen: string | undefined,
-  finish: (code: number) => void,
-): Promise<Command> {
+  { chosen, subcommand, finish }: {
+    chosen: string | undefined;
+    subcommand: Subcommand | undefined;
+    finish: (code: number) => void;
+  },
+): Command {
   const program = new Program(options.name)
     .description(options.description)
     .version(options.version)
@@ -110,11 +120,10 @@ async function buildProgram(
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ writeErr: () => {}, writeOut: writeToStdout })
     .exitOverride();
-  for (const [name, { summary, load }] of Object.entries(options.commands)) {
+  for (const [name, { summary }] of Object.entries(options.commands)) {
     const command = program.command(name).summary(summary).description(summary)
       .helpOption("-h, --help", "display help for the command");
-    if (name !== chosen) continue;
-    const subcommand = await load() as Subcommand;
+    if (name !== chosen || !subcommand) continue;
     subcommand.configure(command);
     command.action(async () => {
       finish(await subcommand.run(command.optsWithGlobals() as never, command.args));

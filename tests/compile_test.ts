@@ -66,7 +66,7 @@ Deno.test("compile embeds program and permissions in the base binary that DENORT
       {
         net: [], // an empty list allows all, null nothing
         read: [],
-        write: null,
+        write: [],
         env: denoJson.compile.permissions.env,
         sys: denoJson.compile.permissions.sys,
         run: null,

@@ -19,6 +19,10 @@ export interface Order {
   directory: string;
   /** PEM file with which the directory's own certificate is checked. */
   trust: string;
+  /** Program that the client runs when it has a certificate. @default none */
+  hook?: string;
+  /** More of the client's environment. */
+  env?: Record<string, string>;
 }
 
 export interface Issued extends Output {
@@ -32,30 +36,31 @@ export type Client = (order: Order) => Promise<Issued>;
 const DEADLINE = 90_000;
 
 async function lego(order: Order): Promise<Issued> {
-  const { network, host, webroot, names, state, directory, trust } = order;
+  const { network, host, webroot, names, state, directory, trust, hook, env } = order;
   const output = await network.run(host, [
     ...["lego", "--server", directory, "--accept-tos", "--email", "ops@service.example"],
     ...["--path", state, "--http", "--http.webroot", webroot],
     ...names.flatMap((name) => ["-d", name]),
-    "run",
-  ], { env: { HOME: state, LEGO_CA_CERTIFICATES: trust }, deadline: DEADLINE });
+    ...["run", ...hook ? ["--run-hook", hook] : []],
+  ], { env: { HOME: state, LEGO_CA_CERTIFICATES: trust, ...env }, deadline: DEADLINE });
   return { ...output, certificate: `${state}/certificates/${names[0]}.crt` };
 }
 
 async function certbot(order: Order): Promise<Issued> {
-  const { network, host, webroot, names, state, directory, trust } = order;
+  const { network, host, webroot, names, state, directory, trust, hook, env } = order;
   const output = await network.run(host, [
     ...["certbot", "certonly", "-n", "--agree-tos", "--register-unsafely-without-email"],
     ...["--server", directory, "--webroot", "-w", webroot, "--cert-name", names[0]!],
     ...["--config-dir", `${state}/config`, "--work-dir", `${state}/work`],
     ...["--logs-dir", `${state}/logs`],
     ...names.flatMap((name) => ["-d", name]),
-  ], { env: { HOME: state, REQUESTS_CA_BUNDLE: trust }, deadline: DEADLINE });
+    ...hook ? ["--deploy-hook", hook] : [],
+  ], { env: { HOME: state, REQUESTS_CA_BUNDLE: trust, ...env }, deadline: DEADLINE });
   return { ...output, certificate: `${state}/config/live/${names[0]}/fullchain.pem` };
 }
 
 async function dehydrated(order: Order): Promise<Issued> {
-  const { network, host, webroot, names, state, directory, trust } = order;
+  const { network, host, webroot, names, state, directory, trust, hook, env } = order;
   const config = `${state}/config`;
   await Deno.writeTextFile(
     config,
@@ -65,10 +70,11 @@ async function dehydrated(order: Order): Promise<Issued> {
       `WELLKNOWN=${webroot}`,
       `CURL_OPTS="--cacert ${trust}"`,
       "CHALLENGETYPE=http-01",
+      ...hook ? [`HOOK=${hook}`] : [],
       "",
     ].join("\n"),
   );
-  const options = { env: { HOME: state }, deadline: DEADLINE };
+  const options = { env: { HOME: state, ...env }, deadline: DEADLINE };
   const command = ["dehydrated", "--config", config];
   const certificate = `${state}/certs/${names[0]}/fullchain.pem`;
   const registered = await network.run(host, [...command, "--register", "--accept-terms"], options);
@@ -79,9 +85,12 @@ async function dehydrated(order: Order): Promise<Issued> {
 
 /** Fetches its own challenge first, by name: from whichever balancer the hosts file leads to. */
 async function acmetool(order: Order): Promise<Issued> {
-  const { network, host, webroot, names, state, directory, trust } = order;
+  const { network, host, webroot, names, state, directory, trust, hook, env } = order;
   await Deno.mkdir(`${state}/conf`, { recursive: true });
-  await Deno.mkdir(`${state}/hooks`, { recursive: true });
+  // Not in the state directory, where acmetool makes every file non-executable.
+  const hooks = `${state}.hooks`;
+  await Deno.mkdir(hooks);
+  if (hook) await Deno.symlink(hook, `${hooks}/acme-lb`);
   await Deno.writeTextFile(
     `${state}/conf/target`,
     [
@@ -106,9 +115,9 @@ async function acmetool(order: Order): Promise<Issued> {
     ].join("\n"),
   );
   const output = await network.run(host, [
-    ...["acmetool", "--state", state, "--hooks", `${state}/hooks`, "--batch"],
+    ...["acmetool", "--state", state, "--hooks", hooks, "--batch"],
     ...["--response-file", answers, "--xlog.severity=debug", "want", ...names],
-  ], { env: { HOME: state, SSL_CERT_FILE: trust }, deadline: DEADLINE });
+  ], { env: { HOME: state, SSL_CERT_FILE: trust, ...env }, deadline: DEADLINE });
   return { ...output, certificate: `${state}/live/${names[0]}/fullchain` };
 }
 

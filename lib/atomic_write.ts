@@ -1,0 +1,183 @@
+/**
+ * Writes a file whole: whoever opens it sees the old content or the new, never a part, at every
+ * crash point, and the content is never readable by more users than the finished file.
+ *
+ * The system calls, in order: open(O_CREAT|O_EXCL, 0600) of a dot-file beside the target (HAProxy
+ * loads every other name), fchown and fchmod to the final owner and mode, write, fsync, rename,
+ * fsync of the directory. Rights by descriptor, because whoever owns the directory could exchange
+ * a path under a privileged process. Leaves out: hard links (the rename parts them), ACLs and
+ * extended attributes of the old file.
+ */
+import { JobError } from "./errors.ts";
+import type { FileLock } from "./file_lock.ts";
+import { type RealTarget, realTarget } from "./real_target.ts";
+import { errnoOf, systemReason } from "./system_reason.ts";
+
+/** Name of a temporary file made under a lock. Seen by the next holder, its maker is dead. */
+const STALE = /^\.acme-lb-[0-9a-f]{12}\.tmp$/;
+
+export interface AtomicWriteOptions {
+  /**
+   * Permission bits, such as 0o644.
+   * @default the old file's without any for others; 0o600 for a new file
+   */
+  mode?: number;
+  /** Owner and group by number. @default the old file's; the process's own for a new file */
+  uid?: number;
+  gid?: number;
+  /**
+   * The lock that the caller holds on the target (lockTarget in file_lock.ts). With it, what
+   * crashed runs left in the directory is removed first; without it that would hit live ones.
+   */
+  lock?: FileLock;
+  /**
+   * Replace a symlink at `path` instead of writing to the file behind it: for directories in
+   * which others may plant one, such as a webroot.
+   * @default false
+   */
+  replaceLink?: boolean;
+}
+
+/**
+ * Writes `content` to `path`. A file that already holds exactly this content, with the mode and
+ * owner wanted, is left alone.
+ *
+ * @returns "written", or "unchanged" when the content was already there
+ * @throws {JobError} one line that names the file and the reason; the old file is untouched then
+ * and the temporary one removed
+ */
+export async function atomicWrite(
+  path: string,
+  content: string | Uint8Array,
+  options: AtomicWriteOptions = {},
+): Promise<"written" | "unchanged"> {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  try {
+    const target = await realTarget(path, { stopAtLink: options.replaceLink });
+    if (options.lock) await removeStale(target.directory);
+    const old = await oldFile(target.path, options);
+    const rights: Rights = {
+      mode: options.mode ?? (old ? (old.mode ?? 0) & 0o770 : 0o600),
+      uid: options.uid ?? old?.uid ?? undefined,
+      gid: options.gid ?? old?.gid ?? undefined,
+    };
+    const same = old?.size === bytes.length && await holds(target.path, bytes);
+    if (same && hasRights(old, rights)) return "unchanged";
+    const suffix = options.lock ? "tmp" : "part";
+    await replace(target, bytes, { rights, suffix });
+    return same ? "unchanged" : "written";
+  } catch (error) {
+    if (error instanceof JobError) throw error;
+    throw new JobError(`cannot write ${path}: ${systemReason(error)}`, { cause: error });
+  }
+}
+
+/**
+ * Brings back what `path` held before {@link atomicWrite}: `previous`, or no file at all when it
+ * is undefined. Mode and owner stay those of the file in place unless given.
+ * @throws {JobError} as atomicWrite does
+ */
+export async function putBack(
+  path: string,
+  previous: string | Uint8Array | undefined,
+  options: AtomicWriteOptions = {},
+): Promise<void> {
+  if (previous !== undefined) {
+    await atomicWrite(path, previous, options);
+    return;
+  }
+  try {
+    const target = await realTarget(path, { stopAtLink: options.replaceLink });
+    using directory = await Deno.open(target.directory);
+    await Deno.remove(target.path);
+    await syncDirectory(directory);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw new JobError(`cannot remove ${path}: ${systemReason(error)}`, { cause: error });
+  }
+}
+
+interface Rights {
+  mode: number;
+  uid: number | undefined;
+  gid: number | undefined;
+}
+
+async function replace(
+  target: RealTarget,
+  bytes: Uint8Array,
+  { rights, suffix }: { rights: Rights; suffix: string },
+): Promise<void> {
+  // Only node:fs reaches fchown and fchmod; it costs 15 ms, so it is loaded when needed.
+  const { open } = await import("node:fs/promises");
+  const random = crypto.getRandomValues(new Uint8Array(6)).toHex();
+  const temporary = `${target.directory}/.acme-lb-${random}.${suffix}`;
+  // Opened before the rename, so that a directory that cannot be synced is refused in time.
+  using directory = await Deno.open(target.directory);
+  try {
+    const file = await open(temporary, "wx", 0o600);
+    try {
+      const made = await file.stat();
+      const { mode, uid = made.uid, gid = made.gid } = rights;
+      // Owner before mode: rights must not reach the group that a setgid directory gave the file.
+      if (uid !== made.uid || gid !== made.gid) await file.chown(uid, gid);
+      if (mode !== (made.mode & 0o7777)) await file.chmod(mode);
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await Deno.rename(temporary, target.path);
+  } catch (error) {
+    await Deno.remove(temporary).catch(() => {});
+    throw error;
+  }
+  await syncDirectory(directory);
+}
+
+/** The file at `path`, undefined when there is none; devices and the like are refused. */
+async function oldFile(
+  path: string,
+  options: AtomicWriteOptions,
+): Promise<Deno.FileInfo | undefined> {
+  try {
+    const info = await Deno.lstat(path);
+    if (info.isFile) return info;
+    if (info.isSymlink && options.replaceLink) return undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+  throw new JobError(`cannot write ${path}: it exists and is not a regular file`);
+}
+
+async function holds(path: string, bytes: Uint8Array): Promise<boolean> {
+  try {
+    const old = await Deno.readFile(path);
+    return old.length === bytes.length && old.every((byte, i) => byte === bytes[i]);
+  } catch (error) {
+    // Content that this user cannot read cannot be compared; it is written anew.
+    if (error instanceof Deno.errors.PermissionDenied) return false;
+    throw error;
+  }
+}
+
+function hasRights(info: Deno.FileInfo, { mode, uid, gid }: Rights): boolean {
+  return ((info.mode ?? 0) & 0o7777) === mode && (uid ?? info.uid) === info.uid &&
+    (gid ?? info.gid) === info.gid;
+}
+
+async function removeStale(directory: string): Promise<void> {
+  for await (const entry of Deno.readDir(directory)) {
+    if (entry.isFile && STALE.test(entry.name)) await Deno.remove(`${directory}/${entry.name}`);
+  }
+}
+
+async function syncDirectory(directory: Deno.FsFile): Promise<void> {
+  try {
+    await directory.sync();
+  } catch (error) {
+    // Some file systems have no such thing as syncing a directory.
+    if (errnoOf(error) !== "EINVAL") throw error;
+  }
+}

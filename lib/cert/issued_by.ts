@@ -1,0 +1,53 @@
+/**
+ * Whether one certificate signed another: the names meet and the signature is right.
+ *
+ * Names alone prove nothing (two CAs may share one), and a wrong intermediate is accepted by
+ * HAProxy without a word. Dates, key usage and revocation are the client's business.
+ */
+
+import { messageOf } from "../errors.ts";
+import { type Certificate, sameBytes } from "./certificate.ts";
+import type { KeyKind } from "./key_kind.ts";
+
+/** `unknown` carries why the signature could not be judged; it must not be taken for a yes. */
+export type Issued = { answer: "yes" | "no" } | { answer: "unknown"; reason: string };
+
+/** Digest by signature algorithm; null where the algorithm has its own (RFC 8410). */
+const DIGESTS = new Map<string, string | null>([
+  ["1.2.840.113549.1.1.11", "sha256"],
+  ["1.2.840.113549.1.1.12", "sha384"],
+  ["1.2.840.113549.1.1.13", "sha512"],
+  ["1.2.840.10045.4.3.2", "sha256"],
+  ["1.2.840.10045.4.3.3", "sha384"],
+  ["1.2.840.10045.4.3.4", "sha512"],
+  ["1.3.101.112", null],
+]);
+
+/**
+ * The issuers' keys that the runtime judges correctly. For P-521 and secp256k1 Deno 2.9.6 answers
+ * "wrong" to right signatures. RSA is bounded because the chain is somebody else's input.
+ */
+function isJudged({ family, name, bits }: KeyKind): boolean {
+  if (family === "RSA") return bits! <= 8192;
+  return name === "P-256" || name === "P-384" || name === "Ed25519";
+}
+
+/** Names are compared as bytes, which RFC 5280 section 7.1 allows and every public CA keeps. */
+export async function issuedBy(certificate: Certificate, issuer: Certificate): Promise<Issued> {
+  if (!sameBytes(certificate.issuer.der, issuer.subject.der)) return { answer: "no" };
+  const { algorithm, signed, value } = certificate.signature;
+  const digest = DIGESTS.get(algorithm);
+  if (digest === undefined) {
+    return { answer: "unknown", reason: `signature algorithm ${algorithm} is not supported` };
+  }
+  if (!isJudged(issuer.key)) {
+    return { answer: "unknown", reason: `signatures by ${issuer.key.name} keys are not supported` };
+  }
+  const { createPublicKey, verify } = await import("node:crypto");
+  try {
+    const key = createPublicKey({ key: issuer.spki as never, format: "der", type: "spki" });
+    return { answer: verify(digest, signed, key, value) ? "yes" : "no" };
+  } catch (error) {
+    return { answer: "unknown", reason: `${issuer.key.name}: ${messageOf(error)}` };
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Which kind of public key a SubjectPublicKeyInfo holds.
+ *
+ * Told apart because HAProxy, the CAs and the runtime's signature checks each know only some of
+ * them. Parameters beyond the curve's name and the modulus' size are not judged here.
+ */
+
+import { type Element, readBitString, readDer, readInteger, readOid, readSequence } from "./der.ts";
+
+/** `name` is for people (`RSA 2048`, `P-256`, an object identifier when unknown). */
+export interface KeyKind {
+  family: "RSA" | "EC" | "Ed25519" | "other";
+  name: string;
+  bits: number | undefined;
+}
+
+const CURVES = new Map<string, [name: string, bits: number]>([
+  ["1.2.840.10045.3.1.7", ["P-256", 256]],
+  ["1.3.132.0.34", ["P-384", 384]],
+  ["1.3.132.0.35", ["P-521", 521]],
+  ["1.3.132.0.10", ["secp256k1", 256]],
+]);
+
+const OTHERS = new Map([
+  ["1.2.840.113549.1.1.10", "RSA-PSS"],
+  ["1.2.840.10040.4.1", "DSA"],
+  ["1.3.101.113", "Ed448"],
+]);
+
+/** Reads the algorithm of a SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7). @throws {SyntaxError} */
+export function readKeyKind(spki: Element | undefined): KeyKind {
+  const [algorithm, bits] = readSequence(spki, "public key");
+  const [identifier, parameters] = readSequence(algorithm, "public key algorithm");
+  const oid = readOid(identifier, "public key algorithm");
+  const key = readBitString(bits, "public key");
+  if (oid === "1.2.840.113549.1.1.1") {
+    const [modulus] = readSequence(readDer(key), "RSA public key");
+    const size = bitLength(readInteger(modulus, "RSA modulus").magnitude);
+    return { family: "RSA", name: `RSA ${size}`, bits: size };
+  }
+  if (oid === "1.2.840.10045.2.1") {
+    const curve = readOid(parameters, "elliptic curve");
+    const [name, size] = CURVES.get(curve) ?? [`curve ${curve}`, undefined];
+    return { family: "EC", name, bits: size };
+  }
+  if (oid === "1.3.101.112") return { family: "Ed25519", name: "Ed25519", bits: 256 };
+  return { family: "other", name: OTHERS.get(oid) ?? oid, bits: undefined };
+}
+
+function bitLength(magnitude: Uint8Array): number {
+  return magnitude.length * 8 - Math.clz32(magnitude[0]!) + 24;
+}

@@ -1,0 +1,121 @@
+/**
+ * The names inside a certificate: distinguished names and subject alternative names.
+ *
+ * Whoever asks a CA for a certificate chooses these bytes, and they end in logs, on terminals and
+ * in reports. Values are therefore kept one by one and escaped as they are decoded: no value can
+ * look like two (the class of CVE-2021-44532), and none can move a cursor.
+ */
+
+import { ipv6Groups, parseIPv6 } from "../address.ts";
+import { printable } from "../log.ts";
+import { childrenOf, type Element, expectTag, readOid, readSequence, TAG } from "./der.ts";
+
+/** A distinguished name: its attributes in order, as one line of text, and as DER to compare. */
+export interface DistinguishedName {
+  attributes: { type: string; value: string }[];
+  /** `CN=service.example, O=Example` with separators inside values escaped. */
+  text: string;
+  der: Uint8Array;
+}
+
+/** One subject alternative name; `other` covers the kinds that no server certificate needs. */
+export interface AlternativeName {
+  kind: "DNS" | "IP" | "email" | "URI" | "other";
+  value: string;
+}
+
+const ATTRIBUTE_TYPES = new Map([
+  ["2.5.4.3", "CN"],
+  ["2.5.4.5", "serialNumber"],
+  ["2.5.4.6", "C"],
+  ["2.5.4.7", "L"],
+  ["2.5.4.8", "ST"],
+  ["2.5.4.10", "O"],
+  ["2.5.4.11", "OU"],
+  ["0.9.2342.19200300.100.1.25", "DC"],
+]);
+
+/** Reads a Name of RFC 5280 section 4.1.2.4. @throws {SyntaxError} */
+export function readDistinguishedName(name: Element | undefined, what: string): DistinguishedName {
+  const attributes: DistinguishedName["attributes"] = [];
+  for (const relative of readSequence(name, what)) {
+    for (const pair of childrenOf(expectTag(relative, TAG.set, `part of the ${what}`))) {
+      const [oid, value] = readSequence(pair, `part of the ${what}`);
+      if (!value) throw new SyntaxError(`part of the ${what} has no value`);
+      const type = readOid(oid, `attribute type of the ${what}`);
+      attributes.push({ type: ATTRIBUTE_TYPES.get(type) ?? type, value: decodeText(value) });
+    }
+  }
+  const text = attributes.map(({ type, value }) => `${type}=${escapeSeparators(value)}`).join(", ");
+  return { attributes, text, der: name!.raw };
+}
+
+/** Reads the GeneralNames of RFC 5280 section 4.2.1.6. @throws {SyntaxError} */
+export function readAlternativeNames(names: Element): AlternativeName[] {
+  return readSequence(names, "subject alternative name").map(({ tag, content }) => {
+    switch (tag) {
+      case 0x81:
+        return { kind: "email", value: escapeName(content) };
+      case 0x82:
+        return { kind: "DNS", value: escapeName(content) };
+      case 0x86:
+        return { kind: "URI", value: escapeName(content) };
+      case 0x87:
+        return { kind: "IP", value: formatIp(content) };
+      default:
+        if (tag < 0x80 || tag > 0xa8) {
+          throw new SyntaxError("subject alternative name of an unknown kind");
+        }
+        return { kind: "other", value: `[${tag & 0x1f}]` };
+    }
+  });
+}
+
+/** The bytes of an address in a certificate, or undefined for text that is none (or has a zone). */
+export function parseIp(text: string): Uint8Array | undefined {
+  if (/^\d+\.\d+\.\d+\.\d+$/.test(text)) {
+    const groups = ipv6Groups(`::${text}`);
+    return groups && bytesOfGroups(groups).slice(12);
+  }
+  const groups = ipv6Groups(text);
+  return groups && bytesOfGroups(groups);
+}
+
+function formatIp(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join(".");
+  if (bytes.length !== 16) throw new SyntaxError(`IP address of ${bytes.length} bytes`);
+  const groups = Array.from({ length: 8 }, (_, i) => bytes[2 * i]! * 256 + bytes[2 * i + 1]!);
+  return parseIPv6(groups.map((group) => group.toString(16)).join(":"))!;
+}
+
+function bytesOfGroups(groups: number[]): Uint8Array {
+  return Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 255]));
+}
+
+/** Visible ASCII stays; everything else, the backslash too, becomes `\xNN`. */
+function escapeName(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => {
+    const plain = byte > 0x20 && byte < 0x7f && byte !== 0x5c;
+    return plain ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, "0")}`;
+  }).join("");
+}
+
+function escapeSeparators(value: string): string {
+  return value.replace(/[,+"<>;=]/g, "\\$&");
+}
+
+/** An attribute value; kinds that hold no text are shown as RFC 4514 does, `#` and hex. */
+function decodeText({ tag, content, raw }: Element): string {
+  switch (tag) {
+    case TAG.utf8String:
+    case TAG.printableString:
+    case TAG.ia5String:
+      return printable(new TextDecoder("utf-8", { ignoreBOM: true }).decode(content));
+    case TAG.teletexString:
+      return printable(String.fromCharCode(...content));
+    case TAG.bmpString:
+      return printable(new TextDecoder("utf-16be", { ignoreBOM: true }).decode(content));
+    default:
+      return `#${raw.toHex()}`;
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Private keys: PKCS#8, PKCS#1 and SEC1, for the kinds that ACME clients make.
+ *
+ * Nothing of a key may reach a message, so the runtime's own errors are never passed on. The key
+ * is not converted: what goes into the bundle is the DER that came in, once the runtime has read
+ * it as one whole structure. Reading checks that both halves belong together (see the tests);
+ * HAProxy does not: it starts with a damaged ECDSA key and fails every handshake.
+ */
+
+import { type Certificate, sameBytes } from "./certificate.ts";
+import { readDer, TAG } from "./der.ts";
+import { type KeyKind, readKeyKind } from "./key_kind.ts";
+import type { PemBlock } from "./pem.ts";
+
+export interface PrivateKey {
+  kind: KeyKind;
+  /** The SubjectPublicKeyInfo of its public half. */
+  spki: Uint8Array;
+}
+
+/** PEM label to node:crypto's name of the format. */
+const FORMATS = new Map<string, "pkcs8" | "pkcs1" | "sec1">([
+  ["PRIVATE KEY", "pkcs8"],
+  ["RSA PRIVATE KEY", "pkcs1"],
+  ["EC PRIVATE KEY", "sec1"],
+]);
+
+/** Whether a block claims to be a private key of any kind. */
+export function isPrivateKey({ label }: PemBlock): boolean {
+  return label.endsWith("PRIVATE KEY");
+}
+
+/**
+ * Reads one block.
+ * @throws {SyntaxError} for encrypted keys, formats and kinds that are not supported, and damage
+ */
+export async function readPrivateKey(block: PemBlock): Promise<PrivateKey> {
+  if (block.encrypted || block.label === "ENCRYPTED PRIVATE KEY") {
+    throw new SyntaxError(
+      "the private key is encrypted; HAProxy starts unattended and needs it plain",
+    );
+  }
+  const type = FORMATS.get(block.label);
+  if (!type) throw new SyntaxError(`${block.label} is not a key format that HAProxy gets from us`);
+  if (readDer(block.der).tag !== TAG.sequence) throw new SyntaxError("the private key is damaged");
+  const { createPrivateKey, createPublicKey } = await import("node:crypto");
+  let spki: Uint8Array;
+  try {
+    const key = createPrivateKey({ key: block.der as never, format: "der", type });
+    spki = new Uint8Array(createPublicKey(key as never).export({ type: "spki", format: "der" }));
+  } catch {
+    throw new SyntaxError("the private key is damaged or of a kind that is not supported");
+  }
+  const kind = readKeyKind(readDer(spki));
+  const refusal = refusedKind(kind);
+  if (refusal) throw new SyntaxError(`the private key is ${kind.name}: ${refusal}`);
+  return { kind, spki };
+}
+
+/** Why HAProxy or the clients in the world would not do with such a key; undefined when they do. */
+export function refusedKind({ family, name, bits }: KeyKind): string | undefined {
+  if (family === "RSA") {
+    if (bits! < 2048) return "HAProxy refuses RSA keys below 2048 bits";
+    return bits! > 8192 ? "RSA keys above 8192 bits are not supported" : undefined;
+  }
+  const supported = ["P-256", "P-384", "Ed25519"];
+  return supported.includes(name) ? undefined : `use RSA, ${supported.join(", ")}`;
+}
+
+/** Whether the key is the one in the certificate: their public halves are the same bytes. */
+export function keyFits(key: PrivateKey, certificate: Certificate): boolean {
+  return sameBytes(key.spki, certificate.spki);
+}

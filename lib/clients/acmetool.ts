@@ -1,0 +1,34 @@
+/**
+ * acmetool's hooks (its _doc/SCHEMA.md, "Hooks"): the event is the first argument, the directory
+ * of everything comes as ACME_STATE_DIR.
+ *
+ * `live-updated` has the changed names on standard input, one a line. Every other event, those of
+ * later versions too, is answered with 42, which means "not handled here". Leaves out: the
+ * challenge events; with a webroot acmetool needs no help there.
+ */
+
+import { UsageError } from "../errors.ts";
+import { fileStem, type HookCall, type HookOutcome } from "./hook.ts";
+
+const NOT_HANDLED = 42;
+const DEFAULT_STATE = "/var/lib/acme";
+
+export async function acmetoolHook(call: HookCall): Promise<HookOutcome> {
+  const [event] = call.args;
+  if (event === undefined) {
+    throw new UsageError(
+      'acmetool\'s event is missing; the hook must pass its arguments on: -- "$@"',
+    );
+  }
+  if (event !== "live-updated") return { kind: "ignored", exitCode: NOT_HANDLED };
+  const live = `${call.env("ACME_STATE_DIR") || DEFAULT_STATE}/live`;
+  const names = (await call.stdin()).split("\n").map((line) => line.trim()).filter(Boolean);
+  return {
+    kind: "issued",
+    certificates: [...new Set(names)].map((name) => {
+      const stem = fileStem(name);
+      const directory = `${live}/${name}`;
+      return { stem, key: `${directory}/privkey`, certificates: [`${directory}/fullchain`] };
+    }),
+  };
+}

@@ -1,0 +1,117 @@
+/** `acme-lb challenge`: one token file, written and removed safely. */
+
+import { atomicWrite } from "../atomic_write.ts";
+import type { Subcommand } from "../cli.ts";
+import { loadConfig } from "../config/load.ts";
+import { addFlags, type ConfigFlags, withFlags } from "../config/flags.ts";
+import { EXIT, JobError, UsageError } from "../errors.ts";
+import { isToken } from "../http/challenge_path.ts";
+import { isTokenText, readTokenFile } from "../http/token_file.ts";
+import { readStandardInput } from "../read_input.ts";
+import { systemReason } from "../system_reason.ts";
+
+const EXAMPLES = `
+Examples:
+  printf %s "$CERTBOT_VALIDATION" | acme-lb challenge put "$CERTBOT_TOKEN"
+      as certbot's --manual-auth-hook
+  acme-lb challenge remove "$CERTBOT_TOKEN"
+      as its --manual-cleanup-hook
+
+put reads the key authorization, TOKEN.THUMBPRINT, from standard input. The file goes into the first
+webroot, which is made when it is missing, readable for everybody. remove succeeds when the file is
+gone already.`;
+
+export const challenge: Subcommand<ConfigFlags> = {
+  configure(command) {
+    command
+      .argument("<action>", "put or remove")
+      .argument("<token>", "the challenge's token; may begin with a dash");
+    addFlags(command, ["webroot"]);
+    command.addHelpText("after", EXAMPLES);
+  },
+
+  rewrite: protectToken,
+
+  async run(options, operands) {
+    const [action, token = ""] = operands;
+    if (action !== "put" && action !== "remove") {
+      throw new UsageError(`${JSON.stringify(action)} is neither put nor remove`);
+    }
+    // Chosen by the CA and by whoever stands in for it: never let it near a path unchecked.
+    if (!isToken(token)) throw new UsageError("the token is not 1 to 128 characters of base64url");
+    const webroots = withFlags((await loadConfig(options.config)).config, options).webroot;
+    const [webroot = ""] = webroots;
+    if (action === "put") await put(webroot, token);
+    else await remove(webroot, token);
+    return EXIT.done;
+  },
+};
+
+async function put(webroot: string, token: string): Promise<void> {
+  const text = (await readStandardInput(1024)).trimEnd();
+  const [first, thumbprint, ...rest] = text.split(".");
+  if (first !== token || !/^[A-Za-z0-9_-]+$/.test(thumbprint ?? "") || rest.length > 0) {
+    throw new JobError("standard input is not the key authorization: it must be TOKEN.THUMBPRINT");
+  }
+  if (!isTokenText(text)) throw new JobError("the key authorization is too long to be served");
+  await makeWebroot(webroot);
+  // Not followed: others may be able to plant a link in the webroot.
+  await atomicWrite(`${webroot}/${token}`, text, { mode: 0o644, replaceLink: true });
+  const served = await readTokenFile([webroot], token);
+  if (served.kind === "found" && served.body === text) return;
+  const faults = served.kind === "absent" ? served.faults.map(({ fault }) => fault) : [];
+  throw new JobError(`${webroot}/${token} would not be served: ${faults.join(", ") || "absent"}`);
+}
+
+async function remove(webroot: string, token: string): Promise<void> {
+  const path = `${webroot}/${token}`;
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw new JobError(`cannot remove ${path}: ${systemReason(error)}`, { cause: error });
+  }
+}
+
+/** /run is empty after a restart; a umask must not keep the server out. */
+async function makeWebroot(webroot: string): Promise<void> {
+  const missing: string[] = [];
+  try {
+    for (let path = webroot; path !== "" && !await exists(path);) {
+      missing.unshift(path);
+      path = path.slice(0, path.lastIndexOf("/"));
+    }
+    for (const path of missing) {
+      await Deno.mkdir(path, { mode: 0o755 }).catch((error) => {
+        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      });
+      await Deno.chmod(path, 0o755);
+    }
+  } catch (error) {
+    throw new JobError(`cannot make ${webroot}: ${systemReason(error)}`, { cause: error });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/**
+ * One token in 64 begins with a dash and would be read as flags. So the word after put or remove,
+ * and the last word, are fenced off when they are a token and no flag of ours.
+ */
+export function protectToken(args: string[]): string[] {
+  if (args.includes("--")) return args;
+  const flags = ["--webroot", "--config", "--log-format", "--log-level", "--help", "-h"];
+  const at = args.findIndex((word, i) => {
+    const placed = ["put", "remove"].includes(args[i - 1]!) || i === args.length - 1;
+    return placed && word.startsWith("-") && isToken(word) && !flags.includes(word);
+  });
+  return at < 0 ? args : [...args.slice(0, at), ...args.slice(at + 1), "--", args[at]!];
+}

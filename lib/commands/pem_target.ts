@@ -1,0 +1,67 @@
+/**
+ * The file that assemble-pem and self-signed write: its flags, and what is looked at around it.
+ */
+
+import { checked, type Command } from "../cli.ts";
+import { JobError, UsageError } from "../errors.ts";
+import { parseKeyFileMode } from "../file_mode.ts";
+import { parseOwner, readAccounts } from "../owner.ts";
+import { realTarget } from "../real_target.ts";
+import { messageOf } from "../errors.ts";
+
+/** The values of `--mode` and `--owner`. */
+export interface RightsFlags {
+  mode?: number;
+  owner?: string;
+}
+
+export interface Rights {
+  mode?: number;
+  uid?: number;
+  gid?: number;
+}
+
+export function addRightsFlags(command: Command): Command {
+  return command
+    .option(
+      "--mode <octal>",
+      "permission bits (default: the old file's, without any for others; 0600 for a new one)",
+      checked(parseKeyFileMode),
+    )
+    .option("--owner <user[:group]>", "owner and group (default: the old file's)");
+}
+
+/** @throws {UsageError} when the owner is unknown here */
+export async function readRights({ mode, owner }: RightsFlags): Promise<Rights> {
+  if (owner === undefined) return { mode };
+  try {
+    return { mode, ...parseOwner(owner, await readAccounts()) };
+  } catch (error) {
+    throw new UsageError(`--owner ${owner}: ${messageOf(error)}`);
+  }
+}
+
+/** An absolute path without doubled slashes, as HAProxy would show it. */
+export function absolutePath(path: string): string {
+  const whole = path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
+  return whole.replace(/\/(\.?\/)+/g, "/");
+}
+
+/** A slip in the command line must not replace what it was made from. @throws {JobError} */
+export async function refuseInputAsTarget(target: string, inputs: string[]): Promise<void> {
+  const real = await realTarget(target).catch(() => undefined);
+  for (const input of inputs) {
+    const path = await Deno.realPath(input).catch(() => undefined);
+    if (path !== undefined && path === real?.path) {
+      throw new JobError(`${target} is not written: it is the same file as ${input}`);
+    }
+  }
+}
+
+/** A word when anybody on the machine may exchange files beside the target. */
+export async function warnAboutDirectory(target: string): Promise<string[]> {
+  const { directory } = await realTarget(target);
+  const mode = (await Deno.stat(directory)).mode ?? 0;
+  const open = (mode & 0o002) !== 0 && (mode & 0o1000) === 0;
+  return open ? [`every user may replace files in ${directory}: chmod o-w ${directory}`] : [];
+}

@@ -1,0 +1,119 @@
+/** `acme-lb self-signed`: a placeholder with which HAProxy can start before the first issuance. */
+
+import { atomicWrite } from "../atomic_write.ts";
+import { makeBundle } from "../cert/bundle.ts";
+import { titleOf } from "../cert/certificate.ts";
+import { readInstalled } from "../cert/installed.ts";
+import { encodePem } from "../cert/pem.ts";
+import { makePlaceholder, parsePlaceholderName } from "../cert/placeholder.ts";
+import { checked, repeatable, type Subcommand, writeToStdout } from "../cli.ts";
+import { EXIT, JobError } from "../errors.ts";
+import { lockTarget } from "../file_lock.ts";
+import { createLog } from "../log.ts";
+import { readIfPresent } from "../read_input.ts";
+import {
+  absolutePath,
+  addRightsFlags,
+  readRights,
+  type RightsFlags,
+  warnAboutDirectory,
+} from "./pem_target.ts";
+
+export interface SelfSignedFlags extends RightsFlags {
+  name: string[];
+  out: string;
+  days: number;
+  ifMissing?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  acme-lb self-signed --name service.example --out /etc/haproxy/certs/service.example.pem
+      a certificate for the name, until assemble-pem replaces it
+  acme-lb self-signed --name service.example --name 2001:db8::1 --out a.pem --if-missing
+      before each start of HAProxy: does nothing once any file is there
+
+The certificate carries O=acme-lb placeholder, by which check-expiry knows it. A file that is no
+such placeholder is never replaced.`;
+
+export const selfSigned: Subcommand<SelfSignedFlags> = {
+  configure(command) {
+    command
+      .requiredOption(
+        "--name <name>",
+        "DNS name, wildcard or IP address; repeatable",
+        repeatable(parsePlaceholderName),
+      )
+      .requiredOption("--out <file>", "the PEM file to write; a symlink is followed")
+      .option("--days <number>", "days that it is valid", checked(parseDays), 90)
+      .option("--if-missing", "leave any file that is there alone, and succeed");
+    addRightsFlags(command).addHelpText("after", EXAMPLES);
+  },
+
+  async run(options) {
+    const out = absolutePath(options.out);
+    const rights = await readRights(options);
+    using lock = await lockTarget(out);
+    const previous = await readIfPresent(out);
+    if (previous !== undefined && options.ifMissing) {
+      writeToStdout(`${out}: left as it is\n`);
+      return EXIT.done;
+    }
+    refuseUnlessPlaceholder(out, previous);
+    const log = createLog({ format: options.logFormat, level: options.logLevel });
+    for (const reason of await warnAboutDirectory(out)) log.warn("warning", { reason });
+
+    const now = new Date();
+    const { key, certificate } = await makePlaceholder({
+      names: options.name,
+      now,
+      days: options.days,
+    });
+    const bytesOf = (label: string, der: Uint8Array) => ({
+      name: "placeholder",
+      bytes: new TextEncoder().encode(encodePem(label, der)),
+    });
+    const result = await makeBundle({
+      key: bytesOf("PRIVATE KEY", key),
+      certificates: [bytesOf("CERTIFICATE", certificate)],
+      now,
+    });
+    if (!result.ok) throw new Error(result.refusals.join("; "));
+    const { pem, leaf } = result.bundle;
+    await atomicWrite(out, pem, { ...rights, lock });
+    const until = leaf.notAfter.toISOString().replace(/\.\d+Z$/, "Z");
+    writeToStdout(`${out}: written: placeholder for ${titleOf(leaf)} until ${until}\n`);
+    return EXIT.done;
+  },
+};
+
+/** @throws {JobError} for everything that could be somebody's certificate, key or other file */
+function refuseUnlessPlaceholder(out: string, previous: Uint8Array | undefined): void {
+  const installed = readInstalled(previous ?? new Uint8Array());
+  switch (installed.state) {
+    case "empty":
+      return;
+    case "certificate": {
+      const { certificate } = installed;
+      if (certificate.placeholder) return;
+      throw new JobError(
+        `${out} is left alone: it holds a certificate for ${titleOf(certificate)}`,
+      );
+    }
+    case "foreign":
+      throw new JobError(`${out} is left alone: it is no placeholder; remove it first`);
+    case "damaged":
+      throw new JobError(
+        `${out} is left alone: it is damaged (${installed.reason}); remove it first`,
+      );
+  }
+}
+
+/** @throws {SyntaxError} */
+function parseDays(text: string): number {
+  const days = Number(text);
+  if (!/^\d{1,4}$/.test(text) || days < 1 || days > 3650) {
+    throw new SyntaxError("expected a whole number from 1 to 3650");
+  }
+  return days;
+}

@@ -1,0 +1,89 @@
+/**
+ * An exclusive lock between processes, for those who read a file, decide, and write it.
+ *
+ * flock(2) on a dot-file of its own (HAProxy loads every other file of its directory), which is
+ * never removed: a lock on a removed file excludes nobody. Mode 0600, because whoever can open
+ * the file can hold the lock; locking the directory itself would let any local user do so.
+ * The kernel drops the lock when its holder dies. Not meant for NFS.
+ */
+import { JobError } from "./errors.ts";
+import { realTarget } from "./real_target.ts";
+import { systemReason } from "./system_reason.ts";
+
+/** Name of the lock file in each directory that holds targets. */
+const LOCK_NAME = ".acme-lb.lock";
+
+/** How long one try is from the next. flock has no limit of its own to its wait. */
+const RETRY_MS = 25;
+
+export interface LockOptions {
+  /** How long to wait for another holder, in milliseconds. @default 60_000 */
+  waitMs?: number;
+}
+
+/** A held lock; disposing of it lets the next process in. */
+export interface FileLock extends Disposable {
+  /** The lock file. */
+  readonly path: string;
+}
+
+/**
+ * Takes the lock of the directory in which `target` really lives (symlinks followed), so that
+ * one process at a time changes files there. Not recursive: a second call in the same process
+ * waits for the first lock like anybody else.
+ *
+ * @example
+ * ```ts
+ * using lock = await lockTarget("/etc/haproxy/certs/service.example.pem");
+ * await atomicWrite(path, pem, { lock });
+ * ```
+ * @throws {JobError} when the wait is over, or the lock file cannot be opened
+ */
+export async function lockTarget(target: string, options: LockOptions = {}): Promise<FileLock> {
+  let directory: string;
+  try {
+    ({ directory } = await realTarget(target));
+  } catch (error) {
+    throw new JobError(`cannot write ${target}: ${systemReason(error)}`, { cause: error });
+  }
+  return await lockFile(`${directory}/${LOCK_NAME}`, options);
+}
+
+/**
+ * Takes the lock that the file `path` stands for, making the file when it is missing.
+ * @throws {JobError} when the wait is over, or the file cannot be opened
+ */
+export async function lockFile(path: string, options: LockOptions = {}): Promise<FileLock> {
+  const { waitMs = 60_000 } = options;
+  let file: Deno.FsFile;
+  try {
+    file = await openPlain(path);
+  } catch (error) {
+    throw new JobError(`cannot lock ${path}: ${systemReason(error)}`, { cause: error });
+  }
+  try {
+    const until = performance.now() + waitMs;
+    while (!await file.tryLock(true)) {
+      if (performance.now() >= until) {
+        throw new JobError(
+          `cannot lock ${path}: another process has held it for ${waitMs / 1000} s; ` +
+            `see who with: fuser -v ${path}`,
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+  return { path, [Symbol.dispose]: () => file.close() };
+}
+
+/** Nothing is ever written to it, so a link planted under its name could at most be locked. */
+async function openPlain(path: string): Promise<Deno.FsFile> {
+  const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
+  const [opened, named] = await Promise.all([file.stat(), Deno.lstat(path)]);
+  if (opened.isFile && opened.ino === named.ino && opened.dev === named.dev) return file;
+  file.close();
+  throw new Error("it is not a regular file; remove it");
+}

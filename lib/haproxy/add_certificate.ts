@@ -1,0 +1,81 @@
+/**
+ * A certificate that HAProxy does not use yet: made, filled, and put on a crt-list, which is what
+ * HAProxy also calls a directory of certificates. All of it in memory only: after a reload only
+ * what directory and crt-list say on disk counts.
+ */
+import { type Haproxy, showCertificate, textOf } from "./process.ts";
+import { replaceCertificate, type Replacement } from "./replace_certificate.ts";
+import {
+  judgeAdd,
+  judgeDelete,
+  judgeNew,
+  parseCrtLists,
+  plainPath,
+  type Verdict,
+} from "./replies.ts";
+import { SwapFault } from "./swap_fault.ts";
+
+export interface Addition extends Replacement {
+  /** From findCrtList. */
+  crtList: string;
+}
+
+/**
+ * The crt-list to which a certificate of this name belongs, spelled as HAProxy does: the one
+ * `wanted`, else the directory that the name is in. Undefined when HAProxy has no such list.
+ * @throws {SwapFault}
+ */
+export async function findCrtList(
+  haproxy: Haproxy,
+  name: string,
+  wanted: string = name.slice(0, name.lastIndexOf("/")),
+): Promise<string | undefined> {
+  const lists = parseCrtLists(textOf(await haproxy.ask("show ssl crt-list"))) ?? [];
+  return lists.find((list) => plainPath(list) === plainPath(wanted));
+}
+
+/**
+ * `new`, the transaction of replaceCertificate, `add ssl crt-list`. A certificate that a crashed
+ * run made and never added is taken over.
+ *
+ * @returns what the operator should know although all went well
+ * @throws {SwapFault} with the certificate removed again, if HAProxy still answers
+ */
+export async function addCertificate(haproxy: Haproxy, addition: Addition): Promise<string[]> {
+  const { name, crtList } = addition;
+  try {
+    const made = judgeNew(textOf(await haproxy.ask(`new ssl cert ${name}`)), name);
+    if (made.kind !== "exists") expectDone(made, `new ssl cert ${name}`);
+    const notes = await replaceCertificate(haproxy, addition);
+    const command = `add ssl crt-list ${crtList} ${name}`;
+    const added = judgeAdd(textOf(await haproxy.ask(command)), name);
+    if (added.kind !== "exists") expectDone(added, command);
+    const status = (await showCertificate(haproxy, name))?.status;
+    if (status !== "Used") {
+      throw new SwapFault("not_served", `it added ${name} but shows it as ${status ?? "absent"}`);
+    }
+    if (plainPath(crtList) === plainPath(name.slice(0, name.lastIndexOf("/")))) return notes;
+    return [...notes, `the file ${crtList} must list ${name} too, or the next reload forgets it`];
+  } catch (error) {
+    await removeCertificate(haproxy, addition).catch(() => {});
+    throw error;
+  }
+}
+
+/** Undoes addCertificate. @throws {SwapFault} */
+export async function removeCertificate(
+  haproxy: Haproxy,
+  { name, crtList }: { name: string; crtList: string },
+): Promise<void> {
+  for (const command of [`del ssl crt-list ${crtList} ${name}`, `del ssl cert ${name}`]) {
+    const verdict = judgeDelete(textOf(await haproxy.ask(command)), name);
+    if (verdict.kind !== "unknown") expectDone(verdict, command);
+  }
+}
+
+function expectDone(verdict: Verdict, command: string): void {
+  if (verdict.kind === "done") return;
+  if (verdict.kind === "denied") throw new SwapFault("denied", "this socket is not `level admin`");
+  const why = verdict.kind === "refused" ? verdict.why : verdict.kind;
+  throw new SwapFault("refused", `to ${command} it said: ${why}`);
+}

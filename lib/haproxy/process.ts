@@ -1,0 +1,84 @@
+/**
+ * One running HAProxy behind a socket, and the questions put to it.
+ *
+ * A worker's own socket and the socket of its master speak differently; which one it is comes out
+ * by asking, so that operators need not say.
+ */
+import {
+  type Identity,
+  type Inventory,
+  isShown,
+  parseInventory,
+  parseShown,
+  quoteReply,
+  type Shown,
+} from "./replies.ts";
+import { type Answer, type AskOptions, askSocket } from "./runtime_socket.ts";
+import { SwapFault } from "./swap_fault.ts";
+
+/** A HAProxy that answered. */
+export interface Haproxy {
+  /** The address, as the operator wrote it. */
+  socket: string;
+  kind: "worker" | "master";
+  /** Sends a command to the worker: through the master to the newest one, whose number is @1. */
+  ask: (command: string) => Promise<Answer>;
+  /** Sends a command to the master itself; undefined on a worker's socket. */
+  askMaster?: (command: string, options?: AskOptions) => Promise<Answer>;
+}
+
+/**
+ * Finds out what listens at `socket` and which certificates it has.
+ * @throws {SwapFault} when nobody does, or it is no HAProxy that can swap certificates (2.2)
+ */
+export async function findHaproxy(
+  socket: string,
+  options: AskOptions = {},
+): Promise<{ haproxy: Haproxy; inventory: Inventory }> {
+  const send = (command: string, deadline = options) => askSocket(socket, command, deadline);
+  const first = textOf(await send(LIST));
+  const inventory = parseInventory(first);
+  if (inventory) return { haproxy: { socket, kind: "worker", ask: send }, inventory };
+
+  const ask = (command: string) => send(`@1 ${command}`);
+  const haproxy: Haproxy = { socket, kind: "master", ask, askMaster: send };
+  const second = first.startsWith("Unknown command") ? textOf(await ask(LIST)) : first;
+  const workers = parseInventory(second);
+  if (workers) return { haproxy, inventory: workers };
+  // A master whose last reload failed may have no current worker (before 2.5); it can reload.
+  if (second.startsWith("Can't find the target")) return { haproxy, inventory: { names: [] } };
+  throw new SwapFault(
+    "refused",
+    `it is no HAProxy of 2.2 or later: it said: ${quoteReply(second)}`,
+  );
+}
+
+const LIST = "show ssl cert";
+
+/** The certificates it has. @throws {SwapFault} */
+export async function listCertificates(haproxy: Haproxy): Promise<Inventory> {
+  const text = textOf(await haproxy.ask(LIST));
+  const inventory = parseInventory(text);
+  if (!inventory) throw new SwapFault("refused", `to ${LIST} it said: ${quoteReply(text)}`);
+  return inventory;
+}
+
+/** The certificate it has under `name`, undefined when it shows none. @throws {SwapFault} */
+export async function showCertificate(haproxy: Haproxy, name: string): Promise<Shown | undefined> {
+  return parseShown(textOf(await haproxy.ask(`${LIST} ${name}`)), name);
+}
+
+/** Whether the certificate under `name` is the one meant. @throws {SwapFault} */
+export async function serves(
+  haproxy: Haproxy,
+  { name, identity }: { name: string; identity: Identity },
+): Promise<boolean> {
+  const shown = await showCertificate(haproxy, name);
+  return shown !== undefined && isShown(shown, identity);
+}
+
+/** The words of an answer. @throws {SwapFault} when there were none */
+export function textOf(answer: Answer): string {
+  if (answer.kind === "reply") return answer.text;
+  throw new SwapFault(answer.kind, answer.detail);
+}

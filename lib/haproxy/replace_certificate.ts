@@ -1,0 +1,185 @@
+/**
+ * One transaction: a certificate that HAProxy knows gets new content, or keeps its old one.
+ *
+ * HAProxy has a single transaction for the whole process. Without its commit 984d2cfb6 (October
+ * 2024; Debian 12 lacks it) a `set` for one name while another's transaction is open puts our key
+ * into that one. So the transaction is looked at between `set` and `commit`, and a mixed one is
+ * aborted whoever began it.
+ */
+import {
+  type Identity,
+  isShown,
+  judgeAbort,
+  judgeCommit,
+  judgeSet,
+  parseShown,
+  type Verdict,
+} from "./replies.ts";
+import { type Haproxy, listCertificates, serves, textOf } from "./process.ts";
+import { SwapFault } from "./swap_fault.ts";
+
+/** How long another certificate's transaction may stay open until it counts as abandoned. */
+const PATIENCE_MS = 10_000;
+
+/** Another client's content may slip in before `commit`; how often that is called bad luck. */
+const MISTAKES = 3;
+
+/** From one look to the next, while somebody else is at work. */
+const PAUSE_MS = 100;
+
+/** Half of the default tune.bufsize, in bytes: silence after less has another cause. */
+const LARGE = 8_192;
+
+export interface Replacement {
+  /** Exactly as HAProxy lists it. */
+  name: string;
+  /** From pemPayload. */
+  payload: string;
+  identity: Identity;
+  /** @default 10_000 */
+  patienceMs?: number;
+}
+
+/**
+ * `set`, a look at the transaction, `commit`, a look at the result; `abort` wherever that fails.
+ * A transaction that crashed runs left on this name is aborted at once, one on another name when
+ * it has stood open all through `patienceMs`, twice as long as a live run lets a command take.
+ *
+ * @returns what the operator should know although all went well
+ * @throws {SwapFault} with no transaction of ours left behind, if HAProxy still answers
+ */
+export async function replaceCertificate(
+  haproxy: Haproxy,
+  replacement: Replacement,
+): Promise<string[]> {
+  const { name, payload, identity, patienceMs = PATIENCE_MS } = replacement;
+  const notes: string[] = [];
+  const until = performance.now() + patienceMs;
+  let mistaken = 0;
+  let busyWith = "another command works on certificates";
+  do {
+    await clearTheWay(haproxy, { name, patienceMs, notes });
+    const verdict = await transact(haproxy, replacement);
+    if (verdict.kind === "done") {
+      if (await serves(haproxy, { name, identity })) return notes;
+      if (++mistaken === MISTAKES) {
+        throw new SwapFault("not_served", `it committed ${name} but shows another certificate`);
+      }
+      busyWith = `another client's certificate gets into the transaction of ${name}`;
+      continue;
+    }
+    busyWith = retryReason(verdict, { name, payload });
+    if (verdict.kind === "other" && verdict.mixed) {
+      // Its owner must not commit our key under the other name.
+      await abort(haproxy, verdict.name);
+      notes.push(`aborted the transaction of ${verdict.name}, into which HAProxy had put ours`);
+    }
+    await pause();
+  } while (performance.now() < until);
+  throw new SwapFault("busy", `gave up after ${patienceMs / 1000} s: ${busyWith}`);
+}
+
+/** One try; whatever keeps it from being done, the transaction is not left open. */
+async function transact(haproxy: Haproxy, replacement: Replacement): Promise<Verdict> {
+  const { name, payload, identity } = replacement;
+  let open = true;
+  try {
+    const set = await sendSet(haproxy, name, payload);
+    if (set.kind !== "done") return set;
+    const look = await lookBeforeCommit(haproxy, name, identity);
+    if (look.kind !== "done") return look;
+    const commit = judgeCommit(textOf(await haproxy.ask(`commit ssl cert ${name}`)), name);
+    open = commit.kind !== "done";
+    return commit;
+  } finally {
+    if (open) await abort(haproxy, name).catch(() => {});
+  }
+}
+
+/**
+ * Ends leftover transactions. One of another name counts as leftover when it, and no other, was
+ * seen at every look for `patienceMs`; while names change, somebody is at work.
+ */
+async function clearTheWay(
+  haproxy: Haproxy,
+  { name, patienceMs, notes }: { name: string; patienceMs: number; notes: string[] },
+): Promise<void> {
+  const start = performance.now();
+  let seen: { transaction: string; since: number } | undefined;
+  for (;;) {
+    const { transaction } = await listCertificates(haproxy);
+    if (transaction === undefined) return;
+    const now = performance.now();
+    if (seen?.transaction !== transaction) seen = { transaction, since: now };
+    if (transaction === name || now - seen.since >= patienceMs) {
+      await abort(haproxy, transaction);
+      notes.push(`aborted a transaction of ${transaction} that had been left open`);
+      return;
+    }
+    if (now - start >= 3 * patienceMs) {
+      throw new SwapFault("busy", `other clients keep its transaction, now for ${transaction}`);
+    }
+    await pause();
+  }
+}
+
+async function sendSet(haproxy: Haproxy, name: string, payload: string): Promise<Verdict> {
+  const answer = await haproxy.ask(`set ssl cert ${name} <<\n${payload}`);
+  // What does not fit its tune.bufsize makes a worker before 2.9 hang up, and a master lose it.
+  const lost = answer.kind === "silent" ||
+    answer.kind === "reply" && answer.text.startsWith("Can't connect to the target CLI!");
+  if (lost && payload.length >= LARGE) return { kind: "too_large" };
+  return judgeSet(textOf(answer), name);
+}
+
+/**
+ * Positive proof that another content is in the transaction stops the commit; no proof does not,
+ * because `commit` itself refuses when there is none.
+ */
+async function lookBeforeCommit(
+  haproxy: Haproxy,
+  name: string,
+  identity: Identity,
+): Promise<Verdict> {
+  const pending = `*${name}`;
+  const shown = parseShown(textOf(await haproxy.ask(`show ssl cert ${pending}`)), pending);
+  const foreign = shown?.fingerprint !== undefined && !isShown(shown, identity);
+  return foreign ? { kind: "none" } : { kind: "done" };
+}
+
+/** The reason to try again. @throws {SwapFault} when trying again would not help */
+function retryReason(
+  verdict: Exclude<Verdict, { kind: "done" }>,
+  { name, payload }: { name: string; payload: string },
+): string {
+  switch (verdict.kind) {
+    case "other":
+      return `the transaction of ${verdict.name} is open`;
+    case "none":
+      return `another client keeps ending the transaction of ${name}`;
+    case "locked":
+      return "another command works on certificates";
+    case "unknown":
+      throw new SwapFault("unknown_name", `its configuration does not refer to ${name}`);
+    case "too_large":
+      throw new SwapFault(
+        "too_large",
+        `its command buffer does not hold the ${payload.length} bytes of this certificate`,
+      );
+    case "denied":
+      throw new SwapFault("denied", "this socket is not `level admin`");
+    case "exists":
+      throw new SwapFault("refused", `it says that ${name} exists`);
+    case "refused":
+      throw new SwapFault("refused", `it refused ${name}: ${verdict.why}`);
+  }
+}
+
+/** Ends the transaction of `name`, if one is open. @throws {SwapFault} when HAProxy is silent */
+async function abort(haproxy: Haproxy, name: string): Promise<void> {
+  judgeAbort(textOf(await haproxy.ask(`abort ssl cert ${name}`)), name);
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+}

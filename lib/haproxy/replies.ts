@@ -1,0 +1,197 @@
+/**
+ * What HAProxy's answers mean. Pure: text in, verdict out.
+ *
+ * The runtime API has no status codes. Each verdict rests on the exact sentence, with the name in
+ * it, that src/ssl_ckch.c and src/ssl_crtlist.c print from 2.2 to 3.5; whatever else is said is a
+ * refusal, never a success.
+ */
+
+/** What a changing command met with. */
+export type Verdict =
+  | { kind: "done" }
+  /** The open transaction is another certificate's; `mixed`: ours has gone into it (2.6 does so). */
+  | { kind: "other"; name: string; mixed: boolean }
+  /** There is no transaction: another client ended it. */
+  | { kind: "none" }
+  /** Another command works on certificates right now. */
+  | { kind: "locked" }
+  /** The name, or the crt-list, is not part of the configuration. */
+  | { kind: "unknown" }
+  | { kind: "exists" }
+  /** The payload does not fit; before 2.9 HAProxy hangs up instead of saying so. */
+  | { kind: "too_large" }
+  /** The socket is not `level admin`. */
+  | { kind: "denied" }
+  | { kind: "refused"; why: string };
+
+/** `set ssl cert NAME`. */
+export function judgeSet(text: string, name: string): Verdict {
+  const last = lastLine(text);
+  if (last === `Transaction created for certificate ${name}!`) return { kind: "done" };
+  if (last === `Transaction updated for certificate ${name}!`) return { kind: "done" };
+  const other = /^Transaction (?:created|updated) for certificate (.+)!$/.exec(last);
+  if (other) return { kind: "other", name: other[1]!, mixed: true };
+  return judgeFailure(text);
+}
+
+/** `commit ssl cert NAME`; warnings may stand between the two lines that count. */
+export function judgeCommit(text: string, name: string): Verdict {
+  const [first = ""] = linesOf(text);
+  const head = `Committing ${name}`;
+  const dots = first.slice(head.length);
+  if (first.startsWith(head) && /^\.*$/.test(dots) && lastLine(text) === "Success!") {
+    return { kind: "done" };
+  }
+  return judgeFailure(text);
+}
+
+/** `abort ssl cert NAME`. */
+export function judgeAbort(text: string, name: string): Verdict {
+  if (lastLine(text) === `Transaction aborted for certificate '${name}'!`) return { kind: "done" };
+  return judgeFailure(text);
+}
+
+/** `new ssl cert NAME`. */
+export function judgeNew(text: string, name: string): Verdict {
+  if (lastLine(text) === `New empty certificate store '${name}'!`) return { kind: "done" };
+  return judgeFailure(text);
+}
+
+/** `add ssl crt-list LIST NAME`. */
+export function judgeAdd(text: string, name: string): Verdict {
+  const [first = ""] = linesOf(text);
+  const begun = first.startsWith(`Inserting certificate '${name}' in crt-list '`);
+  if (begun && lastLine(text) === "Success!") return { kind: "done" };
+  return judgeFailure(text);
+}
+
+/** `del ssl crt-list LIST NAME` and `del ssl cert NAME`. */
+export function judgeDelete(text: string, name: string): Verdict {
+  const last = lastLine(text);
+  if (last === `Certificate '${name}' deleted!`) return { kind: "done" };
+  if (last.startsWith(`Entry '${name}' deleted in crtlist '`)) return { kind: "done" };
+  return judgeFailure(text);
+}
+
+function judgeFailure(text: string): Verdict {
+  const about = /^The ongoing transaction is about '(.+?)' but you are trying to /m.exec(text);
+  if (about) return { kind: "other", name: about[1]!, mixed: false };
+  if (/^No ongoing transaction!/m.test(text)) return { kind: "none" };
+  if (text.includes("Operations on certificates are currently locked!")) return { kind: "locked" };
+  if (text.includes("which is not referenced by the configuration!")) return { kind: "unknown" };
+  if (/ (?:does not|doesn't) exist!/.test(text)) return { kind: "unknown" };
+  if (/ already exists(?: in this directory)?!/.test(text)) return { kind: "exists" };
+  if (/^The (?:command line|command|payload) is too big/m.test(text)) return { kind: "too_large" };
+  if (text.startsWith("Permission denied")) return { kind: "denied" };
+  return { kind: "refused", why: quoteReply(text) };
+}
+
+/** What `show ssl cert` lists. */
+export interface Inventory {
+  names: string[];
+  /** The certificate whose transaction is open. */
+  transaction?: string;
+}
+
+/** `show ssl cert`; undefined when the text is no such list, or broke off within a line. */
+export function parseInventory(text: string): Inventory | undefined {
+  if (!text.endsWith("\n")) return undefined;
+  const lines = linesOf(text);
+  const header = lines.indexOf("# filename");
+  if (header < 0 || (header > 0 && lines[0] !== "# transaction")) return undefined;
+  const transaction = lines.slice(0, header).find((line) => line.startsWith("*"))?.slice(1);
+  return { names: lines.slice(header + 1), transaction };
+}
+
+/** What `show ssl cert NAME` tells of one certificate. */
+export interface Shown {
+  /** `Used`, `Unused` (loaded, but no bind offers it) or `Empty` (made by `new`, never filled). */
+  status?: string;
+  serial?: string;
+  /** SHA-1 over the leaf, upper case. */
+  fingerprint?: string;
+}
+
+/** `show ssl cert NAME`; undefined when it does not show exactly that name. */
+export function parseShown(text: string, name: string): Shown | undefined {
+  const lines = linesOf(text);
+  if (lines[0] !== `Filename: ${name}` || !text.endsWith("\n")) return undefined;
+  const field = (key: string) => {
+    const value = lines.find((line) => line.startsWith(`${key}: `))?.slice(key.length + 2).trim();
+    return value === "" ? undefined : value;
+  };
+  return {
+    status: field("Status"),
+    serial: field("Serial"),
+    fingerprint: field("SHA1 FingerPrint")?.toUpperCase(),
+  };
+}
+
+/** How a certificate is recognised in {@link Shown}. */
+export interface Identity {
+  /** Upper-case hexadecimal, see leafFingerprint. */
+  fingerprint: string;
+  /** Hexadecimal of any case, with or without colons and leading zeros. */
+  serial?: string;
+}
+
+/** Whether the certificate shown is the one meant: each fact that both sides know must agree. */
+export function isShown(shown: Shown, identity: Identity): boolean {
+  const { fingerprint, serial } = shown;
+  if (fingerprint === undefined && (serial === undefined || !identity.serial)) return false;
+  if (fingerprint !== undefined && fingerprint !== identity.fingerprint) return false;
+  return serial === undefined || !identity.serial || plain(serial) === plain(identity.serial);
+}
+
+function plain(serial: string): string {
+  return serial.replaceAll(":", "").replace(/^0+(?=.)/, "").toUpperCase();
+}
+
+/** `show ssl crt-list`: the lists and directories; undefined when the text is no such list. */
+export function parseCrtLists(text: string): string[] | undefined {
+  const lines = linesOf(text);
+  const refused = lines.some((line) => /^Unknown command|^Permission denied/.test(line));
+  return refused || !text.endsWith("\n") ? undefined : lines;
+}
+
+/** What `show proc` of a master tells. */
+export interface Processes {
+  /** How often the master has been told to reload. */
+  reloads: number;
+  /** How many of the latest reloads failed; not told before 2.5. */
+  failed?: number;
+}
+
+/** `show proc`; undefined when no master answered. */
+export function parseProcesses(text: string): Processes | undefined {
+  // Before 2.5 a column of relative process ids stands before the reloads.
+  const master = /^\d+\s+master\s+(?:\d+\s+(?=\d+\s))?(\d+)(?:\s+\[failed: (\d+)\])?/m.exec(text);
+  if (!master) return undefined;
+  const failed = master[2] === undefined ? undefined : Number(master[2]);
+  return { reloads: Number(master[1]), failed };
+}
+
+/** `reload`: 2.7 and later tell how it went; before, the master just hangs up. */
+export function judgeReload(text: string): "done" | "failed" | "untold" {
+  const [, success] = /^Success=([01])$/m.exec(text) ?? [];
+  return success === "1" ? "done" : success === "0" ? "failed" : "untold";
+}
+
+/** A path without doubled slashes, `/./` and a final slash; links are not looked at. */
+export function plainPath(path: string): string {
+  return path.replace(/\/(?:\.?\/)+/g, "/").replace(/(?<=.)\/$/, "");
+}
+
+/** HAProxy's words on one line, bounded, fit for a terminal. */
+export function quoteReply(text: string): string {
+  const line = text.replace(/[\s\p{C}]+/gu, " ").trim();
+  return line.length > 200 ? `${line.slice(0, 200)}…` : line;
+}
+
+function linesOf(text: string): string[] {
+  return text.split("\n").map((line) => line.trimEnd()).filter((line) => line !== "");
+}
+
+function lastLine(text: string): string {
+  return linesOf(text).at(-1) ?? "";
+}

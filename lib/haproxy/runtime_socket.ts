@@ -1,0 +1,139 @@
+/**
+ * One command to a HAProxy runtime API socket and its whole answer, within a deadline.
+ *
+ * A connection for each command, half-closed after it as the manual's `echo | socat` does, so
+ * that worker and master both close after the answer: a part is never taken for the whole. What
+ * the answer means is judged in replies.ts.
+ */
+import { messageOf } from "../errors.ts";
+import { errnoOf } from "../system_reason.ts";
+
+/** The longest that HAProxy may take for one command, in milliseconds. */
+const DEADLINE_MS = 5_000;
+
+/** `show ssl cert` of a hundred thousand certificates is 5 MB; nothing asked here is longer. */
+const LONGEST_ANSWER = 16 << 20;
+
+/**
+ * What came back. Only `reply` holds words of HAProxy; the other kinds say why there are none:
+ *
+ * - `down`: nobody listens there
+ * - `denied`: this user may not connect
+ * - `silent`: closed without a word; HAProxy before 2.9 does so when a command is too long for it
+ * - `timeout`: no complete answer within the deadline
+ * - `broken`: the connection failed, or the answer was endless
+ */
+export type Answer =
+  | { kind: "reply"; text: string }
+  | { kind: "down" | "denied" | "silent" | "timeout" | "broken"; detail: string };
+
+export interface AskOptions {
+  /** @default 5000 */
+  deadlineMs?: number;
+}
+
+/**
+ * Sends `command`, which may end in a payload, with its final newline added.
+ * @param socket the path of a UNIX socket (it holds a slash), or HOST:PORT, `[::1]:9999` for IPv6
+ */
+export async function askSocket(
+  socket: string,
+  command: string,
+  options: AskOptions = {},
+): Promise<Answer> {
+  const { deadlineMs = DEADLINE_MS } = options;
+  const expiry = new AbortController();
+  const timer = setTimeout(() => expiry.abort(), deadlineMs);
+  const heard = { text: "" };
+  try {
+    using connection = await connect(socket, expiry.signal);
+    expiry.signal.addEventListener("abort", () => closeQuietly(connection), { once: true });
+    await send(connection, command + "\n");
+    await listen(connection, heard);
+  } catch (error) {
+    // HAProxy ends each answer with a blank line; what it does to the connection then is moot.
+    if (heard.text.endsWith("\n\n")) return { kind: "reply", text: heard.text };
+    if (expiry.signal.aborted) {
+      return { kind: "timeout", detail: `no complete answer within ${deadlineMs / 1000} s` };
+    }
+    const hungUp = heard.text === "" && HANG_UPS.has(errnoOf(error) ?? "");
+    return hungUp ? SILENT : judgeFailure(error);
+  } finally {
+    clearTimeout(timer);
+  }
+  // A command without output is answered by an empty line, so that is no silence.
+  return heard.text === "" ? SILENT : { kind: "reply", text: heard.text };
+}
+
+const SILENT: Answer = { kind: "silent", detail: "it closed the connection without an answer" };
+
+/** Errno names that a peer causes by closing while the command is still being sent. */
+const HANG_UPS = new Set(["EPIPE", "ECONNRESET", "ENOTCONN"]);
+
+/** Whoever hangs up while we send may have said why, so that is left for {@link listen}. */
+async function send(connection: Deno.Conn, text: string): Promise<void> {
+  const bytes = new TextEncoder().encode(text);
+  try {
+    for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
+    await connection.closeWrite();
+  } catch (error) {
+    if (!HANG_UPS.has(errnoOf(error) ?? "")) throw error;
+  }
+}
+
+/** Reads to the end into `heard`, which keeps what came before a failure. */
+async function listen(connection: Deno.Conn, heard: { text: string }): Promise<void> {
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(64 << 10);
+  for (let n; (n = await connection.read(buffer)) !== null;) {
+    heard.text += decoder.decode(buffer.subarray(0, n), { stream: true });
+    if (heard.text.length > LONGEST_ANSWER) throw new Error("its answer is endless");
+  }
+}
+
+function judgeFailure(error: unknown): Exclude<Answer, { kind: "reply" }> {
+  const code = errnoOf(error);
+  switch (code) {
+    case "ENOENT":
+      return { kind: "down", detail: "there is no such socket" };
+    case "ECONNREFUSED":
+      return { kind: "down", detail: "nobody listens there" };
+    case "EACCES":
+    case "EPERM":
+      return { kind: "denied", detail: "this user may not open the socket" };
+    case "EAGAIN":
+      return { kind: "timeout", detail: "its queue of connections is full" };
+  }
+  return { kind: "broken", detail: code ?? messageOf(error) };
+}
+
+async function connect(socket: string, signal: AbortSignal): Promise<Deno.Conn> {
+  const attempt = socket.includes("/")
+    ? Deno.connect({ transport: "unix", path: socket })
+    : Deno.connect({ ...splitAddress(socket), signal });
+  const { promise: expired, reject } = Promise.withResolvers<never>();
+  const expire = () => reject(new Error("too late"));
+  signal.addEventListener("abort", expire, { once: true });
+  try {
+    return await Promise.race([attempt, expired]);
+  } catch (error) {
+    attempt.then(closeQuietly, () => {});
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", expire);
+  }
+}
+
+function splitAddress(address: string): { hostname: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(address);
+  if (!match) throw new Error("it is neither a path nor HOST:PORT");
+  return { hostname: match[1] ?? match[2]!, port: Number(match[3]) };
+}
+
+function closeQuietly(connection: Deno.Conn): void {
+  try {
+    connection.close();
+  } catch {
+    // It was closed already.
+  }
+}

@@ -1,0 +1,45 @@
+/** Reads the small files and streams that an operator names, within a limit. */
+
+import { JobError } from "./errors.ts";
+import { systemReason } from "./system_reason.ts";
+
+/** Files of certificates are a few KiB; more than this is not one of them. */
+const MAX_FILE = 1024 * 1024;
+
+/**
+ * The content of a regular file, symlinks followed.
+ * @throws {JobError} naming the file and the reason
+ */
+export async function readInputFile(path: string): Promise<Uint8Array> {
+  const bytes = await readIfPresent(path);
+  if (bytes) return bytes;
+  throw new JobError(`cannot read ${path}: there is no such file`);
+}
+
+/** As {@link readInputFile}, but undefined when there is no such file. @throws {JobError} */
+export async function readIfPresent(path: string): Promise<Uint8Array | undefined> {
+  try {
+    // Asked first: opening a FIFO waits for a writer, for ever.
+    const info = await Deno.stat(path);
+    if (!info.isFile) throw new JobError(`cannot read ${path}: it is not a regular file`);
+    if (info.size > MAX_FILE) throw new JobError(`cannot read ${path}: it is larger than 1 MiB`);
+    return await Deno.readFile(path);
+  } catch (error) {
+    if (error instanceof JobError) throw error;
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw new JobError(`cannot read ${path}: ${systemReason(error)}`, { cause: error });
+  }
+}
+
+/** All of standard input as text. @throws {JobError} when it is longer than `limit` bytes */
+export async function readStandardInput(limit: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for await (const chunk of Deno.stdin.readable) {
+    size += chunk.length;
+    if (size > limit) throw new JobError(`standard input is longer than ${limit} bytes`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}

@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { protectToken } from "../../lib/commands/challenge.ts";
+import { acmeLb } from "./program.ts";
+
+const TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA";
+const KEY_AUTHORIZATION = `${TOKEN}.LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0`;
+
+async function withWebroot(job: (webroot: string) => Promise<void>): Promise<void> {
+  const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "challenge_" }));
+  try {
+    await job(`${directory}/acme/challenge`);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+const put = (webroot: string, token: string, stdin: string, before?: string[]) =>
+  acmeLb(["challenge", "put", token, "--webroot", webroot], { stdin, before });
+
+Deno.test("challenge put writes a file that everybody can read, whatever the umask, and remove takes it", async () => {
+  await withWebroot(async (webroot) => {
+    for (const end of ["", "\n", "\r\n"]) {
+      const wrapper = ["sh", "-c", 'umask 077; exec "$@"', "sh"];
+      const result = await put(webroot, TOKEN, KEY_AUTHORIZATION + end, wrapper);
+      assert.deepEqual([result.code, result.stdout, result.stderr], [0, "", ""]);
+      assert.equal(await Deno.readTextFile(`${webroot}/${TOKEN}`), KEY_AUTHORIZATION);
+      for (const path of [`${webroot}/${TOKEN}`, webroot]) {
+        assert.equal((await Deno.stat(path)).mode! & 0o044, 0o044, path);
+      }
+    }
+    for (let i = 0; i < 2; i++) {
+      const { code, stderr } = await acmeLb(["challenge", "remove", TOKEN, "--webroot", webroot]);
+      assert.deepEqual([code, stderr], [0, ""]);
+    }
+    assert.deepEqual(await Array.fromAsync(Deno.readDir(webroot)), []);
+  });
+});
+
+Deno.test("challenge takes tokens that begin with a dash, even those that look like flags", async () => {
+  await withWebroot(async (webroot) => {
+    for (const token of ["-abc", "--abc", "-V123", "-h_", "--webrot", "-", "--version1"]) {
+      const flags = ["--webroot", webroot];
+      for (
+        const args of [["put", token, ...flags], ["put", ...flags, token], [...flags, "put", token]]
+      ) {
+        const result = await acmeLb(["challenge", ...args], { stdin: `${token}.thumb` });
+        assert.deepEqual([result.code, result.stderr], [0, ""], args.join(" "));
+        assert.equal(await Deno.readTextFile(`${webroot}/${token}`), `${token}.thumb`);
+        const removed = await acmeLb([
+          "challenge",
+          "remove",
+          ...args.filter((word) => word !== "put"),
+        ]);
+        assert.deepEqual([removed.code, removed.stderr], [0, ""]);
+      }
+    }
+  });
+});
+
+Deno.test("challenge refuses a token that could leave the webroot, before it touches anything", async () => {
+  await withWebroot(async (webroot) => {
+    const tokens = [
+      "../x",
+      "a/b",
+      "..",
+      ".",
+      "a.b",
+      "a b",
+      "a\nb",
+      "é",
+      "",
+      "a".repeat(129),
+      "%2e%2e",
+    ];
+    for (const token of tokens) {
+      for (const action of ["put", "remove"]) {
+        const args = ["challenge", action, token, "--webroot", webroot];
+        const { code, stderr } = await acmeLb(args, { stdin: `${token}.x` });
+        assert.equal(code, 64, token);
+        assert.match(stderr, /^acme-lb: the token is not 1 to 128 characters of base64url\n$/);
+      }
+    }
+    await assert.rejects(Deno.stat(webroot), Deno.errors.NotFound);
+  });
+});
+
+Deno.test("challenge put refuses what is no key authorization for the token", async () => {
+  await withWebroot(async (webroot) => {
+    const table = [
+      ...["", "\n", TOKEN, `${TOKEN}.`, "other.thumb", `${TOKEN}.a.b`, `${TOKEN}.a b`],
+      ...[`${TOKEN}.a\n${TOKEN}.a`, ` ${KEY_AUTHORIZATION}`, "-----BEGIN PRIVATE KEY-----"],
+    ];
+    for (const stdin of table) {
+      const { code, stderr } = await put(webroot, TOKEN, stdin);
+      assert.equal(code, 1, JSON.stringify(stdin));
+      assert.match(
+        stderr,
+        /standard input is not the key authorization: it must be TOKEN\.THUMBPRINT/,
+      );
+    }
+    assert.equal((await put(webroot, TOKEN, `${TOKEN}.${"a".repeat(2000)}`)).code, 1);
+    await assert.rejects(Deno.stat(webroot), Deno.errors.NotFound);
+  });
+});
+
+Deno.test("challenge replaces a link that somebody planted, and does not follow it", async () => {
+  await withWebroot(async (webroot) => {
+    await Deno.mkdir(webroot, { recursive: true });
+    const victim = `${webroot}.victim`;
+    await Deno.writeTextFile(victim, "precious");
+    await Deno.symlink(victim, `${webroot}/${TOKEN}`);
+    assert.equal((await put(webroot, TOKEN, KEY_AUTHORIZATION)).code, 0);
+    assert.ok((await Deno.lstat(`${webroot}/${TOKEN}`)).isFile);
+    await Deno.remove(`${webroot}/${TOKEN}`);
+    await Deno.symlink(victim, `${webroot}/${TOKEN}`);
+    await acmeLb(["challenge", "remove", TOKEN, "--webroot", webroot]);
+    assert.equal(await Deno.readTextFile(victim), "precious");
+  });
+});
+
+Deno.test("challenge refuses other words than put and remove", async () => {
+  for (const args of [["PUT", TOKEN], ["get", TOKEN], ["put"], [], ["put", TOKEN, "x"]]) {
+    const { code, stderr } = await acmeLb(["challenge", ...args]);
+    assert.equal(code, 64, args.join(" "));
+    assert.match(stderr, /neither put nor remove|missing required argument|too many arguments/);
+  }
+});
+
+Deno.test("protectToken only ever moves a token behind a fence", () => {
+  const token = fc.stringMatching(/^-[A-Za-z0-9_-]{2,20}$/)
+    .filter((text) => !["--help", "--config", "--webroot"].includes(text));
+  fc.assert(
+    fc.property(fc.constantFrom("put", "remove"), token, fc.boolean(), (action, text, last) => {
+      const flags = ["--webroot", "/w"];
+      const args = ["challenge", action, ...last ? [...flags, text] : [text, ...flags]];
+      assert.deepEqual(protectToken(args), ["challenge", action, ...flags, "--", text]);
+      assert.deepEqual(protectToken(["challenge", action, "abc", ...flags]), [
+        ...["challenge", action, "abc", ...flags],
+      ]);
+    }),
+  );
+  for (
+    const args of [["challenge", "put", "--help"], ["challenge", "put", "-h"], [
+      "challenge",
+      "--",
+      "-a",
+    ]]
+  ) {
+    assert.deepEqual(protectToken(args), args);
+  }
+});

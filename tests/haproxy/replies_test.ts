@@ -1,0 +1,288 @@
+import assert from "node:assert/strict";
+import {
+  isShown,
+  judgeAbort,
+  judgeAdd,
+  judgeCommit,
+  judgeDelete,
+  judgeNew,
+  judgeReload,
+  judgeSet,
+  parseCrtLists,
+  parseInventory,
+  parseProcesses,
+  parseShown,
+  plainPath,
+  quoteReply,
+  type Verdict,
+} from "../../lib/haproxy/replies.ts";
+
+/** Answers of HAProxy 2.6.12, recorded, unless said otherwise. */
+const NAME = "/tmp/hx/a.pem";
+
+type Row = [text: string, kind: Verdict["kind"], extra?: Partial<Record<string, unknown>>];
+
+function checkAll(judge: (text: string, name: string) => Verdict, rows: Row[]): void {
+  for (const [text, kind, extra] of rows) {
+    const verdict = judge(text, NAME);
+    assert.equal(verdict.kind, kind, JSON.stringify(text));
+    if (extra) assert.deepEqual({ ...verdict, ...extra }, verdict, JSON.stringify(text));
+  }
+}
+
+const SHARED: Row[] = [
+  ["", "refused"],
+  ["\n", "refused"],
+  ["Permission denied\n\n", "denied"],
+  ["Unknown command, but maybe one of the following ones is a better match:\n\n", "refused"],
+  ["Can't connect to the target CLI!\n", "refused"],
+  ["Can't find the target PID matching the prefix '@1'\n", "refused"],
+  ["Success!\n\n", "refused"],
+  ["not Permission denied\n", "refused"],
+];
+
+Deno.test("judgeSet() takes two sentences for a yes, with this name in them", () =>
+  checkAll(judgeSet, [
+    ...SHARED,
+    [`Transaction created for certificate ${NAME}!\n\n`, "done"],
+    [`Transaction updated for certificate ${NAME}!\n\n`, "done"],
+    // A connection that broke off.
+    [`Transaction created for certificate ${NAME}!`, "done"],
+    [`Transaction created for certificate ${NAME}`, "refused"],
+    [`Transaction created for certificate /tmp/hx/`, "refused"],
+    [`Transaction created for CA ${NAME}!\n\n`, "refused"],
+    [`Transaction updated for certificate /tmp/hx/a.pem.rsa!\n\n`, "other", {
+      name: "/tmp/hx/a.pem.rsa",
+      mixed: true,
+    }],
+    ["Transaction updated for certificate /tmp/hx/dir/b.pem!\n\n", "other", {
+      name: "/tmp/hx/dir/b.pem",
+      mixed: true,
+    }],
+    // From src/ssl_ckch.c of 3.1 and later.
+    [
+      `The ongoing transaction is about '/tmp/hx/b.pem' but you are trying to set '${NAME}'\n` +
+      `Can't update ${NAME}!\n\n`,
+      "other",
+      { name: "/tmp/hx/b.pem", mixed: false },
+    ],
+    [
+      "Can't replace a certificate which is not referenced by the configuration!\n" +
+      `Can't update ${NAME}!\n\n`,
+      "unknown",
+    ],
+    [
+      `unable to load certificate from file '${NAME}'.\nCan't load the payload\n` +
+      `Can't update ${NAME}!\n\n`,
+      "refused",
+    ],
+    [
+      "Can't update the certificate!\nOperations on certificates are currently locked!\n\n",
+      "locked",
+    ],
+    // From src/cli.c of 3.4.
+    [
+      "The command line is too big for the buffer size. Please change 'tune.bufsize' in the " +
+      "configuration to use a bigger command.\n\n",
+      "too_large",
+    ],
+    [
+      "The payload is too big. Please change 'tune.cli.max-payload-size' in the configuration " +
+      "to use a bigger payload.\n\n",
+      "too_large",
+    ],
+  ]));
+
+Deno.test("judgeCommit() wants its first line and its last", () =>
+  checkAll(judgeCommit, [
+    ...SHARED,
+    [`Committing ${NAME}.\nSuccess!\n\n`, "done"],
+    [`Committing ${NAME}\nSuccess!\n\n`, "done"],
+    [`Committing ${NAME}..........\nwarning: something\nSuccess!\n\n`, "done"],
+    [`Committing ${NAME}..........\n`, "refused"],
+    [`Committing ${NAME}.\nSucc`, "refused"],
+    [`Committing ${NAME}.\nSuccess!\nFailed!\n`, "refused"],
+    ["Committing /tmp/hx/b.pem.\nSuccess!\n\n", "refused"],
+    [`Committing ${NAME}.rsa\nSuccess!\n\n`, "refused"],
+    [`No ongoing transaction! !\nCan't commit ${NAME}!\n\n`, "none"],
+    [
+      `The ongoing transaction is about '/tmp/hx/b.pem' but you are trying to set '${NAME}'\n` +
+      `Can't commit ${NAME}!\n\n`,
+      "other",
+      { name: "/tmp/hx/b.pem", mixed: false },
+    ],
+    [
+      `inconsistencies between private key and certificate loaded '${NAME}'.\n` +
+      `Can't commit ${NAME}!\n\n`,
+      "refused",
+      {
+        why: `inconsistencies between private key and certificate loaded '${NAME}'. ` +
+          `Can't commit ${NAME}!`,
+      },
+    ],
+    [
+      "The transaction must contain at least a certificate and a private key!\n" +
+      `Can't commit ${NAME}!\n\n`,
+      "refused",
+    ],
+  ]));
+
+Deno.test("judgeAbort(), judgeNew(), judgeAdd() and judgeDelete() take one sentence each", () => {
+  checkAll(judgeAbort, [
+    ...SHARED,
+    [`Transaction aborted for certificate '${NAME}'!\n\n`, "done"],
+    ["Transaction aborted for certificate '/tmp/hx/b.pem'!\n\n", "refused"],
+    ["No ongoing transaction!\n\n", "none"],
+    [
+      "The ongoing transaction is about '/tmp/hx/b.pem' but you are trying to abort a " +
+      `transaction for '${NAME}'\n\n`,
+      "other",
+      { name: "/tmp/hx/b.pem" },
+    ],
+  ]);
+  checkAll(judgeNew, [
+    ...SHARED,
+    [`New empty certificate store '${NAME}'!\n\n`, "done"],
+    [`Certificate '${NAME}' already exists!\n\n`, "exists"],
+  ]);
+  checkAll(judgeAdd, [
+    ...SHARED,
+    [`Inserting certificate '${NAME}' in crt-list '/tmp/hx/dir'.\nSuccess!\n\n`, "done"],
+    [`Inserting certificate '${NAME}' in crt-list '/tmp/hx/dir'.\n`, "refused"],
+    ["Can't edit the crt-list: file already exists in this directory!\n\n", "exists"],
+    ["Can't edit the crt-list: crt-list '/nope' does not exist!\n\n", "unknown"],
+    [`Can't edit the crt-list: certificate '${NAME}' is empty!\n\n`, "refused"],
+  ]);
+  checkAll(judgeDelete, [
+    ...SHARED,
+    [`Entry '${NAME}' deleted in crtlist '/tmp/hx/dir'!\n\n`, "done"],
+    [`Certificate '${NAME}' deleted!\n\n`, "done"],
+    ["Certificate '/tmp/hx/b.pem' deleted!\n\n", "refused"],
+    [`Can't delete the entry: certificate '${NAME}' does not exist!\n\n`, "unknown"],
+    [
+      `Can't remove the certificate: certificate '${NAME}' doesn't exist!\n\n\n`,
+      "unknown",
+    ],
+    [
+      `Can't remove the certificate: certificate '${NAME}' in use, can't be deleted!\n\n\n`,
+      "refused",
+    ],
+  ]);
+});
+
+Deno.test("parseInventory() reads the list and the open transaction, and nothing else", () => {
+  assert.deepEqual(parseInventory("# filename\n/a.pem\n/b c.pem\n\n"), {
+    names: ["/a.pem", "/b c.pem"],
+    transaction: undefined,
+  });
+  assert.deepEqual(parseInventory("# transaction\n*/a.pem\n# filename\n/a.pem\n\n"), {
+    names: ["/a.pem"],
+    transaction: "/a.pem",
+  });
+  assert.deepEqual(parseInventory("# filename\n\n"), { names: [], transaction: undefined });
+  for (
+    const text of [
+      "",
+      "\n",
+      "/a.pem\n",
+      "Unknown command\n# filename\n",
+      "# file",
+      "# filename\n/a.p",
+    ]
+  ) {
+    assert.equal(parseInventory(text), undefined, text);
+  }
+});
+
+const SHOWN = `Filename: ${NAME}
+Status: Used
+Serial: 0BE650B7B4C4043B43AB5379F52B7085231050E2
+notBefore: Nov 23 23:52:03 2026 GMT
+Subject Alternative Name: DNS:a.example
+SHA1 FingerPrint: A7C76824AA6A088D3330AB8889B5E913EE20296D
+Subject: /CN=a.example
+OCSP Response Key: 
+
+`;
+
+Deno.test("parseShown() reads the certificate of exactly that name", () => {
+  assert.deepEqual(parseShown(SHOWN, NAME), {
+    status: "Used",
+    serial: "0BE650B7B4C4043B43AB5379F52B7085231050E2",
+    fingerprint: "A7C76824AA6A088D3330AB8889B5E913EE20296D",
+  });
+  assert.equal(parseShown(SHOWN, `*${NAME}`), undefined);
+  assert.equal(parseShown(SHOWN, "/tmp/hx/a"), undefined);
+  assert.equal(parseShown(SHOWN.slice(0, -100), NAME), undefined);
+  assert.equal(parseShown("Can't display the certificate: Not found\n\n", NAME), undefined);
+  assert.deepEqual(parseShown("Filename: /n\nStatus: Empty\nOCSP Response Key: \n\n", "/n"), {
+    status: "Empty",
+    serial: undefined,
+    fingerprint: undefined,
+  });
+});
+
+Deno.test("isShown() wants every fact that both sides know to agree", () => {
+  const mine = { fingerprint: "AB", serial: "0b:e6" };
+  const table: [shown: Parameters<typeof isShown>[0], expected: boolean][] = [
+    [{ fingerprint: "AB", serial: "0BE6" }, true],
+    [{ fingerprint: "AB", serial: "BE6" }, true],
+    [{ fingerprint: "AB" }, true],
+    [{ serial: "BE6" }, true],
+    [{ fingerprint: "AC", serial: "0BE6" }, false],
+    [{ fingerprint: "AB", serial: "0BE7" }, false],
+    [{ serial: "0BE60" }, false],
+    [{}, false],
+  ];
+  for (const [shown, expected] of table) {
+    assert.equal(isShown(shown, mine), expected, JSON.stringify(shown));
+  }
+  assert.equal(isShown({ serial: "BE6" }, { fingerprint: "AB" }), false);
+});
+
+Deno.test("parseProcesses() reads the reloads of old masters and new ones", () => {
+  const table: [text: string, expected: unknown][] = [
+    ["6145            master          2 [failed: 1]   0d00h16m38s     2.6.12", {
+      reloads: 2,
+      failed: 1,
+    }],
+    // 2.4 has a column of relative process ids.
+    ["1234            master          0               3               0d00h01m02s     2.4.0", {
+      reloads: 3,
+      failed: undefined,
+    }],
+    ["6148            worker          0               0d00h14m16s     2.6.12", undefined],
+    ["Unknown command", undefined],
+  ];
+  for (const [line, expected] of table) {
+    const text = `#<PID>          <type>          <reloads>\n${line}\n# workers\n\n`;
+    assert.deepEqual(parseProcesses(text), expected, line);
+  }
+});
+
+Deno.test("judgeReload() believes only the master's own word", () => {
+  assert.equal(judgeReload("Success=1\n--\n[NOTICE] ...\n"), "done");
+  assert.equal(judgeReload("Success=0\n--\n[ALERT] Success=1 said nobody\n"), "failed");
+  assert.equal(judgeReload("[NOTICE] Success=1\n"), "untold");
+});
+
+Deno.test("parseCrtLists() tells lists from an error", () => {
+  assert.deepEqual(parseCrtLists("/tmp/hx/dir\nlist.txt\n\n"), ["/tmp/hx/dir", "list.txt"]);
+  assert.deepEqual(parseCrtLists("\n"), []);
+  assert.equal(parseCrtLists("/tmp/hx/di"), undefined);
+  assert.equal(parseCrtLists("Unknown command, but maybe\n"), undefined);
+});
+
+Deno.test("plainPath() makes spellings of one path equal and of two paths different", () => {
+  for (const path of ["/a/b", "/a//b", "/a/b/", "/a/./b", "//a/././/b//"]) {
+    assert.equal(plainPath(path), "/a/b", path);
+  }
+  for (const path of ["/", "a/b", "/a/.b", "/a/b.", "/a/../b", "@store/b"]) {
+    assert.equal(plainPath(path), path, path);
+  }
+});
+
+Deno.test("quoteReply() leaves one short line without control characters", () => {
+  assert.equal(quoteReply("a\n\tb\x1b[31m\n\n"), "a b [31m");
+  assert.equal(quoteReply("x".repeat(500)).length, 201);
+});
