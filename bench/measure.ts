@@ -12,6 +12,7 @@ import { measureRedirects } from "./redirect_rate.ts";
 import type { Figure } from "./report.ts";
 import type { Bench } from "./servers.ts";
 import { measureStart } from "./start_time.ts";
+import { measureSwaps } from "./swap.ts";
 
 /** What run.ts wants measured. */
 export interface Order extends Omit<Bench, "progress"> {
@@ -35,6 +36,7 @@ export const SECTIONS = {
   redirect: measureRedirects,
   memory: measureMemory,
   start: measureStart,
+  swap: measureSwaps,
 };
 
 const encoder = new TextEncoder();

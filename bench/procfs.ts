@@ -20,6 +20,14 @@ export async function processorTime(root: number): Promise<number> {
   return ticks / TICKS;
 }
 
+/** User and system time of the children that `pid` has waited for, and of theirs, in seconds. */
+export async function endedChildrenTime(pid: number): Promise<number> {
+  const stat = await read(`/proc/${pid}/stat`);
+  // cutime and cstime are fields 16 and 17.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[13] ?? 0) + Number(fields[14] ?? 0)) / TICKS;
+}
+
 /** VmRSS in megabytes (10⁶ bytes). */
 export async function residentMemory(root: number): Promise<number> {
   let kibibytes = 0;

@@ -6,7 +6,8 @@
  */
 
 export type Contender = "acme-lb" | "nginx" | "HAProxy" | "bare loop";
-export type Unit = "ms" | "µs" | "/s" | "MB";
+/** The empty one is for counts. */
+export type Unit = "ms" | "µs" | "/s" | "MB" | "";
 
 export interface Figure {
   /** Heading under which it stands. */
@@ -44,7 +45,8 @@ const CONTENDERS: Contender[] = ["acme-lb", "nginx", "HAProxy", "bare loop"];
 export function judge(figure: Figure): Result {
   const subject = figure.values[figure.subject ?? "acme-lb"];
   const ratios: Result["ratios"] = {};
-  for (const contender of CONTENDERS) {
+  // Counts say how much was tried, which is no contest.
+  for (const contender of figure.unit === "" ? [] : CONTENDERS) {
     const other = figure.values[contender];
     if (subject === undefined || !other || contender === (figure.subject ?? "acme-lb")) continue;
     ratios[contender] = subject / other;
@@ -109,12 +111,12 @@ function formatCell({ values, ratios, unit }: Result, contender: Contender): str
 
 /** Three digits are as many as a shared machine can vouch for. */
 function formatValue(value: number, unit: Unit): string {
-  const decimals = value < 10 ? 1 : 0;
+  const decimals = value < 10 && unit !== "" ? 1 : 0;
   const number = value.toLocaleString("en", {
     minimumFractionDigits: decimals,
     maximumFractionDigits: decimals,
   });
-  return unit === "/s" ? `${number}/s` : `${number} ${unit}`;
+  return unit === "/s" ? `${number}/s` : `${number} ${unit}`.trimEnd();
 }
 
 function formatRatio(ratio: number): string {

@@ -4,7 +4,7 @@
  * This half decides what can be measured here, starts the measuring half, and prints the table.
  * The exit code tells whether it could measure; a target that is missed is shown and no more.
  *
- * Usage: deno task bench [--only answer|redirect|memory|start] [--quick] [--json FILE]
+ * Usage: deno task bench [--only answer|redirect|memory|start|swap] [--quick] [--json FILE]
  */
 
 import { dirname } from "node:path";
@@ -15,7 +15,7 @@ import { isRoot } from "./servers.ts";
 
 const LATEST = `${import.meta.dirname}/results/latest.json`;
 const USAGE =
-  "usage: deno task bench [--only answer|redirect|memory|start] [--quick] [--json FILE]";
+  "usage: deno task bench [--only answer|redirect|memory|start|swap] [--quick] [--json FILE]";
 const EXIT = { measured: 0, failed: 1, usage: 64 };
 
 /**
@@ -68,6 +68,7 @@ async function bench({ only, quick, json }: Flags): Promise<boolean> {
     "nginx": await versionOf(["nginx", "-v"], /[\d.]+/),
     "HAProxy": await versionOf(["haproxy", "-v"], /[\d.]+/),
     "wrk": await versionOf(["wrk", "-v"], /[\d.]+/),
+    "h2load": await versionOf(["h2load", "--version"], /(?<=\/)[\d.]+/),
   };
   const machine = {
     processors: navigator.hardwareConcurrency,
@@ -137,6 +138,10 @@ function possible(
   if (sections.has("redirect") && versions.wrk === undefined) {
     sections.delete("redirect");
     leftOut.push("redirects, which need wrk (apt-get install wrk)");
+  }
+  if (sections.has("swap") && (!versions.h2load || !versions.HAProxy)) {
+    sections.delete("swap");
+    leftOut.push("certificates, which need haproxy and h2load (apt-get install nghttp2-client)");
   }
   for (const name of ["nginx", "HAProxy"]) {
     if (versions[name] !== undefined) continue;

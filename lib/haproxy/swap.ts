@@ -13,7 +13,10 @@ import { leafFingerprint, nameProblem, pemPayload } from "./payload.ts";
 import { findHaproxy } from "./process.ts";
 import { reloadWhereNeeded } from "./reload_fallback.ts";
 import { attempt, isFailed, type Station, type SwapJob } from "./station.ts";
-import type { FaultKind } from "./swap_fault.ts";
+import { type FaultKind, SwapFault } from "./swap_fault.ts";
+
+/** How long a socket without a listener is looked at before HAProxy counts as down. */
+const ABSENCE_MS = 2_000;
 
 /** One certificate for one or several HAProxy processes. */
 export interface SwapRequest {
@@ -149,16 +152,27 @@ async function putFileBack(job: SwapJob, stations: Station[]): Promise<void> {
 
 /** Takes the stations as far as they come; true when one failed. */
 async function advance(stations: Station[], job: SwapJob): Promise<boolean> {
-  for (const station of stations) {
-    await attempt(station, async () => {
-      Object.assign(station, await findHaproxy(station.socket, job.timing));
-    });
-  }
+  for (const station of stations) await attempt(station, () => probe(station, job));
   if (stations.some(isFailed)) return true;
   for (const station of stations) {
     if (station.haproxy && !await attempt(station, () => changeMemory(station, job))) return true;
   }
   return !await reloadWhereNeeded(stations, job);
+}
+
+/** Finds the HAProxy; while a master reloads (in 2.6: parses), nobody listens at its socket. */
+async function probe(station: Station, { timing }: SwapJob): Promise<void> {
+  const until = performance.now() + ABSENCE_MS;
+  for (;;) {
+    try {
+      Object.assign(station, await findHaproxy(station.socket, timing));
+      return;
+    } catch (error) {
+      const gone = error instanceof SwapFault && error.kind === "down";
+      if (!gone || performance.now() >= until) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 /** Takes back what was done, or may have been done, at one station. */

@@ -1,5 +1,6 @@
 /** Swaps in a real HAProxy, judged by what a TLS handshake gets. */
 import assert from "node:assert/strict";
+import { askSocket } from "../../lib/haproxy/runtime_socket.ts";
 import { swapCertificate, type SwapRequest, type SwapResult } from "../../lib/haproxy/swap.ts";
 import { issue, issueChain, type Issued } from "../cert/issue.ts";
 import {
@@ -246,6 +247,17 @@ withHaproxy("whose reload fails leaves HAProxy serving and the master able", asy
   const again = await install(h, "listed/two.pem", { issued, sockets });
   assert.equal(again.state, "served", again.said);
   assert.equal(await h.servedSerial("two.example", h.tlsList), serialOf(issued));
+});
+
+withHaproxy("waits for a master that somebody else reloads at that moment", async (h) => {
+  for (let round = 0; round < 3; round++) {
+    await askSocket(h.master, "reload");
+    const issued = await issue();
+    const sockets = [h.master];
+    const { state, said } = await install(h, "certs/default.pem", { issued, sockets });
+    assert.equal(state, "served", said);
+    assert.equal(await h.servedSerial(), serialOf(issued));
+  }
 });
 
 withHaproxy("executes nothing that hides in PEM or name", async (h) => {
