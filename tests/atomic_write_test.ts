@@ -8,16 +8,23 @@ const CHILD = new URL("atomic_write_child.ts", import.meta.url).pathname;
 const TEMPORARY = ".acme-lb-000000000000.tmp";
 
 const isRoot = Deno.uid() === 0;
-const hasStrace = await new Deno.Command("strace", { args: ["-V"], stdout: "null" }).output()
-  .then(({ success }) => success, () => false);
+const hasStrace = await works("strace", { args: ["-V"], stdout: "null" });
 /** Whether the user nobody can run this at all: it cannot where Deno lives in /root. */
-const hasNobody = isRoot && await new Deno.Command(Deno.execPath(), {
+const hasNobody = isRoot && await works(Deno.execPath(), {
   args: ["eval", `await Deno.readTextFile(${JSON.stringify(CHILD)})`],
   uid: 65534,
   clearEnv: true,
   stderr: "null",
-}).output().then(({ success }) => success, () => false);
+});
 const needs = { root: isRoot, strace: hasStrace, nobody: hasNobody };
+
+async function works(program: string, options: Deno.CommandOptions): Promise<boolean> {
+  try {
+    return (await new Deno.Command(program, options).output()).success;
+  } catch {
+    return false;
+  }
+}
 
 /** What is missing to run a test, told once; undefined when nothing is. */
 function missing(...names: (keyof typeof needs)[]): boolean {

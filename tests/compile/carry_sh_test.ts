@@ -61,8 +61,7 @@ async function eventually(condition: () => Promise<boolean>): Promise<void> {
 
 /** Root in a container often may not. */
 async function mayMount(): Promise<boolean> {
-  const unshare = new Deno.Command("unshare", { args: ["--mount", "true"], stderr: "null" });
-  return (await unshare.output()).success;
+  return (await new Deno.Command("unshare", { args: ["--mount", "true"] }).output()).success;
 }
 
 function skipped(reason: string): void {
