@@ -12,9 +12,12 @@ import {
   executablePath,
   runExecutable,
 } from "../executable.ts";
+import { works } from "../works.ts";
 
 const carrying = await executableForm() === "carrying";
-const asRoot = carrying && Deno.uid() === 0 && await mayMount();
+// Root in a container often may not mount.
+const asRoot = carrying && Deno.uid() === 0 &&
+  await works("unshare", { args: ["--mount", "true"] });
 if (carrying && !asRoot) skipped("owners and mounts need root and mount namespaces");
 if (!carrying) skipped("the executable has the compiled form, which unpacks nothing");
 
@@ -57,11 +60,6 @@ async function eventually(condition: () => Promise<boolean>): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   assert.fail("waited 20 s in vain");
-}
-
-/** Root in a container often may not. */
-async function mayMount(): Promise<boolean> {
-  return (await new Deno.Command("unshare", { args: ["--mount", "true"] }).output()).success;
 }
 
 function skipped(reason: string): void {
