@@ -70,7 +70,8 @@ export async function runCommandLine(args: string[], options: CliOptions): Promi
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return { code: EXIT.done };
-      return { code: entry?.usageExit ?? EXIT.usage, error: usageError(error, chosen) };
+      const known = entry ? chosen : undefined;
+      return { code: entry?.usageExit ?? EXIT.usage, error: usageError(error, known) };
     }
     if (error instanceof UsageError) return { code: entry?.usageExit ?? EXIT.usage, error };
     return { code: EXIT.failed, error };
@@ -141,15 +142,16 @@ function chosenCommand(args: string[]): string | undefined {
   return undefined;
 }
 
-function usageError(error: CommanderError, chosen: string | undefined): UsageError {
+/** The parser's message on one line, with the command whose help tells more. */
+function usageError(error: CommanderError, command: string | undefined): UsageError {
   if (error.code === "commander.help") {
     return new UsageError("no command given; see acme-lb --help");
   }
-  const text = error.message.replace(/^error: /, "").replace(" is invalid. ", " is invalid: ")
-    .replace(/\s+/g, " ").trim();
-  const known = error.code === "commander.unknownCommand" ? undefined : chosen;
-  const help = ["acme-lb", known, "--help"].filter((word) => word !== undefined).join(" ");
-  return new UsageError(`${text.replace(/\.$/, "")}; see ${help}`);
+  const text = error.message.replace(/^error: /, "").replace(/\s+/g, " ").trim()
+    .replace(" is invalid. Allowed", " is invalid: allowed")
+    .replace(" is invalid. ", " is invalid: ").replace(/\.$/, "");
+  const help = ["acme-lb", command, "--help"].filter((word) => word !== undefined).join(" ");
+  return new UsageError(`${text}; see ${help}`);
 }
 
 const encoder = new TextEncoder();

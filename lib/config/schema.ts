@@ -10,6 +10,7 @@ import { parseDuration } from "../duration.ts";
 import { messageOf } from "../errors.ts";
 import { parseHost } from "../host.ts";
 import { parsePeer } from "../peer.ts";
+import { overlaps } from "./overlaps.ts";
 
 const KEYS_EXPECTED = "expected lines of `key: value`";
 
@@ -177,29 +178,34 @@ export function readConfig(
   value: unknown,
 ): { config: Config; mistakes?: undefined } | { mistakes: Mistake[] } {
   const result = v.safeParse(configSchema, value ?? {}, { abortPipeEarly: true });
-  if (result.success) return { config: result.output };
-  const mistakes = result.issues.map(toMistake);
-  const texts = mistakes.map((mistake) => JSON.stringify(mistake));
-  return { mistakes: mistakes.filter((_, i) => texts.indexOf(texts[i]!) === i) };
+  if (result.success) {
+    const mistakes = overlaps(result.output);
+    return mistakes.length > 0 ? { mistakes } : { config: result.output };
+  }
+  const mistakes = result.issues.flatMap(toMistakes);
+  return { mistakes: [...new Map(mistakes.map((one) => [JSON.stringify(one), one])).values()] };
 }
 
-function toMistake(issue: v.BaseIssue<unknown>): Mistake {
+function toMistakes(issue: v.BaseIssue<unknown>): Mistake[] {
   const items = issue.path ?? [];
   const path = items.map((item) => item.key as string | number);
   // Valibot takes a list for an object whose keys are numbers.
   const list = items.findIndex(({ type, input }) => type === "object" && Array.isArray(input));
   if (list >= 0) {
     const message = `${KEYS_EXPECTED}, got a list`;
-    return { path: path.slice(0, list), part: "value", message };
-  }
-  if (issue.type === "strict_object" && issue.expected === "never") {
-    const known = Object.keys(keysAt(path.slice(0, -1)));
-    return { path, part: "key", message: "unknown key", known };
+    return [{ path: path.slice(0, list), part: "value", message }];
   }
   const last = items.at(-1);
+  if (issue.type === "strict_object" && issue.expected === "never") {
+    // Valibot stops at the first unknown key of a section.
+    const section = path.slice(0, -1);
+    const known = Object.keys(keysAt(section));
+    return Object.keys(last!.input as object).filter((key) => !known.includes(key))
+      .map((key) => ({ path: [...section, key], part: "key", message: "unknown key", known }));
+  }
   const part = last && "origin" in last && last.origin === "key" ? "key" : "value";
   const got = issue.type === "max_length" ? issue.received : shown(issue.input);
-  return { path, part, message: `${issue.message}, got ${got}` };
+  return [{ path, part, message: `${issue.message}, got ${got}` }];
 }
 
 /** A value as an operator would recognise it; whoever prints it escapes it. */

@@ -58,18 +58,12 @@ function doubtfulPeer(
   peer: SocketAddress,
   { config, here }: { config: Config; here: Set<string> },
 ): string | undefined {
-  const address = comparableAddress(peer.hostname);
-  const local = here.has(address) || address.startsWith("127.");
-  const hears = (listeners: SocketAddress[]) =>
-    listeners.some((listener) =>
-      listener.port === peer.port &&
-      (isWildcard(listener.hostname) || comparableAddress(listener.hostname) === address)
-    );
-  if (hears(config.challenge.listen)) {
-    const virtual = config.cluster.virtual_addresses.map(comparableAddress).includes(address);
-    return virtual ? "is a virtual address, which moves; give the balancer's own" : undefined;
+  if (config.cluster.virtual_addresses.some((address) => sameHost(address, peer.hostname))) {
+    return "is a virtual address, which moves; give the balancer's own";
   }
-  if (local && hears(config.public.listen)) {
+  if (isHeard(peer, config.challenge.listen)) return undefined;
+  const local = isLocal(peer, here);
+  if (local && isHeard(peer, config.public.listen)) {
     return "is a public address of this balancer; peers are asked at their challenge port";
   }
   if (config.public.listen.some(({ port }) => port === peer.port)) {
@@ -78,6 +72,22 @@ function doubtfulPeer(
   if (!local) return undefined;
   const listeners = config.challenge.listen.map(formatSocketAddress).join(", ") || "nothing";
   return `is this machine, whose challenge port listens on ${listeners}`;
+}
+
+function isHeard({ hostname, port }: SocketAddress, listeners: SocketAddress[]): boolean {
+  return listeners.some((listener) =>
+    listener.port === port &&
+    (isWildcard(listener.hostname) || sameHost(listener.hostname, hostname))
+  );
+}
+
+function isLocal({ hostname }: SocketAddress, here: Set<string>): boolean {
+  const address = comparableAddress(hostname);
+  return here.has(address) || address.startsWith("127.");
+}
+
+function sameHost(a: string, b: string): boolean {
+  return comparableAddress(a) === comparableAddress(b);
 }
 
 /** Whoever may write to a webroot can obtain certificates for the names served here. */
@@ -108,12 +118,10 @@ async function webrootWarnings(webroot: string): Promise<string[]> {
   return [];
 }
 
-/** Whether a peer of the list is this balancer: for telling the operator. */
+/** The peers that are this balancer itself, which are not asked over the network. */
 export function ownPeers(config: Config, machineAddresses: string[]): Peer[] {
   const here = new Set(machineAddresses.map(comparableAddress));
   return config.peers.filter((peer) =>
-    "hostname" in peer &&
-    (here.has(comparableAddress(peer.hostname)) || peer.hostname.startsWith("127.")) &&
-    config.challenge.listen.some(({ port }) => port === peer.port)
+    "hostname" in peer && isLocal(peer, here) && isHeard(peer, config.challenge.listen)
   );
 }

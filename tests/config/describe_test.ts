@@ -1,10 +1,15 @@
 /** What check-config prints reads back as the same configuration, and its warnings. */
 
 import { deepStrictEqual, ok } from "node:assert/strict";
+import fc from "fast-check";
+import { parseIPv6, type SocketAddress } from "../../lib/address.ts";
 import { describeConfig } from "../../lib/config/describe.ts";
 import { withFlags } from "../../lib/config/flags.ts";
 import { parseConfig } from "../../lib/config/load.ts";
-import { configWarnings, judgeConfig } from "../../lib/config/warnings.ts";
+import { type Config, parseAbsolutePath } from "../../lib/config/schema.ts";
+import { configWarnings, judgeConfig, ownPeers } from "../../lib/config/warnings.ts";
+import { parseHost } from "../../lib/host.ts";
+import { formatPeer } from "../../lib/peer.ts";
 import { formatYaml } from "../../lib/yaml.ts";
 
 const FULL = `
@@ -36,6 +41,72 @@ Deno.test("describeConfig() reads back as the configuration it describes", () =>
     const read = config(text);
     deepStrictEqual(config(formatYaml(describeConfig(read))), read);
   }
+});
+
+/** Any configuration there can be, as it comes out of the file. */
+function anyConfig(): fc.Arbitrary<Config> {
+  const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
+    fc.record(model, { noNullPrototype: true });
+  const ip = fc.oneof(fc.ipV4(), fc.ipV6().map((text) => parseIPv6(text)!));
+  const address: fc.Arbitrary<SocketAddress> = record({
+    hostname: fc.oneof(ip, fc.constant("fe80::1%eth0")),
+    port: fc.integer({ min: 1, max: 65535 }),
+  });
+  const name = fc.domain().map((text) => parseHost(text)!);
+  const peer = fc.oneof(address, record({ name, port: fc.integer({ min: 1, max: 65535 }) }));
+  const listed = fc.oneof(name, name.map((text) => `*.${text}`));
+  // Any text at all, as far as a path may hold it: blanks, quotes, colons, line ends, emoji.
+  const path = fc.string({ unit: "binary", maxLength: 20 })
+    .map((text) => parseAbsolutePath(`/${text.replaceAll("\0", "")}`));
+  const few = <T>(item: fc.Arbitrary<T>) => fc.array(item, { maxLength: 3 });
+  const word = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,10}$/);
+  const timeout = fc.integer({ min: 10, max: 60_000 });
+  // Ports apart, so that no listener overlaps another.
+  const listeners = fc.tuple(few(address), few(address), few(address)).map((all) =>
+    all.map((some, i) => some.map((one, j) => ({ ...one, port: 1 + 10 * i + j })))
+  );
+  return record({
+    webroot: fc.array(path, { minLength: 1, maxLength: 3 }),
+    listeners,
+    challenge: record({ allow: fc.constantFrom("any" as const, "peers" as const) }),
+    peers: few(peer),
+    lookup: record({ connect_timeout: timeout, timeout }),
+    redirect: record({
+      status: fc.constantFrom(...(["auto", 301, 302, 307, 308] as const)),
+      hosts: few(listed),
+      https_port: fc.integer({ min: 1, max: 65535 }),
+    }),
+    certificates: few(path),
+    haproxy: record({ sockets: few(path) }),
+    limits: record({
+      connections: fc.integer({ min: 16, max: 100_000 }),
+      per_source: fc.integer({ min: 1, max: 100_000 }),
+      fan_outs: fc.integer({ min: 4, max: 10_000 }),
+      per_peer: fc.integer({ min: 1, max: 1000 }),
+      per_suspect_peer: fc.integer({ min: 1, max: 1000 }),
+    }),
+    cluster: record({
+      interface: word,
+      nodes: fc.dictionary(word, few(ip), { maxKeys: 3, noNullPrototype: true }),
+      virtual_addresses: few(ip),
+      names: few(listed),
+      backends: few(peer),
+    }),
+  }).map(({ listeners: [open, own, metrics], challenge, ...rest }) => ({
+    ...rest,
+    public: { listen: open! },
+    challenge: { ...challenge, listen: own! },
+    metrics: { listen: metrics! },
+  }));
+}
+
+Deno.test("describeConfig() of any configuration reads back as the same", () => {
+  fc.assert(
+    fc.property(anyConfig(), (any) => {
+      deepStrictEqual(config(formatYaml(describeConfig(any))), any);
+    }),
+    { numRuns: 500 },
+  );
 });
 
 Deno.test("withFlags() lets flags win, key by key", () => {
@@ -71,6 +142,14 @@ Deno.test("judgeConfig() warns of what is allowed but hardly meant", () => {
     [`peers: ["[2001:db8::1]:31080"]\ncluster: { virtual_addresses: ["2001:db8::1"] }`, [
       "peers[0]: [2001:db8::1]:31080 is a virtual address, which moves; give the balancer's own",
     ]],
+    // The same where the challenge port listens on the balancer's own address alone.
+    [
+      `challenge: { listen: ["[2001:db8::f001]:31080"] }\n` +
+      `peers: ["[2001:db8::1]:31080"]\ncluster: { virtual_addresses: ["2001:DB8::1"] }`,
+      [
+        "peers[0]: [2001:db8::1]:31080 is a virtual address, which moves; give the balancer's own",
+      ],
+    ],
     [`peers: ["192.0.2.12:31080", "192.0.2.12:31080"]`, [
       "peers[1]: 192.0.2.12:31080 is there twice",
     ]],
@@ -88,6 +167,17 @@ Deno.test("judgeConfig() warns of what is allowed but hardly meant", () => {
   for (const [text, expected] of table) {
     deepStrictEqual(judgeConfig(config(text), here), expected, text);
   }
+});
+
+Deno.test("ownPeers() are those that the challenge port of this machine hears", () => {
+  const here = ["2001:db8::f001", "192.0.2.11", "127.0.0.1"];
+  const peers =
+    `peers: ["[2001:db8:0::f001]:31080", "192.0.2.11:31080", "192.0.2.11:31081", "192.0.2.12:31080"]`;
+  const own = (text: string) => ownPeers(config(`${peers}\n${text}`), here).map(formatPeer);
+  deepStrictEqual(own(""), ["[2001:db8::f001]:31080", "192.0.2.11:31080"]);
+  deepStrictEqual(own('challenge: { listen: ["[2001:db8::f001]:31080"] }'), [
+    "[2001:db8::f001]:31080",
+  ]);
 });
 
 Deno.test("configWarnings() warns of a webroot that others may write to, or replace", async () => {

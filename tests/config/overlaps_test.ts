@@ -1,0 +1,73 @@
+/** Listeners that cannot be bound side by side, judged as the kernel judges them. */
+
+import { deepStrictEqual } from "node:assert/strict";
+import { parseConfig } from "../../lib/config/load.ts";
+import { ConfigError } from "../../lib/errors.ts";
+
+function mistakesIn(text: string): string[] {
+  try {
+    parseConfig(text, "config.yaml");
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.lines;
+    throw error;
+  }
+}
+
+Deno.test("overlaps() names both listeners, at the line of the later one", () => {
+  const dual = "; [::] takes every address, IPv4 too";
+  const table: [string, string[]][] = [
+    ['public: { listen: ["[::]:80", "0.0.0.0:80"] }', [
+      `config.yaml:1:31: public.listen[1]: 0.0.0.0:80 overlaps public.listen[0], [::]:80${dual}`,
+    ]],
+    ['public:\n  listen: ["0.0.0.0:80"]\nmetrics:\n  listen:\n    - "[::]:80"', [
+      `config.yaml:5:7: metrics.listen[0]: [::]:80 overlaps public.listen[0], 0.0.0.0:80${dual}`,
+    ]],
+    ['public: { listen: ["192.0.2.1:80", "192.0.2.1:80"] }', [
+      "config.yaml:1:36: public.listen[1]: 192.0.2.1:80 overlaps public.listen[0], 192.0.2.1:80",
+    ]],
+    ['challenge: { listen: ["[2001:DB8::1]:80"] }\npublic: { listen: ["[2001:db8:0::1]:80"] }', [
+      "config.yaml:1:23: challenge.listen[0]: [2001:db8::1]:80 overlaps public.listen[0], " +
+      "[2001:db8::1]:80",
+    ]],
+    // The challenge port's default, which is not in the file.
+    ['metrics: { listen: ["127.0.0.1:31080"] }', [
+      "config.yaml:1:21: metrics.listen[0]: 127.0.0.1:31080 overlaps challenge.listen[0], " +
+      `[::]:31080${dual}`,
+    ]],
+  ];
+  for (const [text, expected] of table) deepStrictEqual(mistakesIn(text), expected, text);
+});
+
+/** Whether the kernel binds the second address while the first is bound. */
+function binds(first: string, second: string): boolean {
+  using one = Deno.listen({ hostname: first, port: 0 });
+  try {
+    Deno.listen({ hostname: second, port: one.addr.port }).close();
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) return false;
+    throw error;
+  }
+}
+
+Deno.test("overlaps() judges every pair of loopback and wildcard addresses as the kernel does", () => {
+  const hosts = ["::", "::1", "0.0.0.0", "127.0.0.1", "127.0.0.2"];
+  const spelling = (host: string) => host.includes(":") ? `"[${host}]:80"` : `"${host}:80"`;
+  for (const one of hosts) {
+    for (const two of hosts) {
+      const text = `public: { listen: [${spelling(one)}, ${spelling(two)}] }`;
+      deepStrictEqual(mistakesIn(text).length === 0, binds(one, two), `${one} ${two}`);
+    }
+  }
+});
+
+Deno.test("overlaps() lets pass what differs in port or address, and port 0", () => {
+  const table = [
+    'public: { listen: ["[::]:80", "[::]:8080", "0.0.0.0:8081"] }',
+    'public: { listen: ["[::]:0", "[::]:0", "0.0.0.0:0"] }',
+    'public: { listen: ["[::1]:80", "[::2]:80", "127.0.0.1:80"] }',
+    'public: { listen: ["0.0.0.0:80", "[2001:db8::1]:80"] }',
+  ];
+  for (const text of table) deepStrictEqual(mistakesIn(text), [], text);
+});

@@ -1,0 +1,75 @@
+/** YAML as operators get it wrong: each problem in their words, where they have to look. */
+
+import { deepStrictEqual, ok } from "node:assert/strict";
+import fc from "fast-check";
+import { formatYaml, parseYaml } from "../lib/yaml.ts";
+
+/** The first problem as `line:column: message`, or undefined. */
+function firstProblem(text: string): string | undefined {
+  const [problem] = parseYaml(text).problems;
+  return problem && `${problem.line}:${problem.column}: ${problem.message}`;
+}
+
+Deno.test("parseYaml() explains what it cannot read", () => {
+  const colon =
+    "expected `key: value`; look for a missing colon, a wrong indentation or missing quotes";
+  const table: [string, string][] = [
+    ["a:\n\tb: 1\n", "2:1: indented with a tab; YAML takes spaces alone"],
+    ["a: 1\n\nb: 2\na: 3\n", "4:1: the key a is there twice"],
+    ["a: {b: 1, b: 2}\n", "1:11: the key b is there twice"],
+    ["a: 1\n---\nb: 2\n", "2:1: a second document begins here; a file holds one"],
+    ["a: [b, c\nd: 1\n", "2:1: a [ further up is not closed"],
+    ["a: {b: c\nd: 1\n", "2:1: a { further up is not closed"],
+    ['a: "b\nd: 1\n', '3:1: a " further up is not closed'],
+    ["a: 'b\nd: 1\n", "3:1: a ' further up is not closed"],
+    ["a /b\nc: 1\n", `1:1: ${colon}`],
+    ["a: b: c\n", `1:4: ${colon}`],
+    ["a:\n  b: 1\n c: 2\n", "3:1: indented differently from the lines that it belongs to"],
+    ["a: @b\n", "1:4: a value that begins with @ must be in quotes"],
+    ["a: `b`\n", "1:4: a value that begins with ` must be in quotes"],
+    ["a: !b c\n", "1:4: a value that begins with ! is a YAML tag; put it in quotes"],
+    ["? [a, b]\n: c\n", "1:3: a list or a section cannot be a key"],
+    ["a: &x 1\nb: *x\n", "2:4: *x is a YAML alias, which is not allowed here"],
+    ["a: *x\n", "1:4: *x is a YAML alias, which is not allowed here"],
+  ];
+  for (const [text, expected] of table) deepStrictEqual(firstProblem(text), expected, text);
+});
+
+Deno.test("parseYaml() refuses bombs before they grow", () => {
+  const lines = ["a0: &a0 [x, x]"];
+  for (let i = 1; i < 30; i++) lines.push(`a${i}: &a${i} [*a${i - 1}, *a${i - 1}]`);
+  ok(firstProblem(lines.join("\n"))?.startsWith("2:10: *a0 is a YAML alias"));
+  for (const bracket of ["[", "{a: "]) {
+    const deep = bracket.repeat(10_000);
+    ok(firstProblem(deep)?.endsWith("nested too deeply"), bracket);
+  }
+});
+
+Deno.test("parseYaml() makes no object of __proto__, and no key of the prototype", () => {
+  const { value, problems } = parseYaml("__proto__: {admin: true}\nconstructor: 1\n");
+  deepStrictEqual(problems, []);
+  deepStrictEqual(Object.keys(value as object), ["__proto__", "constructor"]);
+  deepStrictEqual(({} as Record<string, unknown>).admin, undefined);
+});
+
+Deno.test("parseYaml() reads YAML 1.2: no word but true and false is a boolean, no 0 makes octal", () => {
+  const { value } = parseYaml("a: yes\nb: no\nc: on\nd: 0755\ne: 12:30:45\nf: 2001-01-01\n~: g\n");
+  deepStrictEqual(
+    { ...value as object },
+    { a: "yes", b: "no", c: "on", d: 755, e: "12:30:45", f: "2001-01-01", "~": "g" },
+  );
+});
+
+Deno.test("parseYaml() reads back whatever formatYaml() writes", () => {
+  const word = fc.string({ unit: "binary", maxLength: 20 });
+  const scalar = fc.oneof(word, fc.integer(), fc.boolean(), fc.constant(null));
+  const value = fc.dictionary(word, fc.oneof(scalar, fc.array(scalar, { maxLength: 4 })));
+  fc.assert(
+    fc.property(value, (value) => {
+      const read = parseYaml(formatYaml(value));
+      deepStrictEqual(read.problems, []);
+      deepStrictEqual(JSON.stringify(read.value), JSON.stringify(value));
+    }),
+    { numRuns: 1000 },
+  );
+});
