@@ -9,7 +9,8 @@ const UNITS: Record<string, number> = { ms: 1, s: 1e3, m: 60e3, h: 3600e3, d: 86
 export function parseDuration(text: string): number {
   const match = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text);
   if (!match) throw new SyntaxError(`expected a duration such as 500ms, 2s, 5m, 48h or 30d`);
-  return Number(match[1]) * UNITS[match[2]!]!;
+  // Whole thousandths first: 2.3 has no exact binary form, and 2.3d would lose a part of a millisecond.
+  return Math.round(Number(match[1]) * 1000) * UNITS[match[2]!]! / 1000;
 }
 
 /** The shortest exact spelling that {@link parseDuration} reads back. */
