@@ -1,7 +1,9 @@
 /** A peer as the configuration names it: `[IPv6]:port`, `IPv4:port` or `dns:name:port`. */
 
 import {
+  comparableAddress,
   formatSocketAddress,
+  isWildcard,
   parsePort,
   parseSocketAddress,
   type SocketAddress,
@@ -21,7 +23,8 @@ export function parsePeer(text: string): Peer {
   const dns = /^dns:(.+):(\d{1,5})$/.exec(text);
   if (dns) {
     const name = parseHost(dns[1]!);
-    if (name === undefined || name.startsWith("[")) {
+    // A Host header may hold a port of its own; here it would be dropped without a word.
+    if (name === undefined || dns[1]!.includes(":")) {
       throw new SyntaxError(`${JSON.stringify(dns[1])} is not a host name`);
     }
     return { name, port: realPort(parsePort(dns[2]!)) };
@@ -29,6 +32,10 @@ export function parsePeer(text: string): Peer {
   const named = /^[A-Za-z][A-Za-z0-9.-]*:\d{1,5}$/.test(text);
   if (named) throw new SyntaxError(`expected an address; for a host name write dns:${text}`);
   const { hostname, port } = parseAddress(text);
+  if (isWildcard(comparableAddress(hostname))) {
+    const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+    throw new SyntaxError(`${host} is every address and cannot be asked; give the peer's own`);
+  }
   return { hostname, port: realPort(port) };
 }
 
