@@ -5,6 +5,7 @@ import { describeConfig } from "../config/describe.ts";
 import { loadConfig } from "../config/load.ts";
 import { configWarnings, ownPeers } from "../config/warnings.ts";
 import { EXIT } from "../errors.ts";
+import { printable } from "../log.ts";
 import { formatPeer } from "../peer.ts";
 import { formatYaml } from "../yaml.ts";
 
@@ -25,12 +26,14 @@ export const checkConfig: Subcommand = {
     const addresses = Deno.networkInterfaces().map(({ address }) => address);
     const own = ownPeers(config, addresses).map(formatPeer);
     const warnings = await configWarnings(config);
-    writeToStdout([
-      `# ${path ?? "no configuration file: the defaults"}`,
-      ...warnings.map((warning) => `# warning: ${warning}`),
-      ...own.map((peer) => `# this balancer: ${peer}`),
-      formatYaml(describeConfig(config)),
-    ].join("\n"));
+    const notes = [
+      path ?? "no configuration file: the defaults",
+      ...warnings.map((warning) => `warning: ${warning}`),
+      ...own.map((peer) => `this balancer: ${peer}`),
+    ];
+    // A path may hold a line end; a comment must not.
+    const comments = notes.map((note) => `# ${printable(note)}\n`).join("");
+    writeToStdout(comments + formatYaml(describeConfig(config)));
     return EXIT.done;
   },
 };
