@@ -98,3 +98,34 @@ Deno.test("sourceOf() takes an IPv4 address or an IPv6 /64 for one source", () =
   ];
   for (const [a, b, same] of table) deepStrictEqual(sourceOf(a) === sourceOf(b), same, `${a} ${b}`);
 });
+
+Deno.test("comparableAddress() takes every spelling of an address for the same, and no other", () => {
+  fc.assert(fc.property(fc.ipV4(), (four) => {
+    const [a, b, c, d] = four.split(".").map(Number) as [number, number, number, number];
+    const hex = (high: number, low: number) => (high * 256 + low).toString(16);
+    deepStrictEqual(comparableAddress(`::ffff:${four}`), four);
+    deepStrictEqual(comparableAddress(`::FFFF:${hex(a, b)}:${hex(c, d)}`), four);
+    // Neither the old IPv4-compatible form nor NAT64 is the host itself.
+    deepStrictEqual(comparableAddress(`64:ff9b::${four}`).includes(":"), true);
+    deepStrictEqual(comparableAddress(`1::${four}`).includes(":"), true);
+  }));
+  fc.assert(fc.property(ipv6, (six) => {
+    const one = comparableAddress(six);
+    deepStrictEqual(comparableAddress(six.toUpperCase()), one);
+    deepStrictEqual(comparableAddress(one), one);
+  }));
+});
+
+Deno.test("sourceOf() is the same for two addresses exactly when their /64 is", () => {
+  const groups = fc.array(fc.integer({ min: 1, max: 0xffff }), { minLength: 4, maxLength: 4 });
+  const spell = (network: number[], host: number[]) =>
+    [...network, ...host].map((group) => group.toString(16)).join(":");
+  fc.assert(fc.property(groups, groups, groups, (network, other, host) => {
+    const source = sourceOf(spell(network, host));
+    deepStrictEqual(sourceOf(spell(network, other)), source);
+    deepStrictEqual(
+      sourceOf(spell(other, host)) === source,
+      spell(other, []) === spell(network, []),
+    );
+  }));
+});

@@ -7,7 +7,7 @@
  */
 
 import { formatSocketAddress, type SocketAddress } from "../address.ts";
-import { ConfigError, messageOf } from "../errors.ts";
+import { ConfigError, JobError, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import type { Handler } from "./connection.ts";
@@ -82,9 +82,7 @@ class Ports {
     const opened = new Map<string, Listener>();
     try {
       for (const [key, spec] of wanted) {
-        if (!this.#open.has(key)) {
-          opened.set(key, listen(spec.address, { ...spec, ...this.options }));
-        }
+        if (!this.#open.has(key)) opened.set(key, this.#listen(spec));
       }
     } catch (error) {
       await Promise.all(opened.values().map((listener) => listener.stop(0)));
@@ -99,6 +97,23 @@ class Ports {
       }
     }
     for (const [key, listener] of opened) this.#open.set(key, listener);
+  }
+
+  /** Says so when it is this very process that has the port, under another address or role. */
+  #listen(spec: PortSpec): Listener {
+    try {
+      return listen(spec.address, { ...spec, ...this.options });
+    } catch (error) {
+      const { address } = spec;
+      const taken = error instanceof JobError && error.cause instanceof Deno.errors.AddrInUse;
+      const own = this.#open.values().find((open) => open.address.port === address.port);
+      if (!taken || !own) throw error;
+      throw new JobError(
+        `cannot listen on ${formatSocketAddress(address)}: this process itself listens on ` +
+          `${formatSocketAddress(own.address)}; restart it to exchange one for the other`,
+        { cause: error },
+      );
+    }
   }
 
   async stop(grace: number): Promise<void> {

@@ -109,6 +109,14 @@ Deno.test("SIGTERM lets a lookup in flight finish, refuses new connections and e
   deepStrictEqual((await server.ended).code, 0);
 });
 
+Deno.test("SIGINT, as from a terminal, ends a server in the same orderly way", async () => {
+  await using server = await startServer(SERVE, { listening: 2 });
+  server.signal("SIGINT");
+  const { code, lines } = await server.ended;
+  deepStrictEqual(code, 0);
+  match(lines.slice(-2).join("\n"), /event=stopping signal=SIGINT\n.*event=stopped$/);
+});
+
 Deno.test("a second SIGTERM does not wait for requests", async () => {
   await using dir = await temporary();
   using peer = hungPeer();
@@ -218,6 +226,35 @@ metrics: { listen: ["${ANY}"] }
   server.signal("SIGHUP");
   await server.line(/event=reloaded/);
   await works();
+});
+
+Deno.test("SIGHUP that asks for a port of this very process says that it takes a restart", async () => {
+  await using dir = await temporary();
+  const config = `${dir.path}/config.yaml`;
+  const write = (open: string, challenge: string) =>
+    Deno.writeTextFile(
+      config,
+      `public: { listen: ["${open}"] }\nchallenge: { listen: ["${challenge}"] }\n`,
+    );
+  await write(ANY, ANY);
+  await using server = await startServer(["serve", "--config", config], { listening: 2 });
+  const port = server.port("public");
+  const table: [string, string][] = [
+    [`0.0.0.0:${port}`, ANY],
+    [ANY, `127.0.0.1:${port}`],
+  ];
+  for (const [open, challenge] of table) {
+    await write(open, challenge);
+    server.signal("SIGHUP");
+    const wanted = open === ANY ? challenge : open;
+    await server.line(
+      new RegExp(
+        `event=reload_failed reason="cannot listen on ${wanted}: this process itself listens on ` +
+          `127\\.0\\.0\\.1:${port}; restart it`,
+      ),
+    );
+    deepStrictEqual((await ask(port, "/x")).status, 301);
+  }
 });
 
 Deno.test("start is refused with one clear line when a port is taken or its address is not here", async () => {
