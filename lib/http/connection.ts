@@ -8,7 +8,7 @@
 
 import { type Answer, encodeAnswer, errorAnswer } from "./answer.ts";
 import type { Buffers } from "./buffers.ts";
-import type { Deadlines, Waiting } from "./deadlines.ts";
+import type { Waiting } from "./deadlines.ts";
 import { type HeadFault, MAX_HEAD, parseRequestHead, type RequestHead } from "./request_head.ts";
 
 /** Milliseconds: a head, the pause before the next one, and the whole connection. */
@@ -27,7 +27,6 @@ export type Handler = (head: RequestHead, clientAddress: string) => Answer | Pro
 /** What a connection needs of its listener. */
 export interface ConnectionContext {
   handler: Handler;
-  deadlines: Deadlines;
   buffers: Buffers;
   /** Whether connections may be kept for later requests at present. */
   mayKeep(): boolean;
@@ -35,6 +34,15 @@ export interface ConnectionContext {
   onAnswer(status: number, clientAddress: string, fault?: HeadFault | "timeout"): void;
   /** Called when a handler throws, which is a defect. */
   onDefect(error: unknown): void;
+  /** Called once, when the socket has been closed; a handler may still be at work then. */
+  onClose(connection: Connection): void;
+}
+
+/** Whose connection it is. */
+export interface Client {
+  address: string;
+  /** What it counts as for the caps; see `sourceOf` of address.ts. */
+  source: string;
 }
 
 const REQUEST_TIMEOUT = errorAnswer(408);
@@ -52,7 +60,7 @@ export class Connection implements Waiting {
 
   constructor(
     private readonly conn: Deno.TcpConn,
-    private readonly clientAddress: string,
+    readonly client: Client,
     private readonly context: ConnectionContext,
   ) {
     const now = performance.now();
@@ -63,7 +71,6 @@ export class Connection implements Waiting {
 
   /** Serves until the connection has ended, for whatever reason. Never rejects. */
   async serve(): Promise<void> {
-    this.context.deadlines.add(this);
     try {
       await this.#serveRequests();
     } catch {
@@ -80,7 +87,7 @@ export class Connection implements Waiting {
     if (!begun) return this.#close();
     this.#phase = "draining";
     this.deadline = performance.now() + DRAIN_TIME;
-    this.context.onAnswer(408, this.clientAddress, "timeout");
+    this.context.onAnswer(408, this.client.address, "timeout");
     this.#send(REQUEST_TIMEOUT, { close: true, bodiless: false })
       .then(() => this.#close(), () => this.#close());
   }
@@ -127,7 +134,7 @@ export class Connection implements Waiting {
       this.#phase = "answering";
       this.deadline = this.#end;
       if (result.kind === "refusal") {
-        this.context.onAnswer(result.status, this.clientAddress, result.fault);
+        this.context.onAnswer(result.status, this.client.address, result.fault);
         await this.#send(errorAnswer(result.status), { close: true, bodiless: false });
         return await this.#drain();
       }
@@ -137,7 +144,7 @@ export class Connection implements Waiting {
       this.#served++;
       const close = answer.close || result.body || !result.keepAlive || this.#stopping ||
         this.#served >= MAX_REQUESTS || !this.context.mayKeep();
-      this.context.onAnswer(answer.status, this.clientAddress);
+      this.context.onAnswer(answer.status, this.client.address);
       await this.#send(answer, { close, bodiless: result.method === "HEAD" });
       // Closing with unread bytes sends a reset, which can overtake the answer.
       if (close) return result.body || start < end ? await this.#drain() : undefined;
@@ -153,7 +160,7 @@ export class Connection implements Waiting {
       return INTERNAL_ERROR;
     };
     try {
-      const answer = this.context.handler(head, this.clientAddress);
+      const answer = this.context.handler(head, this.client.address);
       return answer instanceof Promise ? answer.catch(failed) : answer;
     } catch (error) {
       return failed(error);
@@ -185,11 +192,11 @@ export class Connection implements Waiting {
   #close(): void {
     if (this.#phase === "closed") return;
     this.#phase = "closed";
-    this.context.deadlines.delete(this);
     try {
       this.conn.close();
     } catch {
       // The runtime closed it already.
     }
+    this.context.onClose(this);
   }
 }

@@ -15,16 +15,24 @@ export interface Waiting {
   expire(): void;
 }
 
-export class Deadlines {
-  #waiting = new Set<Waiting>();
+export class Deadlines<T extends Waiting> {
+  #waiting = new Set<T>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  add(waiting: Waiting): void {
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  [Symbol.iterator](): Iterator<T> {
+    return this.#waiting.values();
+  }
+
+  add(waiting: T): void {
     this.#waiting.add(waiting);
     this.#timer ??= setInterval(() => this.#sweep(), SWEEP);
   }
 
-  delete(waiting: Waiting): void {
+  delete(waiting: T): void {
     this.#waiting.delete(waiting);
   }
 

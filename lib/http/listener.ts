@@ -37,12 +37,6 @@ export interface Listener {
   stop(grace: number): Promise<void>;
 }
 
-/** A client's address, and what it counts as for the caps. */
-interface Client {
-  from: string;
-  source: string;
-}
-
 const OVERLOADED = encodeAnswer(errorAnswer(503, headerLine("Retry-After", "1")), {
   close: true,
   bodiless: false,
@@ -57,8 +51,7 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
   const socket = bind(address);
   const bound = socket.addr;
   const admissions = new Admissions(options.limits);
-  const deadlines = new Deadlines();
-  const connections = new Set<Connection>();
+  const connections = new Deadlines<Connection>();
   const counts = metrics.role(role, () => admissions.total);
   let handler = options.handler;
   let stopped = false;
@@ -66,7 +59,6 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
 
   const context = {
     handler: ((head, from) => handler(head, from)) as Handler,
-    deadlines,
     buffers: new Buffers(),
     mayKeep: () => !admissions.crowded,
     onAnswer(status: number, from: string, fault?: string): void {
@@ -76,16 +68,12 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
     onDefect(error: unknown): void {
       log.error("defect", { role, reason: messageOf(error) });
     },
+    onClose(connection: Connection): void {
+      connections.delete(connection);
+      admissions.leave(connection.client.source);
+      if (stopped && connections.size === 0) drained?.();
+    },
   };
-
-  async function serve(conn: Deno.TcpConn, { from, source }: Client): Promise<void> {
-    const connection = new Connection(conn, from, context);
-    connections.add(connection);
-    await connection.serve();
-    connections.delete(connection);
-    admissions.leave(source);
-    if (stopped && connections.size === 0) drained?.();
-  }
 
   function take(conn: Deno.TcpConn): void {
     const { hostname } = conn.remoteAddr;
@@ -93,7 +81,11 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
     // A dual-stack socket shows IPv4 as ::ffff:192.0.2.1; people and peer lists do not.
     const from = hostname.startsWith("::ffff:") ? source : hostname;
     const admission = admissions.enter(source);
-    if (admission === "admitted") return void serve(conn, { from, source });
+    if (admission === "admitted") {
+      const connection = new Connection(conn, { address: from, source }, context);
+      connections.add(connection);
+      return void connection.serve();
+    }
     counts.turnedAway(admission);
     log.warn("turned_away", { role, reason: admission, from });
     turnAway(conn);
@@ -129,17 +121,15 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
       stopped = true;
       socket.close();
       if (connections.size > 0) {
-        const { promise: allGone, resolve } = Promise.withResolvers<void>();
-        drained = resolve;
+        const allGone = new Promise<void>((resolve) => drained = resolve);
         for (const connection of connections) connection.stop();
         const timer = setTimeout(() => {
           for (const connection of connections) connection.abort();
-          resolve();
         }, grace);
         await allGone;
         clearTimeout(timer);
       }
-      deadlines.stop();
+      connections.stop();
       metrics.forgetRole(counts);
     },
   };
