@@ -56,7 +56,8 @@ have() {
 # choose_cache: where all that is fetched goes, so that the next run need not fetch it again.
 choose_cache() {
   for parent in "${XDG_CACHE_HOME-}" "${HOME:+$HOME/.cache}"; do
-    case $parent in /*) ;; *) continue ;; esac
+    # Not within the checkout either, where it would be linted and tested: a HOME may be there.
+    case $parent in "$checkout"/*) continue ;; /*) ;; *) continue ;; esac
     cache=$parent/acme-lb-build
     if mkdir -p -- "$cache" 2>/dev/null && [ -w "$cache" ]; then return; fi
   done

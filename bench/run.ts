@@ -84,6 +84,9 @@ async function bench({ only, quick, json }: Flags): Promise<boolean> {
       `machine: ${machine.processors} processors, Linux ${machine.kernel}, ` +
       `load average ${machine.loadAverage.toFixed(2)} at the start\n`,
   );
+  if (machine.loadAverage > machine.processors / 2) {
+    await print("this machine is busy with something else: figures may be disturbed\n");
+  }
 
   const wanted = only ? [only] : Object.keys(SECTIONS) as Section[];
   const { sections, leftOut } = possible(wanted, versions);

@@ -104,7 +104,9 @@ async function ready({ name, log, process }: Balancer, signal: AbortSignal): Pro
     const over = ended; // before the log is read: its last words are then in it
     const text = await Deno.readTextFile(log).catch(() => "");
     if (/ event=listening role=public /.test(text) && / role=challenge /.test(text)) return;
-    if (over && /in use/.test(text)) throw new LostPort(`${name} found its port taken`);
+    if (over && /another process has the port/.test(text)) {
+      throw new LostPort(`${name} found its port taken`);
+    }
     if (over) throw new Error(`${name} did not start: ${text.trim()}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

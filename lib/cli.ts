@@ -145,7 +145,8 @@ function usageError(error: CommanderError, chosen: string | undefined): UsageErr
   if (error.code === "commander.help") {
     return new UsageError("no command given; see acme-lb --help");
   }
-  const text = error.message.replace(/^error: /, "").replace(/\s+/g, " ").trim();
+  const text = error.message.replace(/^error: /, "").replace(" is invalid. ", " is invalid: ")
+    .replace(/\s+/g, " ").trim();
   const known = error.code === "commander.unknownCommand" ? undefined : chosen;
   const help = ["acme-lb", known, "--help"].filter((word) => word !== undefined).join(" ");
   return new UsageError(`${text.replace(/\.$/, "")}; see ${help}`);

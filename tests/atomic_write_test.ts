@@ -2,21 +2,20 @@ import assert from "node:assert/strict";
 import { atomicWrite, putBack } from "../lib/atomic_write.ts";
 import { JobError } from "../lib/errors.ts";
 import { lockTarget } from "../lib/file_lock.ts";
+import { works } from "./works.ts";
 
 const CHILD = new URL("atomic_write_child.ts", import.meta.url).pathname;
 /** Of the child, whose randomness is switched off. */
 const TEMPORARY = ".acme-lb-000000000000.tmp";
 
 const isRoot = Deno.uid() === 0;
-const hasStrace = await new Deno.Command("strace", { args: ["-V"], stdout: "null" }).output()
-  .then(({ success }) => success, () => false);
+const hasStrace = await works("strace", { args: ["-V"] });
 /** Whether the user nobody can run this at all: it cannot where Deno lives in /root. */
-const hasNobody = isRoot && await new Deno.Command(Deno.execPath(), {
+const hasNobody = isRoot && await works(Deno.execPath(), {
   args: ["eval", `await Deno.readTextFile(${JSON.stringify(CHILD)})`],
   uid: 65534,
   clearEnv: true,
-  stderr: "null",
-}).output().then(({ success }) => success, () => false);
+});
 const needs = { root: isRoot, strace: hasStrace, nobody: hasNobody };
 
 /** What is missing to run a test, told once; undefined when nothing is. */

@@ -28,12 +28,12 @@ for (const tests of TESTS) {
   outcomes.push(outcomeOf(await deno(["test", "-A", "--no-check", ...tests])));
 }
 const { line, code } = summary(outcomes);
-await Deno.stdout.write(new TextEncoder().encode(`\n${line}\n`));
-Deno.exitCode = code;
+await show(`\n${line}\n`);
+Deno.exit(code);
 
 /** Runs deno in the checkout; what it says on stdout is shown at once and returned at the end. */
 async function deno(args: string[]): Promise<{ code: number; stdout: string }> {
-  await Deno.stdout.write(new TextEncoder().encode(`\n$ deno ${args.join(" ")}\n`));
+  await show(`\n$ deno ${args.join(" ")}\n`);
   const process = new Deno.Command(Deno.execPath(), {
     args,
     cwd: ROOT,
@@ -47,11 +47,20 @@ async function deno(args: string[]): Promise<{ code: number; stdout: string }> {
     stdout: "piped",
     signal: DEADLINE,
   }).spawn();
-  const [shown, kept] = process.stdout.tee();
-  const [, stdout, { code }] = await Promise.all([
-    shown.pipeTo(Deno.stdout.writable, { preventClose: true }),
-    new Response(kept).text(),
-    process.status,
-  ]);
+  let stdout = "";
+  const shown = (async () => {
+    for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
+      stdout += text;
+      await show(text);
+    }
+  })();
+  const { code } = await process.status;
+  // A process that a test forgot may hold the pipe open for ever.
+  await Promise.race([shown, new Promise((resolve) => setTimeout(resolve, 5_000))]);
   return { code, stdout };
+}
+
+async function show(text: string): Promise<void> {
+  let bytes = new TextEncoder().encode(text);
+  while (bytes.length > 0) bytes = bytes.subarray(await Deno.stdout.write(bytes));
 }

@@ -59,6 +59,8 @@ export async function runServer(
   options: GlobalOptions,
   { flags, ports }: ServerOptions,
 ): Promise<number> {
+  // Other commands of this executable write files; what stands on port 80 never does.
+  await Deno.permissions.revoke({ name: "write" });
   const log = createLog({ format: options.logFormat, level: options.logLevel });
   const metrics = createMetrics(VERSION);
   let file = options.config;

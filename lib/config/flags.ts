@@ -32,7 +32,7 @@ export function addFlags(command: Command, names: (keyof typeof FLAGS)[]): Comma
   for (const name of names) {
     const [value, help] = FLAGS[name];
     const flag = `--${name} ${value}`;
-    if (name === "https-port") command.option(flag, help, checked(parsePort));
+    if (name === "https-port") command.option(flag, help, checked(parseHttpsPort));
     else if (name === "webroot") command.option(flag, help, repeatable(parseAbsolutePath));
     else if (name === "peer") command.option(flag, help, repeatable(parsePeer));
     else command.option(flag, help, repeatable(parseSocketAddress));
@@ -60,4 +60,11 @@ export function withFlags(config: Config, flags: ConfigFlags): Config {
     metrics: { ...config.metrics, listen: flags.metricsListen ?? config.metrics.listen },
     redirect: { ...config.redirect, https_port: flags.httpsPort ?? config.redirect.https_port },
   };
+}
+
+/** @throws {SyntaxError} */
+function parseHttpsPort(text: string): number {
+  const port = parsePort(text);
+  if (port === 0) throw new SyntaxError("a redirect cannot lead to port 0");
+  return port;
 }

@@ -56,7 +56,10 @@ const CA_LIMIT = 127;
 export function createChallengePortHandler(options: ChallengePortOptions): Handler {
   const { onlyFrom } = options;
   return async (head, from) => {
-    if (onlyFrom && !await onlyFrom.includes(from)) return FORBIDDEN;
+    if (onlyFrom && !await onlyFrom.includes(from)) {
+      options.log.warn("turned_away", { role: "challenge", reason: "no_peer", from });
+      return FORBIDDEN;
+    }
     const token = tokenAsked(head);
     if (typeof token !== "string") return token;
     const own = await answerFromWebroot(token, options);

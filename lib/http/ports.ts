@@ -64,7 +64,7 @@ export function redirectPorts(config: Config): PortSpec[] {
 
 /** The challenge port: the webroots, for everybody or for peers alone. */
 export function challengePorts(config: Config, { log }: PortTools): PortSpec[] {
-  const onlyFrom = config.challenge.allow === "peers" ? peerAddresses(config) : undefined;
+  const onlyFrom = config.challenge.allow === "peers" ? knownBalancers(config) : undefined;
   return ports(config.challenge.listen, {
     role: "challenge",
     handler: createChallengePortHandler({ webroots: config.webroot, log, onlyFrom }),
@@ -83,6 +83,17 @@ export function metricsPorts(config: Config, { metrics }: PortTools): PortSpec[]
 /** The peers with this balancer's own entry recognised by its challenge port. */
 export function peerAddresses(config: Config): PeerAddresses {
   return createPeerAddresses({ peers: config.peers, own: config.challenge.listen });
+}
+
+/**
+ * Every address that a balancer may ask from. A virtual address counts: the kernel takes it as the
+ * source of connections unless keepalived marks it as deprecated, which it does for a /128 alone.
+ */
+function knownBalancers(config: Config): PeerAddresses {
+  const { nodes, virtual_addresses } = config.cluster;
+  const more = [...Object.values(nodes).flat(), ...virtual_addresses];
+  const peers = [...config.peers, ...more.map((hostname) => ({ hostname, port: 0 }))];
+  return createPeerAddresses({ peers, own: [] });
 }
 
 function redirectHandler({ redirect }: Config): ReturnType<typeof createRedirectHandler> {

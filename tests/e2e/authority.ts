@@ -17,6 +17,8 @@ export interface Authority extends AsyncDisposable {
   daemons: Daemon[];
   /** Which addresses a name has, first the one that validation will use. */
   resolve(name: string, addresses: string[]): Promise<void>;
+  /** What pebble logged about each validation that failed. */
+  failedValidations(): Promise<string[]>;
 }
 
 export interface AuthorityOptions {
@@ -97,6 +99,10 @@ export async function startAuthority(
         ...["curl", "-fsS", "--max-time", "5", "-d", body, `${MANAGEMENT}/add-aaaa`],
       ]);
       if (code !== 0) throw new Error(`pebble-challtestsrv: ${stderr}`);
+    },
+    async failedValidations() {
+      const lines = (await pebble.output()).split("\n");
+      return lines.filter((line) => line.includes("set INVALID"));
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([names.stop(), pebble.stop()]);

@@ -9,7 +9,11 @@ export const NETWORK_PROGRAMS = ["ip", "nft", "sysctl", "curl", "setsid", "xargs
 /** For `Deno.test({ ignore })`: true, with the reason printed, when something is missing. */
 export function lacking(what: { root?: boolean; programs?: string[]; for: string }): boolean {
   const reasons = [];
-  if (what.root && Deno.uid() !== 0) reasons.push("needs root for network namespaces");
+  if (what.root && !mayCreateNamespaces()) {
+    reasons.push(
+      `needs ${Deno.uid() === 0 ? "the right to create" : "root for"} network namespaces`,
+    );
+  }
   const absent = (what.programs ?? []).filter((program) => !onPath(program));
   if (absent.length > 0) reasons.push(`not installed: ${absent.join(", ")}`);
   if (Deno.build.os !== "linux") reasons.push("needs Linux");
@@ -17,6 +21,13 @@ export function lacking(what: { root?: boolean; programs?: string[]; for: string
   // deno-lint-ignore no-console -- the reason belongs beside the test's "ignored" line
   console.error(`skipped: ${what.for}: ${reasons.join("; ")}`);
   return true;
+}
+
+/** Root in a container commonly may not. */
+function mayCreateNamespaces(): boolean {
+  if (Deno.uid() !== 0 || !onPath("unshare")) return false;
+  const args = ["--net", "--mount", "true"];
+  return new Deno.Command("unshare", { args, stdout: "null", stderr: "null" }).outputSync().success;
 }
 
 function onPath(program: string): boolean {

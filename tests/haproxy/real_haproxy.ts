@@ -5,9 +5,9 @@
 import assert from "node:assert/strict";
 import { askSocket } from "../../lib/haproxy/runtime_socket.ts";
 import { issue, type Issued } from "../cert/issue.ts";
+import { works } from "../works.ts";
 
-export const hasHaproxy = await new Deno.Command("haproxy", { args: ["-v"], stdout: "null" })
-  .output().then(({ success }) => success, () => false);
+export const hasHaproxy = await works("haproxy", { args: ["-v"] });
 
 // deno-lint-ignore no-console
 if (!hasHaproxy) console.warn("tests/haproxy: skipping what needs haproxy, which is not here");

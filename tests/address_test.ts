@@ -1,0 +1,100 @@
+/** Addresses: one spelling in, one spelling out, and who counts as one source. */
+
+import { deepStrictEqual, throws } from "node:assert/strict";
+import fc from "fast-check";
+import {
+  comparableAddress,
+  formatSocketAddress,
+  parseIPv4,
+  parseIPv6,
+  parseSocketAddress,
+  sourceOf,
+} from "../lib/address.ts";
+
+const ipv6 = fc.oneof(
+  fc.ipV6(),
+  // Many zero groups, where the rules of compression matter.
+  fc.array(fc.constantFrom("0", "1", "f001"), { minLength: 8, maxLength: 8 })
+    .map((groups) => groups.join(":")),
+);
+
+Deno.test("parseIPv6() spells an address as URL does (RFC 5952)", () => {
+  fc.assert(
+    fc.property(ipv6, (text) => {
+      deepStrictEqual(parseIPv6(text), new URL(`http://[${text}]/`).hostname.slice(1, -1));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+Deno.test("parseSocketAddress() reads back what formatSocketAddress() writes", () => {
+  const hostname = fc.oneof(fc.ipV4(), ipv6.map((text) => parseIPv6(text)!));
+  fc.assert(fc.property(hostname, fc.nat(65535), (hostname, port) => {
+    const address = { hostname, port };
+    deepStrictEqual(parseSocketAddress(formatSocketAddress(address)), address);
+  }));
+});
+
+Deno.test("parseSocketAddress() refuses near misses, naming the part that is wrong", () => {
+  const table: [string, RegExp][] = [
+    ["", /expected \[IPv6\]:port or IPv4:port/],
+    [":80", /expected/],
+    ["*:80", /expected/],
+    ["80", /expected/],
+    ["::1:80", /expected/],
+    ["[::1]", /expected/],
+    ["[::1]80", /expected/],
+    ["[::1]:", /expected/],
+    ["[::1]:http", /expected/],
+    ["[::1]:-1", /expected/],
+    ["[::1]:65536", /port 65536 is not between 0 and 65535/],
+    ["[::g]:80", /"::g" is not an IPv6 address/],
+    ["[1::2::3]:80", /is not an IPv6 address/],
+    ["[1:2:3:4:5:6:7]:80", /is not an IPv6 address/],
+    ["[1:2:3:4:5:6:7::8]:80", /is not an IPv6 address/],
+    ["[12345::]:80", /is not an IPv6 address/],
+    ["[2001:db8::1%eth0]:80", /is not an IPv6 address/],
+    ["[fe80::1%]:80", /is not an IPv6 address/],
+    ["[fe80::1%a%b]:80", /is not an IPv6 address/],
+    ["192.0.2.256:80", /"192.0.2.256" is not an IPv4 address/],
+    ["192.0.2:80", /is not an IPv4 address/],
+    ["192.0.2.01:80", /is not an IPv4 address/],
+    ["0x7f.0.0.1:80", /is not an IPv4 address/],
+    ["localhost:80", /"localhost" is not an IPv4 address/],
+    [" 192.0.2.1:80", /is not an IPv4 address/],
+  ];
+  for (const [text, message] of table) {
+    throws(() => parseSocketAddress(text), { name: "SyntaxError", message }, text);
+  }
+});
+
+Deno.test("parseIPv6() keeps a zone on a link-local address, and reads embedded IPv4", () => {
+  deepStrictEqual(parseIPv6("FE80::1%eth0"), "fe80::1%eth0");
+  deepStrictEqual(parseIPv6("::ffff:192.0.2.1"), "::ffff:c000:201");
+  deepStrictEqual(parseIPv6("::ffff:192.0.2.256"), undefined);
+  deepStrictEqual(parseIPv4("192.0.2.1"), "192.0.2.1");
+});
+
+Deno.test("comparableAddress() makes equal what is one host", () => {
+  const table: [string, string][] = [
+    ["::ffff:192.0.2.1", "192.0.2.1"],
+    ["::FFFF:c000:201", "192.0.2.1"],
+    ["192.0.2.1", "192.0.2.1"],
+    ["2001:DB8:0::F001", "2001:db8::f001"],
+    ["fe80::1%eth0", "fe80::1"],
+    ["::", "::"],
+    ["lb.example", "lb.example"],
+  ];
+  for (const [text, expected] of table) deepStrictEqual(comparableAddress(text), expected, text);
+});
+
+Deno.test("sourceOf() takes an IPv4 address or an IPv6 /64 for one source", () => {
+  const table: [string, string, boolean][] = [
+    ["2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", true],
+    ["2001:db8:0:1::1", "2001:db8:0:2::1", false],
+    ["::ffff:192.0.2.1", "192.0.2.1", true],
+    ["192.0.2.1", "192.0.2.2", false],
+    ["::ffff:192.0.2.1", "::ffff:192.0.2.2", false],
+  ];
+  for (const [a, b, same] of table) deepStrictEqual(sourceOf(a) === sourceOf(b), same, `${a} ${b}`);
+});

@@ -1,0 +1,107 @@
+/**
+ * The source document's example renewal, step by step, and its "Test requests": three real
+ * processes on loopback, with its names. The CA's part is played by hand; with a real CA and real
+ * clients the same is in e2e/issuance_test.ts.
+ */
+
+import { deepStrictEqual, match } from "node:assert/strict";
+import { type Balancer, endFleet, startFleet } from "../examples/demo_fleet.ts";
+import { executablePath } from "./executable.ts";
+import { latin1, readAll } from "./http/raw_client.ts";
+
+const TOKEN = "Px5gnHjdtZ3T0oCPeBXb2dHAy9rYXWDDZ1vGlSRXs8k";
+const KEY_AUTHORIZATION = `${TOKEN}.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI`;
+
+/** What a balancer answers on its public port. */
+async function ask(balancer: Balancer, path: string): Promise<{ status: number; body: string }> {
+  const [hostname, port] = balancer.publicAddress.split(":") as [string, string];
+  const conn = await Deno.connect({ hostname, port: Number(port) });
+  await conn.write(
+    latin1(`GET ${path} HTTP/1.1\r\nHost: service.example\r\nConnection: close\r\n\r\n`),
+  );
+  const { text } = await readAll(conn, 10_000);
+  conn.close();
+  return { status: Number(text.slice(9, 12)), body: text.slice(text.indexOf("\r\n\r\n") + 4) };
+}
+
+/** The lines that a balancer has logged about a token. */
+async function logged(balancer: Balancer, token: string): Promise<string[]> {
+  const text = await Deno.readTextFile(balancer.log);
+  return text.split("\n").filter((line) => line.includes(`token=${token} `));
+}
+
+Deno.test("a renewal on LB1 whose validation lands on LB0, in the document's ten steps", async (t) => {
+  const never = new AbortController().signal;
+  const fleet = await startFleet(await executablePath(), never);
+  const [lb0, lb1, lb2] = fleet.balancers as [Balancer, Balancer, Balancer];
+  const challenge = `/.well-known/acme-challenge/${TOKEN}`;
+  try {
+    await t.step(
+      "1. LB1 determines that it needs a new certificate; nobody knows a token yet",
+      async () => {
+        for (const balancer of fleet.balancers) {
+          deepStrictEqual((await ask(balancer, challenge)).status, 404, balancer.name);
+        }
+      },
+    );
+    await t.step(
+      "2. the client on LB1 writes the response, and tests it through any balancer",
+      async () => {
+        await Deno.writeTextFile(`${lb1.webroot}/${TOKEN}`, KEY_AUTHORIZATION);
+        for (const balancer of fleet.balancers) {
+          const answer = { status: 200, body: KEY_AUTHORIZATION };
+          deepStrictEqual(await ask(balancer, challenge), answer, balancer.name);
+        }
+      },
+    );
+    let received: { status: number; body: string };
+    await t.step(
+      "3. and 4. the CA is told, resolves the name, and asks the address that LB0 hosts",
+      async () => {
+        received = await ask(lb0, challenge);
+      },
+    );
+    await t.step("5. to 7. LB0 does not have it, asks all others, and LB1 does", async () => {
+      const onLb0 = (await logged(lb0, TOKEN)).at(-1)!;
+      match(onLb0, / role=public .* source=peer /);
+      match(onLb0, new RegExp(` peer=${lb1.challengeAddress} `));
+      match(
+        onLb0,
+        new RegExp(`peers="${lb1.challengeAddress}=found ${lb2.challengeAddress}=\\w+"`),
+      );
+      match((await logged(lb1, TOKEN)).at(-1)!, / role=challenge .* source=own .* status=200/);
+    });
+    await t.step(
+      "8. and 9. the response travels back through LB0 to the CA, as the CA wants it",
+      () => {
+        deepStrictEqual(received, { status: 200, body: KEY_AUTHORIZATION });
+      },
+    );
+    await t.step("10. the client takes its response away, and nobody remembers it", async () => {
+      await Deno.remove(`${lb1.webroot}/${TOKEN}`);
+      for (const balancer of fleet.balancers) {
+        deepStrictEqual((await ask(balancer, challenge)).status, 404, balancer.name);
+      }
+    });
+    await t.step(
+      "the document's test requests: lb0's file through LB2, and one that is nowhere",
+      async () => {
+        await Deno.writeTextFile(`${lb0.webroot}/lb0`, "Hello World\n");
+        const prefix = "/.well-known/acme-challenge/";
+        deepStrictEqual(await ask(lb2, `${prefix}lb0`), { status: 200, body: "Hello World\n" });
+        deepStrictEqual((await ask(lb2, `${prefix}foobar`)).status, 404);
+      },
+    );
+    await t.step("an outage: with LB2 gone, LB0 still finds what LB1 holds, at once", async () => {
+      lb2.process.kill("SIGKILL");
+      await lb2.process.status;
+      await Deno.writeTextFile(`${lb1.webroot}/${TOKEN}`, KEY_AUTHORIZATION);
+      deepStrictEqual(await ask(lb0, challenge), { status: 200, body: KEY_AUTHORIZATION });
+      // And what nobody holds is not called absent while one cannot be asked.
+      deepStrictEqual((await ask(lb0, "/.well-known/acme-challenge/foobar")).status, 502);
+      match((await logged(lb0, "foobar")).at(-1)!, new RegExp(`${lb2.challengeAddress}=refused`));
+    });
+  } finally {
+    await endFleet(fleet);
+  }
+});

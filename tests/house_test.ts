@@ -1,0 +1,105 @@
+/** The rules of the house: which room may know which, and what stands where. */
+
+import { deepStrictEqual } from "node:assert/strict";
+
+const ROOT = new URL("..", import.meta.url).pathname;
+const ROOMS = ["http", "cert", "haproxy", "clients", "report"];
+
+interface Source {
+  /** Below lib/, such as `http/answer.ts`. */
+  path: string;
+  text: string;
+  imports: string[];
+}
+
+async function sources(directory = ""): Promise<Source[]> {
+  const found: Source[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(`${ROOT}lib/${directory}`)) {
+    const path = `${directory}${name}`;
+    if (isDirectory) found.push(...await sources(`${path}/`));
+    else if (name.endsWith(".ts")) {
+      const text = await Deno.readTextFile(`${ROOT}lib/${path}`);
+      const imports = [...text.matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map((match) =>
+        match[1]!
+      );
+      found.push({ path, text, imports });
+    }
+  }
+  return found.sort((a, b) => a.path.localeCompare(b.path));
+}
+
+const SOURCES = await sources();
+const room = ({ path }: Source) => path.includes("/") ? path.split("/")[0]! : "shelf";
+
+/** The room that a relative import leads to; undefined for packages and built-ins. */
+function roomOf(source: Source, target: string): string | undefined {
+  if (!target.startsWith(".")) return undefined;
+  const url = new URL(target, `file:///lib/${source.path}`).pathname;
+  if (!url.startsWith("/lib/")) return "top";
+  const parts = url.split("/");
+  return parts.length > 3 ? parts[2]! : "shelf";
+}
+
+/** All imports that break a rule, as `file -> import`. */
+function breaches(breaks: (from: string, to: string, target: string) => boolean): string[] {
+  return SOURCES.flatMap((source) =>
+    source.imports.flatMap((target) => {
+      const to = roomOf(source, target);
+      return to !== undefined && breaks(room(source), to, target)
+        ? [`lib/${source.path} -> ${target}`]
+        : [];
+    })
+  );
+}
+
+Deno.test("rooms do not know the commands, nor each other's insides", () => {
+  deepStrictEqual(breaches((from, to) => from !== "commands" && to === "commands"), []);
+  deepStrictEqual(
+    breaches((from, to) =>
+      ROOMS.includes(from) && ROOMS.includes(to) && from !== to &&
+      !(from === "report" && to === "cert")
+    ),
+    [],
+  );
+});
+
+Deno.test("the shelf knows the shelf alone, and the version that stands in deno.json", () => {
+  deepStrictEqual(
+    breaches((from, to, target) => from === "shelf" && to !== "shelf" && target !== "../deno.json"),
+    [],
+  );
+});
+
+Deno.test("lib/cert and lib/report ask neither files nor network nor clock", () => {
+  const found = SOURCES.filter((source) => ["cert", "report"].includes(room(source)))
+    .filter(({ text }) => /\bDeno\.|Date\.now|new Date\(\)|performance\.now/.test(text));
+  deepStrictEqual(found.map(({ path }) => path), []);
+});
+
+Deno.test("no basename stands twice in lib", () => {
+  const names = SOURCES.map(({ path }) => path.split("/").at(-1)!);
+  deepStrictEqual(names.filter((name, i) => names.indexOf(name) < i), []);
+});
+
+Deno.test("each package is used in one file", () => {
+  for (const name of ["commander", "yaml", "valibot"]) {
+    const users = SOURCES.filter(({ imports }) => imports.includes(name)).map(({ path }) => path);
+    deepStrictEqual(users.length, 1, `${name}: ${users}`);
+  }
+});
+
+Deno.test("nothing in lib uses what fails on a hostile port 80, exports a default or prints past the log", () => {
+  const forbidden: [string, RegExp][] = [
+    ["fetch", /\bfetch\(/],
+    ["Deno.serve", /Deno\.serve\(/],
+    ["node:http", /"node:https?"/],
+    ["export default", /^export default/m],
+    ["console", /\bconsole\./],
+    ["exit in depth", /Deno\.exit/],
+    ["subprocesses", /Deno\.Command|node:child_process/],
+  ];
+  for (const [name, pattern] of forbidden) {
+    const users = SOURCES.filter(({ text }) => pattern.test(text)).map(({ path }) => path);
+    deepStrictEqual(users, [], name);
+  }
+});
