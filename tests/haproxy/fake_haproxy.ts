@@ -9,6 +9,8 @@ import { leafFingerprint } from "../../lib/haproxy/payload.ts";
 export type Spoil =
   /** The connection is closed without a word and nobody listens from then on. */
   | "die"
+  /** The right answer, and nobody listens from then on. */
+  | "last_words"
   /** Nothing, ever. */
   | "hang"
   /** The connection is closed without a word; `applied`: after doing as told. */
@@ -67,10 +69,11 @@ export async function startFake(memory: Record<string, string>): Promise<FakeHap
     fake.interfere?.(step, nth);
     const spoil = step === "other" ? undefined : fake.spoil.get(`${step}#${nth}`);
     if (spoil === "hang") return void hanging.add(connection);
-    if (spoil === "die") closeQuietly(listener);
-    if (!spoil || spoil === "half" || spoil === "silent_applied") {
+    if (spoil === "die" || spoil === "last_words") closeQuietly(listener);
+    if (!spoil || ["half", "silent_applied", "last_words"].includes(spoil as string)) {
       const answer = await answerOf(fake, text);
-      const said = spoil === "half" ? answer.slice(0, answer.length / 2) : spoil ? "" : answer;
+      const heard = { half: 0.5, silent_applied: 0 }[spoil as string] ?? 1;
+      const said = answer.slice(0, answer.length * heard);
       await connection.write(new TextEncoder().encode(said)).catch(() => {});
     } else if (typeof spoil === "object") {
       await connection.write(new TextEncoder().encode(spoil.say));

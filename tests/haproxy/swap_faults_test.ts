@@ -58,8 +58,8 @@ Deno.test("swapCertificate() asks, sets, looks, commits and looks again", async 
 });
 
 /**
- * What becomes of a swap whose step goes wrong. After `die` nothing can be said of the memory.
- * The third look at the certificate belongs to the way back.
+ * What becomes of a swap whose step goes wrong. Of the memory of a HAProxy that died nothing can
+ * be said. The third look at the certificate belongs to the way back.
  */
 const FAULTS: [step: `${Step}#${number}`, spoil: Spoil, outcome: string][] = [
   ["list#1", "die", "silent"],
@@ -95,6 +95,9 @@ const FAULTS: [step: `${Step}#${number}`, spoil: Spoil, outcome: string][] = [
   ["commit#1", "half", "refused"],
   ["commit#1", { say: `Committing ${NAME}....` }, "refused"],
   ["commit#1", { say: `inconsistencies\nCan't commit ${NAME}!\n\n` }, "refused"],
+  ["list#1", "last_words", "broken"],
+  ["set#1", "last_words", "broken"],
+  ["commit#1", "last_words", "broken"],
   ["show#2", "die", "silent"],
   ["show#2", "hang", "timeout"],
   ["show#2", "silent", "silent"],
@@ -110,12 +113,13 @@ for (const [step, spoil, outcome] of FAULTS) {
     assert.notEqual(outcomes[0]!.message, "");
     assert.equal(fake.memory.get(OTHER), THIRD);
     const sent = fake.log.findIndex((line) => line.startsWith("set "));
-    if (sent >= 0 && spoil !== "die") {
+    const died = spoil === "die" || spoil === "last_words";
+    if (sent >= 0 && !died) {
       const done = fake.log.lastIndexOf(`commit ssl cert ${NAME}`);
       const aborted = fake.log.includes(`abort ssl cert ${NAME}`, sent);
       assert.ok(aborted || done >= 0, fake.log.join("\n"));
     }
-    if (spoil === "die") return;
+    if (died) return;
     assert.equal(fake.transaction, undefined, "no transaction is left");
     assert.equal(fake.memory.get(NAME), OLD);
     assert.doesNotMatch(outcomes[0]!.message, /may still serve/);
@@ -189,6 +193,7 @@ Deno.test("swapCertificate() aborts at once what a crashed run left of this cert
   assert.equal(state, "served");
   assert.match(outcomes[0]!.message, /aborted a transaction of .*service\.pem/);
   assert.equal(fake.log.filter((line) => line.startsWith("abort")).length, 1);
+  assert.equal(fake.log.filter((line) => line === "show ssl cert").length, 2, "it did not wait");
 });
 
 Deno.test("swapCertificate() waits for another name's transaction and leaves it alone", async () => {
@@ -315,6 +320,7 @@ const ADDING: [step: `${Step}#${number}`, spoil: Spoil, outcome: string][] = [
   ["new#1", "silent_applied", "silent"],
   ["new#1", { say: "Permission denied\n\n" }, "denied"],
   ["set#1", "half", "refused"],
+  ["set#1", { say: "The payload is too big.\n\n" }, "too_large"],
   ["commit#1", "silent_applied", "silent"],
   ["add#1", "hang", "timeout"],
   ["add#1", "silent_applied", "silent"],
