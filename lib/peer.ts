@@ -1,7 +1,9 @@
 /** A peer as the configuration names it: `[IPv6]:port`, `IPv4:port` or `dns:name:port`. */
 
 import {
+  comparableAddress,
   formatSocketAddress,
+  isWildcard,
   parsePort,
   parseSocketAddress,
   type SocketAddress,
@@ -30,6 +32,10 @@ export function parsePeer(text: string): Peer {
   const named = /^[A-Za-z][A-Za-z0-9.-]*:\d{1,5}$/.test(text);
   if (named) throw new SyntaxError(`expected an address; for a host name write dns:${text}`);
   const { hostname, port } = parseAddress(text);
+  if (isWildcard(comparableAddress(hostname))) {
+    const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+    throw new SyntaxError(`${host} is every address and cannot be asked; give the peer's own`);
+  }
   return { hostname, port: realPort(port) };
 }
 

@@ -51,6 +51,13 @@ Deno.test("parsePeer() refuses near misses with what to write instead", () => {
     ["[::1]:0", "port 0 cannot be asked; give the peer's real port"],
     ["192.0.2.11:0", "port 0 cannot be asked; give the peer's real port"],
     ["dns:lb0:00", "port 0 cannot be asked; give the peer's real port"],
+    ["[::]:31080", "[::] is every address and cannot be asked; give the peer's own"],
+    ["[0:0::]:31080", "[::] is every address and cannot be asked; give the peer's own"],
+    ["0.0.0.0:31080", "0.0.0.0 is every address and cannot be asked; give the peer's own"],
+    [
+      "[::ffff:0.0.0.0]:80",
+      "[::ffff:0:0] is every address and cannot be asked; give the peer's own",
+    ],
   ];
   for (const [text, message] of table) {
     throws(() => parsePeer(text), { name: "SyntaxError", message }, JSON.stringify(text));

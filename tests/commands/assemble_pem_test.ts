@@ -189,7 +189,7 @@ Deno.test("assemble-pem refuses flags that make no whole, with 64 and what to gi
     [[...k, ...c, "--out", "o", "live-updated"], /"live-updated" means nothing without --hook/],
     [["--hook", "certbot", "--out-dir", "d", ...k], /--key cannot be used with --hook/],
     [["--hook", "certbot", "--out-dir", "d"], /RENEWED_LINEAGE is not set/],
-    [["--hook", "certbott"], /Allowed choices are acmetool, certbot/],
+    [["--hook", "certbott"], /allowed choices are acmetool, certbot/],
     [[...k, ...c, "--out", "o", "--mode", "644"], /others must have no rights/],
     [[...k, ...c, "--out", "o", "--mode", "9"], /three octal digits/],
     [[...k, ...c, "--out", "o", "--owner", "no-such-user"], /there is no user no-such-user/],
