@@ -28,6 +28,7 @@ Deno.test("parseYaml() explains what it cannot read", () => {
     ["a: @b\n", "1:4: a value that begins with @ must be in quotes"],
     ["a: `b`\n", "1:4: a value that begins with ` must be in quotes"],
     ["a: !b c\n", "1:4: a value that begins with ! is a YAML tag; put it in quotes"],
+    ["a: !b c\na: d\n", "1:4: a value that begins with ! is a YAML tag; put it in quotes"],
     ["? [a, b]\n: c\n", "1:3: a list or a section cannot be a key"],
     ["a: &x 1\nb: *x\n", "2:4: *x is a YAML alias, which is not allowed here"],
     ["a: *x\n", "1:4: *x is a YAML alias, which is not allowed here"],

@@ -177,12 +177,13 @@ export interface Mistake {
 export function readConfig(
   value: unknown,
 ): { config: Config; mistakes?: undefined } | { mistakes: Mistake[] } {
-  const result = v.safeParse(configSchema, value ?? {}, { abortPipeEarly: true });
+  const result = v.safeParse(configSchema, value ?? {});
   if (result.success) {
     const mistakes = overlaps(result.output);
     return mistakes.length > 0 ? { mistakes } : { config: result.output };
   }
   const mistakes = result.issues.flatMap(toMistakes);
+  // A value may break several rules of one message.
   return { mistakes: [...new Map(mistakes.map((one) => [JSON.stringify(one), one])).values()] };
 }
 

@@ -115,8 +115,10 @@ Deno.test("withFlags() lets flags win, key by key", () => {
   const merged = withFlags(config(FULL), {
     webroot: ["/srv/acme"],
     publicListen: [{ hostname: "::", port: 81 }],
+    metricsListen: [],
     httpsPort: 444,
   });
+  deepStrictEqual(merged.metrics.listen, []);
   deepStrictEqual(merged.webroot, ["/srv/acme"]);
   deepStrictEqual(merged.public.listen, [{ hostname: "::", port: 81 }]);
   deepStrictEqual(merged.redirect.https_port, 444);

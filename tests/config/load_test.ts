@@ -151,6 +151,17 @@ Deno.test("parseConfig() tells twenty mistakes, in the order of the lines, and c
     Array.from({ length: 20 }, (_, i) => `config.yaml:${i + 1}:1`),
   );
   deepStrictEqual(lines.slice(20), ["config.yaml: and 5 more"]);
+  deepStrictEqual(
+    linesOf("colour: red\nwebroot: 5\nlookup: {timeout: 1, x: 2}\npeers: 3\n")
+      .map((line) => line.split(": ").slice(0, 2).join(" ")),
+    [
+      "config.yaml:1:1 colour",
+      "config.yaml:2:10 webroot",
+      "config.yaml:3:19 lookup.timeout",
+      "config.yaml:3:22 lookup.x",
+      "config.yaml:4:8 peers",
+    ],
+  );
 });
 
 Deno.test("parseConfig() throws nothing but ConfigError, whatever a text holds", () => {

@@ -8,6 +8,9 @@ import { parseConfig } from "../../lib/config/load.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
+/** Should it start in spite of a mistake, it shall take nobody's port. */
+const HARMLESS = ["--public-listen", "--challenge-listen"].flatMap((flag) => [flag, "127.0.0.1:0"]);
+
 /** [what is wrong, the file, what is printed after its name] */
 const MISTAKES: [string, string, string[]][] = [
   ["an unknown key", "webroots: /run/acme\n", [
@@ -141,8 +144,9 @@ function latin1(text: string): Uint8Array<ArrayBuffer> {
 /** What `acme-lb serve --config FILE` prints and returns. */
 async function serveWith(path: string): Promise<{ code: number; lines: string[] }> {
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", MAIN, "serve", "--config", path],
+    args: ["run", "-A", "--no-check", MAIN, "serve", "--config", path, ...HARMLESS],
     env: { NO_COLOR: "1" },
+    signal: AbortSignal.timeout(20_000),
     stdout: "null",
     stderr: "piped",
   }).output();
