@@ -85,6 +85,12 @@ Deno.test("parseYaml() reads YAML 1.2: no word but true and false is a boolean, 
   );
 });
 
+Deno.test("parseYaml() refuses a line that would change the rules", () => {
+  const expected = "1:1: a file in YAML 1.2 is expected; remove the %YAML line";
+  deepStrictEqual(firstProblem("%YAML 1.1\n---\na: no\n"), expected);
+  deepStrictEqual(firstProblem("%YAML 1.2\n---\na: no\n"), undefined);
+});
+
 Deno.test("parseYaml() reads back whatever formatYaml() writes", () => {
   const word = fc.string({ unit: "binary", maxLength: 20 });
   const scalar = fc.oneof(word, fc.integer(), fc.boolean(), fc.constant(null));
