@@ -5,7 +5,7 @@ import { JobError } from "../../lib/errors.ts";
 import { leafFingerprint } from "../../lib/haproxy/payload.ts";
 import { readMemory } from "../../lib/haproxy/memory.ts";
 import { issue } from "../cert/issue.ts";
-import { startFake } from "./fake_haproxy.ts";
+import { type Spoil, startFake } from "./fake_haproxy.ts";
 import { hasHaproxy, pemOf, serialOf, startHaproxy } from "./real_haproxy.ts";
 
 Deno.test({
@@ -69,17 +69,16 @@ Deno.test("readMemory() does not put a name on the command line that would split
 
 Deno.test("readMemory() says why there is nothing to read", async () => {
   const { pem } = await issue();
-  const table: [what: string, spoil: Parameters<Map<string, unknown>["set"]>, expected: RegExp][] =
-    [
-      ["another program", ["list#1", { say: "220 mail ESMTP\n" }], /no HAProxy of 2\.2 or later/],
-      ["too low a level", ["list#1", { say: "Permission denied\n\n" }], /Permission denied/],
-      ["silence", ["list#1", "silent"], /closed the connection without an answer/],
-      ["a hung process", ["show#1", "hang"], /no complete answer within 0\.3 s/],
-      ["a crash", ["show#1", "die"], /closed the connection without an answer/],
-    ];
-  for (const [what, [step, spoil], expected] of table) {
+  const table: [what: string, step: "list#1" | "show#1", spoil: Spoil, expected: RegExp][] = [
+    ["another program", "list#1", { say: "220 mail ESMTP\n" }, /no HAProxy of 2\.2 or later/],
+    ["too low a level", "list#1", { say: "Permission denied\n\n" }, /Permission denied/],
+    ["silence", "list#1", "silent", /closed the connection without an answer/],
+    ["a hung process", "show#1", "hang", /no complete answer within 0\.3 s/],
+    ["a crash", "show#1", "die", /closed the connection without an answer/],
+  ];
+  for (const [what, step, spoil, expected] of table) {
     await using fake = await startFake({ "/a.pem": pem });
-    fake.spoil.set(step as "list#1", spoil as "hang");
+    fake.spoil.set(step, spoil);
     await assert.rejects(readMemory(fake.socket, { deadlineMs: 300 }), (error) => {
       assert.ok(error instanceof JobError, what);
       assert.match(error.message, expected, what);
