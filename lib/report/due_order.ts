@@ -4,10 +4,7 @@
  * A glance at the top must show what to do next, so the worst and the soonest stand there.
  */
 
-import type { ExpiryRecord, ExpiryReport, State } from "../cert/expiry_record.ts";
-
-/** From best to worst. */
-export const STATES: readonly State[] = ["OK", "UNKNOWN", "WARNING", "CRITICAL"];
+import { type ExpiryRecord, type ExpiryReport, type State, STATES } from "../cert/expiry_record.ts";
 
 /** The state of the whole: that of its worst record; UNKNOWN when nothing was looked at. */
 export function overallState({ records }: ExpiryReport): State {

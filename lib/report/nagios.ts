@@ -10,7 +10,7 @@
 import type { ExpiryRecord, ExpiryReport, Finding } from "../cert/expiry_record.ts";
 import { printable } from "../log.ts";
 import { describeCounts, dueFirst, overallState } from "./due_order.ts";
-import { formatRemaining } from "./remaining.ts";
+import { formatRemaining } from "../remaining.ts";
 
 export interface NagiosOptions {
   /**

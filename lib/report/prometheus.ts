@@ -8,9 +8,9 @@
  * alone, so that a renewal does not begin new series of the others.
  */
 
-import type { ExpiryRecord, ExpiryReport } from "../cert/expiry_record.ts";
+import { type ExpiryRecord, type ExpiryReport, STATES } from "../cert/expiry_record.ts";
 import { printable } from "../log.ts";
-import { countStates, dueFirst, STATES } from "./due_order.ts";
+import { countStates, dueFirst } from "./due_order.ts";
 
 /** Every metric with its help; all are gauges. */
 export const METRICS = {

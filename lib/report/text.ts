@@ -8,7 +8,7 @@
 import type { ExpiryRecord, ExpiryReport, State } from "../cert/expiry_record.ts";
 import { printable } from "../log.ts";
 import { describeCounts, dueFirst, overallState } from "./due_order.ts";
-import { formatRemaining, formatSpan } from "./remaining.ts";
+import { formatRemaining, formatSpan } from "../remaining.ts";
 
 export interface TextOptions {
   /** Whether to colour the states, with ANSI sequences. */

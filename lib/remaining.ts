@@ -20,3 +20,8 @@ export function formatRemaining(now: Date, end: Date): string {
   const ms = end.getTime() - now.getTime();
   return ms < 0 ? `${formatSpan(-ms)} ago` : formatSpan(ms);
 }
+
+/** An instant without its fraction of a second, which no certificate has. */
+export function isoSeconds(date: Date): string {
+  return date.toISOString().replace(/\.\d+Z$/, "Z");
+}
