@@ -16,12 +16,12 @@ export const TAG = {
   null: 0x05,
   oid: 0x06,
   utf8String: 0x0c,
+  numericString: 0x12,
   printableString: 0x13,
   teletexString: 0x14,
   ia5String: 0x16,
   utcTime: 0x17,
   generalizedTime: 0x18,
-  universalString: 0x1c,
   bmpString: 0x1e,
   sequence: 0x30,
   set: 0x31,
@@ -133,6 +133,26 @@ export function readBitString(element: Element | undefined, what: string): Uint8
   const { content } = expectTag(element, TAG.bitString, what);
   if (content[0] !== 0) throw new SyntaxError(`${what} is not a whole number of bytes`);
   return content.subarray(1);
+}
+
+/**
+ * The parts of an AlgorithmIdentifier (RFC 5280 section 4.1.1.2). Its parameters are an identifier,
+ * a NULL or a SEQUENCE in all algorithms that there are; OpenSSL refuses most of what is else.
+ * @throws {SyntaxError}
+ */
+export function readAlgorithm(
+  element: Element | undefined,
+  what: string,
+): { oid: string; parameters: Element | undefined } {
+  const [identifier, parameters, ...rest] = readSequence(element, what);
+  const oid = readOid(identifier, what);
+  const usual = parameters === undefined || parameters.tag === TAG.sequence ||
+    (parameters.tag === TAG.null && parameters.content.length === 0) ||
+    (parameters.tag === TAG.oid && readOid(parameters, what) !== "");
+  if (!usual || rest.length > 0) {
+    throw new SyntaxError(`the parameters of the ${what} are unusable`);
+  }
+  return { oid, parameters };
 }
 
 /**
