@@ -26,7 +26,8 @@ export function readContents(bytes: Uint8Array): Contents {
   for (const block of parsePem(bytes)) {
     if (isPrivateKey(block)) contents.keys.push(block);
     else if (isCertificate(block)) addCertificate(contents, block);
-    else contents.others.push(block.label);
+    // `openssl ecparam -genkey` puts them before each key; the key says the same.
+    else if (block.label !== "EC PARAMETERS") contents.others.push(block.label);
   }
   return contents;
 }
