@@ -1,7 +1,9 @@
 /** The life of the servers as an operator sees it: starting, reloading, stopping, refusing. */
 
 import { deepStrictEqual, match, ok } from "node:assert/strict";
+import { issue } from "../cert/issue.ts";
 import { header, latin1, readAll } from "../http/raw_client.ts";
+import { parseExposition } from "../report/exposition.ts";
 import { startServer } from "./server_process.ts";
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -184,6 +186,36 @@ metrics: { listen: ["${ANY}"] }`);
   await write(`webroot: ${other.path}`);
   server.signal("SIGHUP");
   ok(await becomesRefused(metrics), "a port that is no longer configured is closed");
+});
+
+Deno.test("/metrics tells of the configured certificates, of those configured by SIGHUP too", async () => {
+  await using dir = await temporary();
+  const config = `${dir.path}/config.yaml`;
+  const write = (certificates: string[]) =>
+    Deno.writeTextFile(
+      config,
+      `
+public: { listen: ["${ANY}"] }
+challenge: { listen: ["${ANY}"] }
+metrics: { listen: ["${ANY}"] }
+certificates: ${JSON.stringify(certificates)}
+`,
+    );
+  const [one, two] = [`${dir.path}/one.pem`, `${dir.path}/two.pem`];
+  await Deno.writeTextFile(one, (await issue({ names: ["one.example"] })).pem);
+  await write([]);
+  await using server = await startServer(["serve", "--config", config], { listening: 3 });
+  const places = async () => {
+    const { status, body } = await ask(server.port("metrics"), "/metrics");
+    deepStrictEqual(status, 200);
+    const states = parseExposition(body).filter(({ metric }) => metric.endsWith("_state"));
+    return Object.fromEntries(states.map(({ labels, value }) => [labels.place, value]));
+  };
+  deepStrictEqual(await places(), {});
+  await write([one, two]);
+  server.signal("SIGHUP");
+  await server.line(/event=reloaded/);
+  deepStrictEqual(await places(), { [one]: 0, [two]: 3 });
 });
 
 Deno.test("SIGHUP keeps the old configuration when the new one is wrong or its port is taken", async () => {
