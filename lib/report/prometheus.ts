@@ -21,7 +21,8 @@ export const METRICS = {
     "When the certificate's age makes it a WARNING.",
   acme_lb_certificate_critical_from_timestamp_seconds:
     "When the certificate's age makes it CRITICAL.",
-  acme_lb_certificate_finding: "Always 1, while the check finds what the reason says.",
+  acme_lb_certificate_finding:
+    "Always 1, while the check finds what the reason says, with the state it leads to.",
   acme_lb_certificate_info: "Always 1; the labels tell which certificate it is.",
   acme_lb_certificate_check_records: "How many places were checked, by state.",
   acme_lb_certificate_check_success: "Whether every place could be judged: none is UNKNOWN.",
@@ -77,16 +78,18 @@ function recordSamples(record: ExpiryRecord): Sample[] {
   const labels = { source, place };
   const at = (metric: Metric, date?: Date): Sample[] =>
     date ? [[metric, labels, seconds(date)]] : [];
-  const reasons = new Set(findings.map(({ reason }) => reason));
+  const found = new Map(
+    findings.map(({ reason, state }) => [`${reason} ${state}`, { reason, state }]),
+  );
   return [
     ["acme_lb_certificate_state", labels, CODES[state]],
     ...at("acme_lb_certificate_not_after_timestamp_seconds", leaf?.notAfter),
     ...at("acme_lb_certificate_not_before_timestamp_seconds", leaf?.notBefore),
     ...at("acme_lb_certificate_warning_from_timestamp_seconds", warningFrom),
     ...at("acme_lb_certificate_critical_from_timestamp_seconds", criticalFrom),
-    ...[...reasons].map((reason): Sample => [
+    ...[...found.values()].map((finding): Sample => [
       "acme_lb_certificate_finding",
-      { ...labels, reason },
+      { ...labels, ...finding },
       1,
     ]),
     ...(leaf ? [infoSample(labels, leaf)] : []),
