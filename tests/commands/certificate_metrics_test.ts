@@ -8,6 +8,7 @@ import {
 import { createLog } from "../../lib/log.ts";
 import { DAY, issue, makeKey, NOW } from "../cert/issue.ts";
 import { parseExposition } from "../report/exposition.ts";
+import { ask, startServer, temporary } from "./server_process.ts";
 
 function metricsOf(options: Partial<CertificateMetricsOptions>) {
   const lines: string[] = [];
@@ -128,6 +129,62 @@ Deno.test("serve loads what looks at certificates only when it is scraped, and n
   for (const name of ["cert/der_writer.ts", "cert/placeholder.ts", "http/tls_probe.ts"]) {
     ok(!names(ever).includes(name), name);
   }
+});
+
+const ANY = "127.0.0.1:0";
+const PORTS = ["public", "challenge", "metrics"].map((role) =>
+  `${role}: { listen: ["${ANY}"] }
+`
+).join("");
+
+Deno.test("/metrics tells of the configured certificates, of those configured by SIGHUP too", async () => {
+  await using dir = await temporary();
+  const config = `${dir.path}/config.yaml`;
+  const write = (certificates: string[]) =>
+    Deno.writeTextFile(config, `${PORTS}certificates: ${JSON.stringify(certificates)}\n`);
+  const [one, two] = [`${dir.path}/one.pem`, `${dir.path}/two.pem`];
+  await Deno.writeTextFile(one, (await issue({ names: ["one.example"] })).pem);
+  await write([]);
+  await using server = await startServer(["serve", "--config", config], { listening: 3 });
+  const places = async () => {
+    const { status, body } = await ask(server.port("metrics"), "/metrics");
+    deepStrictEqual(status, 200);
+    const states = parseExposition(body).filter(({ metric }) => metric.endsWith("_state"));
+    return Object.fromEntries(states.map(({ labels, value }) => [labels.place, value]));
+  };
+  deepStrictEqual(await places(), {});
+  await write([one, two]);
+  server.signal("SIGHUP");
+  await server.line(/event=reloaded/);
+  deepStrictEqual(await places(), { [one]: 0, [two]: 3 });
+});
+
+if (Deno.uid() !== 0) {
+  // deno-lint-ignore no-console
+  console.warn("skipped: files that the server may not read: it needs root to drop its rights");
+}
+
+Deno.test({
+  name: "/metrics calls UNKNOWN what the server may not read, and goes on serving",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    await using dir = await temporary();
+    const [file, closed] = [`${dir.path}/other.pem`, `${dir.path}/closed`];
+    await Deno.writeTextFile(file, "of another user", { mode: 0o600 });
+    await Deno.mkdir(closed, { mode: 0o700 });
+    for (const path of [file, closed]) await Deno.chown(path, 65534, 65534);
+    const config = `${dir.path}/config.yaml`;
+    const certificates = JSON.stringify([file, closed, `${closed}/*.pem`]);
+    await Deno.writeTextFile(config, `${PORTS}certificates: ${certificates}\n`);
+    await using server = await startServer(["serve", "--config", config], {
+      listening: 3,
+      wrapper: ["setpriv", "--bounding-set=-dac_override,-dac_read_search"],
+    });
+    const { body } = await ask(server.port("metrics"), "/metrics");
+    const states = parseExposition(body).filter(({ metric }) => metric.endsWith("_state"));
+    deepStrictEqual(states.map(({ value }) => value), [3, 3, 3]);
+    deepStrictEqual((await ask(server.port("public"), "/x")).status, 301);
+  },
 });
 
 interface Module {

@@ -1,36 +1,13 @@
 /** The life of the servers as an operator sees it: starting, reloading, stopping, refusing. */
 
 import { deepStrictEqual, match, ok } from "node:assert/strict";
-import { issue } from "../cert/issue.ts";
-import { header, latin1, readAll } from "../http/raw_client.ts";
-import { parseExposition } from "../report/exposition.ts";
-import { startServer } from "./server_process.ts";
+import { latin1, readAll } from "../http/raw_client.ts";
+import { ask, startServer, temporary } from "./server_process.ts";
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const CHALLENGE = "/.well-known/acme-challenge/";
 const ANY = "127.0.0.1:0";
 const SERVE = ["serve", "--public-listen", ANY, "--challenge-listen", ANY];
-
-async function ask(
-  port: number,
-  target: string,
-  { host = "service.example", hostname = "127.0.0.1" } = {},
-): Promise<{ status: number; location?: string; body: string }> {
-  const conn = await Deno.connect({ hostname, port });
-  await conn.write(latin1(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`));
-  const { text } = await readAll(conn, 10_000);
-  conn.close();
-  return {
-    status: Number(text.slice(9, 12)),
-    location: header(text, "location"),
-    body: text.slice(text.indexOf("\r\n\r\n") + 4),
-  };
-}
-
-async function temporary(): Promise<{ path: string } & AsyncDisposable> {
-  const path = await Deno.makeTempDir();
-  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
-}
 
 /** Deno.listen on a free port that accepts and says nothing. */
 function hungPeer(): { address: string } & Disposable {
@@ -186,36 +163,6 @@ metrics: { listen: ["${ANY}"] }`);
   await write(`webroot: ${other.path}`);
   server.signal("SIGHUP");
   ok(await becomesRefused(metrics), "a port that is no longer configured is closed");
-});
-
-Deno.test("/metrics tells of the configured certificates, of those configured by SIGHUP too", async () => {
-  await using dir = await temporary();
-  const config = `${dir.path}/config.yaml`;
-  const write = (certificates: string[]) =>
-    Deno.writeTextFile(
-      config,
-      `
-public: { listen: ["${ANY}"] }
-challenge: { listen: ["${ANY}"] }
-metrics: { listen: ["${ANY}"] }
-certificates: ${JSON.stringify(certificates)}
-`,
-    );
-  const [one, two] = [`${dir.path}/one.pem`, `${dir.path}/two.pem`];
-  await Deno.writeTextFile(one, (await issue({ names: ["one.example"] })).pem);
-  await write([]);
-  await using server = await startServer(["serve", "--config", config], { listening: 3 });
-  const places = async () => {
-    const { status, body } = await ask(server.port("metrics"), "/metrics");
-    deepStrictEqual(status, 200);
-    const states = parseExposition(body).filter(({ metric }) => metric.endsWith("_state"));
-    return Object.fromEntries(states.map(({ labels, value }) => [labels.place, value]));
-  };
-  deepStrictEqual(await places(), {});
-  await write([one, two]);
-  server.signal("SIGHUP");
-  await server.line(/event=reloaded/);
-  deepStrictEqual(await places(), { [one]: 0, [two]: 3 });
 });
 
 Deno.test("SIGHUP keeps the old configuration when the new one is wrong or its port is taken", async () => {
