@@ -24,10 +24,9 @@ export interface CheckFilesOptions {
   sha1?: Map<string, string>;
   /** Whether private keys are compared with their certificates. @default true */
   keys?: boolean;
+  /** How many files are open at once. @default 32: more gain nothing, and descriptors may be few */
+  atOnce?: number;
 }
-
-/** Files that are open at once; more gain nothing, and descriptors may be few. */
-const AT_ONCE = 32;
 
 /** Looks at files, directories and patterns. Never throws for what they hold. */
 export async function checkFiles(
@@ -35,10 +34,11 @@ export async function checkFiles(
   rules: Rules,
   options: CheckFilesOptions = {},
 ): Promise<CheckedFiles> {
+  const { atOnce = 32 } = options;
   const { files, notes } = await findFiles(paths, { leaveOut });
   const results: (ExpiryRecord | { note: string })[] = new Array(files.length);
   let next = 0;
-  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+  await Promise.all(Array.from({ length: atOnce }, async () => {
     while (next < files.length) {
       const index = next++;
       results[index] = await checkFile(files[index]!, { rules, ...options });
