@@ -2,11 +2,13 @@
  * A report for programs, as JSON of the shape {@link JsonReport}.
  *
  * Within one `version`, members are added and never changed or taken away. What may be absent is
- * null, so every member is always there. Instants are ISO 8601 in UTC.
+ * null, so every member is always there. Instants are ISO 8601 in UTC,
+ * to the second, as jq's `fromdate` wants them.
  */
 
 import type { ExpiryRecord, ExpiryReport, Reason, State } from "../cert/expiry_record.ts";
 import { printable } from "../log.ts";
+import { isoSeconds } from "../remaining.ts";
 import { countStates, dueFirst, overallState } from "./due_order.ts";
 
 export interface JsonReport {
@@ -51,7 +53,7 @@ export interface JsonRecord {
 export function formatJson(report: ExpiryReport): string {
   const value: JsonReport = {
     version: 1,
-    checked_at: report.now.toISOString(),
+    checked_at: isoSeconds(report.now),
     state: overallState(report),
     counts: countStates(report),
     records: dueFirst(report).map((record) => jsonRecord(record, report.now)),
@@ -76,13 +78,13 @@ function jsonRecord(record: ExpiryRecord, now: Date): JsonRecord {
         issuer: leaf.issuer,
         names: leaf.names,
         key: leaf.key,
-        not_before: leaf.notBefore.toISOString(),
-        not_after: leaf.notAfter.toISOString(),
+        not_before: isoSeconds(leaf.notBefore),
+        not_after: isoSeconds(leaf.notAfter),
         remaining_seconds: Math.floor((leaf.notAfter.getTime() - now.getTime()) / 1000),
         placeholder: leaf.placeholder,
       }
       : null,
-    warning_from: warningFrom?.toISOString() ?? null,
-    critical_from: criticalFrom?.toISOString() ?? null,
+    warning_from: warningFrom ? isoSeconds(warningFrom) : null,
+    critical_from: criticalFrom ? isoSeconds(criticalFrom) : null,
   };
 }

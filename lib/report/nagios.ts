@@ -3,14 +3,14 @@
  * `SSL STATE: text | perfdata` on one short line, more below it with -vv.
  *
  * Whatever stands in files and certificates could end the text early or fake figures, so `|`,
- * controls and newlines are escaped, and labels are made of harmless characters. NRPE passes on a
- * few kilobytes at most, so both the text and the number of figures are bounded.
+ * controls and newlines are escaped, and labels are made of harmless characters. What carries the
+ * line is short of breath, so text and figures are bounded.
  */
 
 import type { ExpiryRecord, ExpiryReport, Finding } from "../cert/expiry_record.ts";
 import { printable } from "../log.ts";
 import { describeCounts, dueFirst, overallState } from "./due_order.ts";
-import { formatRemaining } from "../remaining.ts";
+import { formatRemaining, isoSeconds } from "../remaining.ts";
 
 export interface NagiosOptions {
   /**
@@ -21,10 +21,11 @@ export interface NagiosOptions {
 }
 
 const MAX_TEXT = 160;
-const MAX_VERBOSE_TEXT = 600;
+const MAX_VERBOSE_TEXT = 500;
 const MAX_LINE = 400;
 const MAX_LABEL = 40;
-const MAX_FIGURES = 20;
+/** Bytes. NRPE before version 3 passes on 1,024 of them. */
+const MAX_FIRST_LINE = 1000;
 
 /** One line or several, each with its newline. */
 export function formatNagios(report: ExpiryReport, { verbosity }: NagiosOptions): string {
@@ -33,14 +34,13 @@ export function formatNagios(report: ExpiryReport, { verbosity }: NagiosOptions)
     ? headline(report, records)
     : cut(everyHeadline(report, records), MAX_VERBOSE_TEXT);
   const first = `SSL ${overallState(report)}: ${text}`;
-  const figures = perfdata(report, records);
   const more = verbosity < 2 ? [] : records.flatMap((record) => [
     `${record.state} ${describe(record, report.now)}`,
     ...(verbosity > 2 ? details(record) : []),
   ]);
   const notes = verbosity > 2 ? report.notes.map((note) => safe(`note: ${note}`)) : [];
   const below = [...more, ...notes].map((line) => cut(line, MAX_LINE));
-  return [figures ? `${first} | ${figures}` : first, ...below].join("\n") + "\n";
+  return [withFigures(first, figures(report, records)), ...below].join("\n") + "\n";
 }
 
 /** The worst thing, with the counts behind it when there is more than one record. */
@@ -54,12 +54,12 @@ function headline(report: ExpiryReport, records: ExpiryRecord[]): string {
 function everyHeadline(report: ExpiryReport, records: ExpiryRecord[]): string {
   const wrong = records.filter(({ state }) => state !== "OK");
   if (wrong.length === 0) return headline(report, records);
-  const all = wrong.map((record) => describe(record, report.now)).join("; ");
-  return `${describeCounts(report)}: ${all}`;
+  const all = wrong.map((record) => `[${record.state}] ${describe(record, report.now)}`);
+  return `${describeCounts(report)}: ${all.join(" ")}`;
 }
 
 function describe({ place, findings, leaf }: ExpiryRecord, now: Date): string {
-  if (findings.length > 0) return safe(`${place}: ${findings.map(({ text }) => text).join(", ")}`);
+  if (findings.length > 0) return safe(`${place}: ${findings.map(({ text }) => text).join("; ")}`);
   const left = leaf && ` expires in ${formatRemaining(now, leaf.notAfter)}`;
   return safe(leaf ? `${leaf.title}${left}, ${place}` : place);
 }
@@ -70,27 +70,36 @@ function details({ leaf, findings }: ExpiryRecord): string[] {
     ? [
       `serial ${leaf.serial}, SHA-256 ${leaf.fingerprint}`,
       `issuer ${leaf.issuer}, key ${leaf.key}`,
-      `valid ${leaf.notBefore.toISOString()} to ${leaf.notAfter.toISOString()}`,
+      `valid ${isoSeconds(leaf.notBefore)} to ${isoSeconds(leaf.notAfter)}`,
       `names ${leaf.names.join(" ")}`,
     ]
     : [];
   return [...reasons, ...facts].map((text) => safe(`  ${text}`));
 }
 
-/** The figures of what is due first, each `'label'=seconds;warning;critical`, U without a date. */
-function perfdata({ now, records: all }: ExpiryReport, records: ExpiryRecord[]): string {
+/** As many figures as fit, those of what is due first. */
+function withFigures(text: string, figures: string[]): string {
+  let line = text;
+  for (const [index, figure] of figures.entries()) {
+    const longer = `${line}${index === 0 ? " | " : " "}${figure}`;
+    if (new TextEncoder().encode(longer).length > MAX_FIRST_LINE) break;
+    line = longer;
+  }
+  return line;
+}
+
+/** `'label'=seconds left;warning;critical` of each record, U for what has no date. */
+function figures({ now, records: all }: ExpiryReport, records: ExpiryRecord[]): string[] {
   const labels = labelsOf(all);
-  const figures = records.slice(0, MAX_FIGURES).map((record) => {
+  return records.map((record) => {
+    const { leaf, warningFrom, criticalFrom } = record;
     const label = `'${labels.get(record)}'`;
-    if (!record.leaf) return `${label}=U`;
-    const until = (date: Date) =>
-      Math.floor((record.leaf!.notAfter.getTime() - date.getTime()) / 1000);
+    if (!leaf) return `${label}=U`;
+    const left = (at: Date) => Math.floor((leaf.notAfter.getTime() - at.getTime()) / 1000);
     // The strict range: `20:` alerts below 20, where a bare 20 would alert above it.
-    const range = (from?: Date) => from ? `${until(from)}:` : "";
-    const limits = `${range(record.warningFrom)};${range(record.criticalFrom)}`;
-    return `${label}=${until(now)}s;${limits}`;
+    const range = (from?: Date) => from ? `${left(from)}:` : "";
+    return `${label}=${left(now)}s;${range(warningFrom)};${range(criticalFrom)}`;
   });
-  return figures.join(" ");
 }
 
 /**
@@ -100,13 +109,13 @@ function perfdata({ now, records: all }: ExpiryReport, records: ExpiryRecord[]):
 function labelsOf(records: ExpiryRecord[]): Map<ExpiryRecord, string> {
   const sorted = records.toSorted((a, b) => a.place < b.place ? -1 : 1);
   const short = Map.groupBy(sorted, ({ place }) => label(place.replace(/\/\S*\//g, "")));
-  const taken = new Set<string>();
   const labels = new Map<ExpiryRecord, string>();
+  const taken = new Set<string>();
   for (const [name, owners] of short) {
     for (const record of owners) {
       const wanted = owners.length === 1 ? name : label(record.place);
-      let free = wanted;
-      for (let i = 2; taken.has(free); i++) free = `${wanted.slice(0, MAX_LABEL - 6)}#${i}`;
+      // No other label holds a #, and no two of them the same number.
+      const free = taken.has(wanted) ? `${wanted.slice(0, MAX_LABEL - 6)}#${taken.size}` : wanted;
       taken.add(free);
       labels.set(record, free);
     }
