@@ -13,6 +13,7 @@ import type { Contents } from "./contents.ts";
 import { covers } from "./coverage.ts";
 import { type ExpiryRecord, type Finding, type LeafFacts, STATES } from "./expiry_record.ts";
 import { judgeKey } from "./key_verdict.ts";
+import { PLAIN_QUESTIONS, type Questions } from "./questions.ts";
 import { changesOf, type Thresholds } from "./thresholds.ts";
 
 export interface Rules {
@@ -29,7 +30,11 @@ type Where = Pick<ExpiryRecord, "source" | "place">;
 /** The record of a file's content. */
 export async function judgeContents(
   where: Where,
-  { contents, rules }: { contents: Contents; rules: Rules },
+  { contents, rules, questions = PLAIN_QUESTIONS }: {
+    contents: Contents;
+    rules: Rules;
+    questions?: Questions;
+  },
 ): Promise<ExpiryRecord> {
   const { certificates, keys, damage, others } = contents;
   if (certificates.length === 0) {
@@ -41,7 +46,7 @@ export async function judgeContents(
   }
   const findings = [
     ...damage.map((text): Finding => ({ state: "UNKNOWN", reason: "unreadable", text })),
-    ...await judgeKey(keys, certificates),
+    ...await judgeKey(keys, { certificates, questions }),
   ];
   const collection = keys.length === 0 && certificates.every(({ ca }) => ca);
   return await judgeCertificates(where, {
@@ -49,6 +54,7 @@ export async function judgeContents(
     certificates: collection ? [firstToExpire(certificates)] : certificates,
     findings,
     rules,
+    questions,
   });
 }
 
@@ -62,6 +68,7 @@ export async function judgeServed(
       certificates: chain.map(readCertificate),
       findings: [],
       rules,
+      questions: PLAIN_QUESTIONS,
     });
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
@@ -89,10 +96,11 @@ export function addFindings(record: ExpiryRecord, more: Finding[]): ExpiryRecord
 
 async function judgeCertificates(
   where: Where,
-  { certificates, findings, rules }: {
+  { certificates, findings, rules, questions }: {
     certificates: Certificate[];
     findings: Finding[];
     rules: Rules;
+    questions: Questions;
   },
 ): Promise<ExpiryRecord> {
   const leaf = certificates[0];
@@ -102,7 +110,7 @@ async function judgeCertificates(
   const all = [
     ...judgeAge(leaf, { clock: rules, thresholds, changes }),
     ...findings,
-    ...await judgeChain(certificates, { now, changes }),
+    ...await judgeChain(certificates, { now, changes, questions }),
     ...judgeNames(leaf, rules.names),
   ];
   if (leaf.placeholder) {

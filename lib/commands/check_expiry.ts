@@ -71,7 +71,7 @@ than WARNING and never OK; 3 also for a wrong command line or configuration.`;
 const EXIT_CODES: Record<State, number> = { OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3 };
 
 /** For all endpoints together; less than the ten seconds that Nagios' NRPE grants a check. */
-const PROBE_TIMEOUT_MS = 8000;
+export const PROBE_TIMEOUT_MS = 8000;
 
 export const checkExpiry: Subcommand<CheckExpiryFlags> = {
   configure(command) {

@@ -9,6 +9,7 @@
 import { fingerprint } from "../cert/certificate.ts";
 import { type Contents, readContents } from "../cert/contents.ts";
 import type { ExpiryRecord } from "../cert/expiry_record.ts";
+import { keptQuestions, type Questions } from "../cert/questions.ts";
 import { judgeContents, makeRecord, type Rules } from "../cert/verdict.ts";
 import { messageOf } from "../errors.ts";
 import { type Find, findFiles, missingProblem } from "../find_files.ts";
@@ -37,11 +38,12 @@ export async function checkFiles(
   const { atOnce = 32 } = options;
   const { files, notes } = await findFiles(paths, { leaveOut });
   const results: (ExpiryRecord | { note: string })[] = new Array(files.length);
+  const questions = keptQuestions();
   let next = 0;
   await Promise.all(Array.from({ length: atOnce }, async () => {
     while (next < files.length) {
       const index = next++;
-      results[index] = await checkFile(files[index]!, { rules, ...options });
+      results[index] = await checkFile(files[index]!, { rules, questions, ...options });
     }
   }));
   const records = results.filter((result) => "state" in result);
@@ -54,7 +56,10 @@ export async function checkFiles(
 /** One record for one file, or the note that it is none of our business. */
 async function checkFile(
   { path, problem, met }: Find,
-  { rules, sha1, keys: judgeKeys = true }: CheckFilesOptions & { rules: Rules },
+  { rules, questions, sha1, keys: judgeKeys = true }: CheckFilesOptions & {
+    rules: Rules;
+    questions: Questions;
+  },
 ): Promise<ExpiryRecord | { note: string }> {
   const where = { source: "file" as const, place: path };
   const unreadable = (text: string) =>
@@ -76,7 +81,7 @@ async function checkFile(
     return { note: `${path}: holds a private key alone` };
   }
   if (!judgeKeys) contents.keys = [];
-  const record = await judgeContents(where, { contents, rules });
+  const record = await judgeContents(where, { contents, rules, questions });
   const leaf = sha1 && certificates[0];
   if (leaf) sha1.set(path, await fingerprint(leaf, "SHA-1"));
   return record;
