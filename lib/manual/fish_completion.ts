@@ -4,7 +4,8 @@ import type { FlagUsage, OperandUsage, Usage, ValueUsage } from "../usage.ts";
 
 export function fishCompletion({ name, flags, commands }: Usage): string {
   const id = `__${name.replace(/[^A-Za-z0-9]/g, "_")}`;
-  const at = (...words: string[]) => `-n ${quote([`${id}_at`, ...words.map(quote)].join(" "))}`;
+  const at = (command: string, operands = "-ge 0") =>
+    `-n ${quote(`${id}_at ${quote(command)} ${operands}`)}`;
   const valued = [...flags, ...commands.flatMap(({ flags }) => flags)].filter(({ value }) => value);
   const valuedNames = new Set(valued.flatMap(({ short, long }) => short ? [long, short] : [long]));
   const lines = [
@@ -16,14 +17,14 @@ export function fishCompletion({ name, flags, commands }: Usage): string {
     ...commands.flatMap(({ name, flags, operands }) => [
       ...flags.map((flag) => `${at(name)} ${flagWords(flag)}`),
       ...operands.map((operand, index) =>
-        `${operand.variadic ? at(name) : at(name, `${index}`)} ${operandWords(operand)}`
+        `${at(name, `${operand.variadic ? "-ge" : "-eq"} ${index}`)} ${operandWords(operand)}`
       ),
     ]),
   ];
   return `# fish completion for ${name}, printed by: ${name} generate fish
 
-# Whether the line so far names this command, or none when asked so, and this many operands.
-function ${id}_at --argument-names wanted count
+# Whether the line so far names this command, or none when asked so, and as many operands.
+function ${id}_at --argument-names wanted comparison count
     set -l found
     set -l operands 0
     set -l value
@@ -44,9 +45,8 @@ function ${id}_at --argument-names wanted count
         not set -q found[1]
         return
     end
-    test "$found" = "$wanted"; and begin
-        test -z "$count"; or test "$operands" = "$count"
-    end
+    test "$found" = "$wanted"
+    and test $operands $comparison $count
 end
 
 ${lines.map((words) => `complete -c ${quote(name)} ${words}`).join("\n")}

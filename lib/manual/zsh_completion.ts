@@ -5,7 +5,7 @@ import { shellQuote as quote } from "./shell_quote.ts";
 
 export function zshCompletion({ name, flags, commands }: Usage): string {
   const id = `_${name}`;
-  const described = commands.map(({ name, summary }) => `${plain(name)}:${oneLine(summary)}`);
+  const described = commands.map(({ name, summary }) => `${fields(name)}:${fields(summary)}`);
   const list = (texts: string[]) => texts.map((text) => `    ${quote(text)}`).join("\n");
   return `#compdef ${name}
 # zsh completion for ${name}, printed by: ${name} generate zsh
@@ -57,17 +57,20 @@ function operandSpec({ value, variadic }: OperandUsage, index: number): string {
 }
 
 function argument({ placeholder, takes, choices }: ValueUsage): string {
+  // The list is evaluated when it is used, so each word is quoted within it.
+  const list = choices.map(quote).join(" ").replaceAll(":", "\\:");
   const action = choices.length > 0
-    ? `(${choices.map((choice) => plain(choice).replace(/[\s()]/g, "\\$&")).join(" ")})`
+    ? `(${list})`
     : { file: "_files", directory: "_files -/", text: " " }[takes];
   return `:${plain(placeholder)}:${action}`;
 }
 
-/** Text within a specification, where brackets and colons part its fields. */
+/** Text within a specification, where a bracket ends it. */
 function plain(text: string): string {
-  return oneLine(text).replace(/[\\:[\]]/g, "\\$&");
+  return fields(text).replace(/[[\]]/g, "\\$&");
 }
 
-function oneLine(text: string): string {
-  return text.replace(/\p{Cc}+/gu, " ");
+/** Text between colons. */
+function fields(text: string): string {
+  return text.replace(/\p{Cc}+/gu, " ").replace(/[\\:]/g, "\\$&");
 }

@@ -1,5 +1,6 @@
 /** A command line whose every text would do something in a shell or in roff, were it not escaped. */
 
+import { ok } from "node:assert/strict";
 import type { Usage } from "../../lib/usage.ts";
 
 /** None of them may run, vanish or change on its way. */
@@ -44,9 +45,9 @@ export const SAMPLE: Usage = {
         { ...flag("--address", { placeholder: "address", takes: "text" }) },
         { ...flag("--dir", { placeholder: "dir", takes: "directory" }), short: "-d" },
       ],
-      notes: HOSTILE.join("\n"),
+      notes: `${HOSTILE.join(" ")}\n\nExamples:\n${HOSTILE.map((text) => `  ${text}`).join("\n")}`,
     },
-    { name: "walk", summary: "walks", synopsis: "[options]", operands: [], flags: [], notes: "" },
+    { name: "rest", summary: "rests", synopsis: "[options]", operands: [], flags: [], notes: "" },
   ],
 };
 
@@ -60,5 +61,27 @@ function flag(
     value: value && { choices: [], ...value },
     description: HOSTILE.join(" "),
     heading: "Options:",
+  };
+}
+
+export interface Room extends AsyncDisposable {
+  path: string;
+  /** Fails when some text was run as a command. */
+  check(): Promise<void>;
+}
+
+/** A directory with the file `only-file` and the directory `only-folder`, to be completed. */
+export async function room(completion: { name: string; text: string }): Promise<Room> {
+  const path = await Deno.makeTempDir({ prefix: "acme-lb-test-" });
+  await Deno.writeTextFile(`${path}/${completion.name}`, completion.text);
+  await Deno.writeTextFile(`${path}/only-file`, "");
+  await Deno.mkdir(`${path}/only-folder`);
+  return {
+    path,
+    async check() {
+      const names = await Array.fromAsync(Deno.readDir(path), ({ name }) => name);
+      ok(!names.includes("ran"), "something ran");
+    },
+    [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }),
   };
 }
