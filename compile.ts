@@ -21,6 +21,13 @@ const WORKSHOP = `${DIST}/build`;
 // All that goes into the executable.
 const SOURCES = ["main.ts", "lib", "deno.json", "deno.lock", "compile.ts", "compile"];
 
+/**
+ * Memory before speed: a balancer's memory is HAProxy's. V8 lets the young generation grow to three
+ * semi-spaces of 16 MB and the old one to several times what survives, which after a flood of
+ * connections stays taken; smaller steps cost a collection now and then.
+ */
+const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--heap-growing-percent=20";
+
 // What the runtime is told beyond permissions: ask nobody, fetch nothing, read no configuration.
 const RUN_FLAGS = [
   "--quiet",
@@ -30,6 +37,7 @@ const RUN_FLAGS = [
   "--no-remote",
   "--no-npm",
   "--cached-only",
+  V8_FLAGS,
 ];
 
 /** Builds dist/acme-lb, whatever is there, and says on stderr what was made. */
@@ -77,7 +85,14 @@ async function build(): Promise<void> {
  * for root to run.
  */
 async function denoCompile(program: string, output: string): Promise<boolean> {
-  const flags = ["--no-prompt", "--permission-set", "--no-code-cache", "--app-name", "acme-lb"];
+  const flags = [
+    "--no-prompt",
+    "--permission-set",
+    "--no-code-cache",
+    "--app-name",
+    "acme-lb",
+    V8_FLAGS,
+  ];
   const { code, stderr } = await deno(
     ["compile", ...flags, "--output", output, `${program}/${MAIN}`],
     ROOT,

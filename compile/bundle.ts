@@ -12,7 +12,9 @@ export const MAIN = "main.js";
 
 const STAND_INS = "stand_ins.js";
 
-/** Of the same origin, so that the runtime takes them for parts of the program. */
+/** How a module names another. */
+const MODULE = /"\.\/([^"\/]+\.js)"/g;
+
 const NODE_MODULE = /(?<=\bfrom\s*)"node:[a-z_/]+"/g;
 
 /**
@@ -33,12 +35,41 @@ export async function bundle(root: string, directory: string): Promise<void> {
     const { code, stderr } = await deno(["bundle", ...flags, ...entry], root);
     if (code !== 0) throw new Error(`deno bundle failed:\n${stderr}`);
   }
+  await rewrite(directory);
+}
+
+async function rewrite(directory: string): Promise<void> {
+  const texts = new Map<string, string>();
   for await (const { name } of Deno.readDir(directory)) {
-    const path = `${directory}/${name}`;
+    texts.set(name, await Deno.readTextFile(`${directory}/${name}`));
+    await Deno.remove(`${directory}/${name}`);
+  }
+  const names = plainNames(texts);
+  for (const [name, text] of texts) {
     // lib/ loads what it needs of Node by import(), so whatever stands at the top is commander's.
-    const text = await Deno.readTextFile(path);
-    await Deno.writeTextFile(path, text.replace(NODE_MODULE, `"./${STAND_INS}"`));
+    const rewritten = text.replace(NODE_MODULE, `"./${STAND_INS}"`)
+      .replace(MODULE, (whole, target) => names.has(target) ? `"./${names.get(target)}"` : whole);
+    const path = `${directory}/${names.get(name)}`;
+    await Deno.writeTextFile(path, rewritten);
     // deno compile records the time of what it embeds; the same commit should give the same file.
     await Deno.utime(path, 0, 0);
   }
+}
+
+/**
+ * Names without the bundler's digests, which depend on the directory that it ran in: a command's
+ * module is called as its source, what several share is numbered as it is first mentioned.
+ */
+function plainNames(texts: Map<string, string>): Map<string, string> {
+  const names = new Map([[MAIN, MAIN], [STAND_INS, STAND_INS]]);
+  let shared = 0;
+  // A Map's iteration comes to what is added on the way.
+  for (const name of names.keys()) {
+    for (const [, target] of texts.get(name)!.matchAll(MODULE)) {
+      if (!texts.has(target!) || names.has(target!)) continue;
+      const source = target!.replace(/-[A-Z0-9]{8}\.js$/, "");
+      names.set(target!, source === "chunk" ? `shared_${++shared}.js` : `${source}.js`);
+    }
+  }
+  return names;
 }
