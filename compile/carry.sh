@@ -177,6 +177,7 @@ first_start() {
 program() {
   unset NODE_OPTIONS DENO_SERVE_ADDRESS DENO_AUTO_SERVE
   export HOME="$home" DENO_DIR="$home/cache" DENO_NO_UPDATE_CHECK=1 DENO_NO_PACKAGE_JSON=1
+  set -f # a file of the working directory may match a flag that holds a star
   exec "$home/acme-lb" run @FLAGS@ "$home/@MAIN@" "$@"
 }
 

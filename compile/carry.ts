@@ -24,12 +24,15 @@ const RUNTIME = "acme-lb";
 /** A word to a shell, without the colons between the fields. */
 const NAME = /^[A-Za-z0-9_.-]+$/;
 
+/** A word to a shell that expands no patterns. */
+const FLAG = /^--[A-Za-z0-9_.,:=\/*@[\]-]+$/;
+
 // The start takes a fixed number of bytes, so that it can name the place where the cargo begins.
 const START_SIZE = 16384;
 
 /**
  * The bytes of the executable. `start` is the text of carry.sh.
- * @throws {RangeError} when the start does not fit, or a name is none
+ * @throws {RangeError} when the start does not fit, or a name or flag is more than a word
  */
 export async function carry(start: string, cargo: Cargo): Promise<Uint8Array> {
   const program = await compress(joined([...cargo.program.values()]));
@@ -38,6 +41,8 @@ export async function carry(start: string, cargo: Cargo): Promise<Uint8Array> {
     if (!NAME.test(name)) throw new RangeError(`Cannot carry a file named ${JSON.stringify(name)}`);
     files.push(`${name}:${bytes.length}:${await sha256(bytes)}`);
   }
+  const odd = cargo.flags.find((flag) => !FLAG.test(flag));
+  if (odd !== undefined) throw new RangeError(`Cannot carry the flag ${JSON.stringify(odd)}`);
   const text = fillIn(start, {
     VERSION: cargo.version,
     ID: (await sha256(new TextEncoder().encode(files.join()))).slice(0, 32),

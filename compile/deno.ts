@@ -6,14 +6,20 @@ const TIMEOUT = 120_000;
 /** The exit code of a command that took too long: 128 + SIGTERM. */
 export const TIMED_OUT = 143;
 
-export async function deno(args: string[], cwd: string): Promise<{ code: number; stderr: string }> {
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+export interface DenoResult {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export async function deno(args: string[], cwd: string): Promise<DenoResult> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args,
     cwd,
     env: { NO_COLOR: "1" },
-    stdout: "null",
-    stderr: "piped",
+    stdin: "null",
     signal: AbortSignal.timeout(TIMEOUT),
   }).output();
-  return { code, stderr: new TextDecoder().decode(stderr) };
+  const text = new TextDecoder();
+  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
 }

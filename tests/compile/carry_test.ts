@@ -66,3 +66,9 @@ Deno.test("carry() refuses names that would not be one word to the shell", async
     await assert.rejects(carry(START, await cargo({ program: program([name, ""]) })), RangeError);
   }
 });
+
+Deno.test("carry() refuses flags that would not be one word to the shell", async () => {
+  for (const flag of ["--a b", "--a=$(id)", "--a=`id`", "--a;b", "--a'b", "--a=~", "a", ""]) {
+    await assert.rejects(carry(START, await cargo({ flags: [flag] })), RangeError, flag);
+  }
+});
