@@ -130,29 +130,6 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "carrying form: no file of the working directory changes its permissions",
-  ignore: form !== "carrying",
-  fn: async () => {
-    const words = permissionFlags(denoJson.compile.permissions);
-    const patterns = words.filter((word) => word.includes("*"));
-    assert.ok(patterns.length > 0, "there is no pattern any more, and no need for this test");
-    const folder = await Deno.makeTempDir({ prefix: "acme-lb-test-" });
-    for (const pattern of patterns) {
-      await Deno.writeTextFile(`${folder}/${pattern.replaceAll("*", "X,PATH")}`, "");
-    }
-    const listen = ["--listen", "127.0.0.1:0", "--webroot", cache];
-    const command = await executableCommand(["challenge-server", ...listen], { env, cwd: folder });
-    await using process = command.spawn();
-    await waitFor(process.stderr, /event=listening/);
-    const line = await Deno.readTextFile(`/proc/${process.pid}/cmdline`);
-    process.kill("SIGTERM");
-    await process.status;
-    await Deno.remove(folder, { recursive: true });
-    for (const word of words) assert.ok(line.split("\0").includes(word), word);
-  },
-});
-
 /** Reads a stream until a line matches, and leaves the rest of it unread. */
 async function waitFor(stream: ReadableStream<Uint8Array>, pattern: RegExp): Promise<void> {
   let text = "";

@@ -27,9 +27,16 @@ export const FILES: Entries = [
 ];
 
 export const ENVIRONMENT: Entries = [
-  ["NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE", "Whether help is coloured."],
+  ["NO_COLOR", "When set, what check-expiry shows on a terminal is not coloured."],
   ["RENEWED_LINEAGE", "Set by certbot for assemble-pem --hook certbot."],
-  ["LEGO_*", "Set by lego for assemble-pem --hook lego."],
+  [
+    "LEGO_CERT_DOMAIN, LEGO_CERT_PATH, LEGO_CERT_KEY_PATH, LEGO_ISSUER_CERT_PATH",
+    "Set by lego 4 for assemble-pem --hook lego.",
+  ],
+  [
+    "LEGO_HOOK_CERT_NAME, LEGO_HOOK_CERT_PATH, LEGO_HOOK_CERT_KEY_PATH, LEGO_HOOK_ISSUER_CERT_PATH",
+    "The same of lego 5.",
+  ],
   [
     "CERT_KEY_PATH, CERT_FULLCHAIN_PATH, Le_Domain",
     "Set by acme.sh for assemble-pem --hook acme.sh.",

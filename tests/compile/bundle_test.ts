@@ -4,13 +4,11 @@
  */
 
 import assert from "node:assert/strict";
-import denoJson from "../../deno.json" with { type: "json" };
 import { bundle, MAIN } from "../../compile/bundle.ts";
-import { permissionFlags } from "../../compile/permissions.ts";
+import { ask, bundled, ROOT } from "./modules.ts";
 
-const ROOT = new URL("../..", import.meta.url).pathname;
 const folder = await Deno.makeTempDir({ prefix: "acme-lb-test-" });
-await bundle(ROOT, `${folder}/program`);
+const main = await bundled(folder);
 
 Deno.test.afterAll(() => Deno.remove(folder, { recursive: true }));
 
@@ -82,21 +80,6 @@ Deno.test("a hook reads no server, and a server reads nothing that writes certif
   }
 });
 
-/** What a form of the program answers, with the rights of the executable. */
-async function answer(main: string, args: string[]) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "--no-check", "--no-prompt"],
-      ...permissionFlags(denoJson.compile.permissions),
-      ...[main, ...args],
-    ],
-    cwd: ROOT,
-    stdin: "null",
-  }).output();
-  const text = new TextDecoder();
-  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
-}
-
 const COMMAND_LINES = [
   [],
   ["--help"],
@@ -119,11 +102,8 @@ const COMMAND_LINES = [
 
 Deno.test("the modules say the same as the source", async () => {
   for (const args of COMMAND_LINES) {
-    assert.deepEqual(
-      await answer(`${folder}/program/${MAIN}`, args),
-      await answer(`${ROOT}main.ts`, args),
-      args.join(" "),
-    );
+    const [built, source] = await Promise.all([ask(main, args), ask(`${ROOT}main.ts`, args)]);
+    assert.deepEqual(built, source, args.join(" "));
   }
 });
 
