@@ -10,7 +10,7 @@ import { VERSION } from "./lib/version.ts";
 
 const DESCRIPTION = "Let's Encrypt HTTP-01 for load-balanced front ends, without shared state.";
 
-const COMMANDS: Record<string, CommandEntry> = {
+export const COMMANDS: Record<string, CommandEntry> = {
   "serve": {
     summary: "everything one balancer needs: the public port, the challenge port, metrics",
     load: async () => (await import("./lib/commands/serve.ts")).serve,

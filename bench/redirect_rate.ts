@@ -14,21 +14,23 @@ import { type Load, runWrk } from "./wrk.ts";
 
 const SECTION = "Redirects";
 const CONNECTIONS = 50;
-const PORTS: Record<Contender, number> = {
+const PORTS = {
   "acme-lb": 28080,
   "nginx": 28081,
   "HAProxy": 28082,
   "bare loop": 28083,
-};
+} satisfies Partial<Record<Contender, number>>;
 const CHALLENGE_PORT = 28090;
 /** Between two loads, for the sockets of the one to be gone before the other. */
 const PAUSE = 500;
 
 type Mode = "new" | "kept";
 
+type Loaded = keyof typeof PORTS;
+
 /** One load of one contender. */
 interface Measured extends Load {
-  contender: Contender;
+  contender: Loaded;
   mode: Mode;
   /** Processor seconds of the contender during the load. */
   processor: number;
@@ -68,11 +70,11 @@ export async function measureRedirects(bench: Bench): Promise<Figure[]> {
 async function startAll(
   bench: Bench,
   children: AsyncDisposableStack,
-): Promise<{ contender: Contender; child: Child }[]> {
+): Promise<{ contender: Loaded; child: Child }[]> {
   const webroot = `${bench.directory}/webroot`;
   await Deno.mkdir(webroot, { recursive: true });
   const balancer = { challengePort: CHALLENGE_PORT, peers: [], webroot };
-  const starts: [Contender, () => Promise<Child>][] = [
+  const starts: [Loaded, () => Promise<Child>][] = [
     ["acme-lb", () => startAcmeLb(bench, { ...balancer, publicPort: PORTS["acme-lb"] })],
     ["bare loop", () => startBareLoop(bench, { port: PORTS["bare loop"] })],
   ];
@@ -92,7 +94,7 @@ async function startAll(
 }
 
 /** A rate of wrong answers would be worth nothing. */
-async function checkRedirect(contender: Contender): Promise<void> {
+async function checkRedirect(contender: Loaded): Promise<void> {
   using conn = await Deno.connect({ hostname: "::1", port: PORTS[contender] });
   const request = "GET /status?from=bench HTTP/1.1\r\nHost: service.example\r\n\r\n";
   await conn.write(new TextEncoder().encode(request));

@@ -4,7 +4,7 @@
  * This half decides what can be measured here, starts the measuring half, and prints the table.
  * The exit code tells whether it could measure; a target that is missed is shown and no more.
  *
- * Usage: deno task bench [--only answer|redirect|memory|start|swap] [--quick] [--json FILE]
+ * Usage: deno task bench [--only answer|redirect|memory|start|startup|swap] [--quick] [--json FILE]
  */
 
 import { dirname } from "node:path";
@@ -15,7 +15,7 @@ import { isRoot } from "./servers.ts";
 
 const LATEST = `${import.meta.dirname}/results/latest.json`;
 const USAGE =
-  "usage: deno task bench [--only answer|redirect|memory|start|swap] [--quick] [--json FILE]";
+  "usage: deno task bench [--only answer|redirect|memory|start|startup|swap] [--quick] [--json FILE]";
 const EXIT = { measured: 0, failed: 1, usage: 64 };
 
 /**
