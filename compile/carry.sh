@@ -48,18 +48,21 @@ each_place() {
 # trusted PLACE DIR FILE...: only root and the caller can have put there what is there. Every
 # directory on the way to DIR, and each FILE in it, belongs to one of them and is closed to other
 # writers, or sticky as /tmp is; where PLACE is a symbolic link, that belongs to one of them too.
-# Leaves the sizes of the regular ones among the files in $sizes. One stat for all of it: this is
-# what every start waits for.
+# Leaves the sizes of the regular ones among the files in $sizes. One process looks at all of it:
+# this is what every start waits for.
 trusted() {
-  place=$1
-  path=$(cd -P -- "$2" 2>/dev/null && pwd -P) || return
-  shift 2
-  while [ -n "${path%/}" ]; do
-    set -- "$path" "$@"
-    path=${path%/*}
-  done
-  # The slash matters: the directory belongs to the caller, the link before it to root.
-  facts=$(stat -c '%u:%f:%s' -- /proc/self/ "$place" / "$@" 2>/dev/null) || return
+  facts=$(
+    place=$1
+    cd -P -- "$2" 2>/dev/null || exit
+    shift 2
+    path=$PWD
+    while [ -n "${path%/}" ]; do
+      set -- "$path" "$@"
+      path=${path%/*}
+    done
+    # The slash matters: the directory belongs to the caller, the link before it to root.
+    exec stat -c '%u:%f:%s' -- /proc/self/ "$place" / "$@" 2>/dev/null
+  ) || return
   uid=
   sizes=
   for fact in $facts; do
