@@ -1,49 +1,31 @@
 /**
- * `deno task compile`: the program as one executable file, dist/acme-lb.
+ * `deno task compile`: the program as one executable file, dist/acme-lb, with a list of its parts,
+ * acme-lb.cdx.json, and the digests of both, SHA256SUMS.
  *
- * First one bundle, then `deno compile` of it. Where the base binary of `deno compile` cannot be
- * had, the carrying form instead (compile/carry.ts). Both forms have the permissions that deno.json
- * states in `compile.permissions`, and only those. `DENORT_BIN` names a base binary, as for
- * `deno compile`. The file is renamed into place, so a running copy stays what it was.
+ * It is made by `deno compile` or, where the base binary for that cannot be had, carries the
+ * runtime inside: compile/build.ts. `DENORT_BIN` names a base binary, as for `deno compile`.
+ *
+ * Usage: deno run -A compile.ts [--target TRIPLE]
+ *   --target  for another machine, such as aarch64-unknown-linux-gnu: dist/acme-lb-TRIPLE, by
+ *             `deno compile` alone
  */
 
-import denoJson from "./deno.json" with { type: "json" };
-import { carry, compress, sha256 } from "./compile/carry.ts";
-import { permissionFlags } from "./compile/permissions.ts";
+import { build } from "./compile/build.ts";
 
 const ROOT = import.meta.dirname!;
 const DIST = `${ROOT}/dist`;
 const EXECUTABLE = `${DIST}/acme-lb`;
-const WORKSHOP = `${DIST}/build`;
+const USAGE = "usage: deno task compile [--target TRIPLE]";
+const EXIT = { failed: 1, usage: 64 };
 
 // All that goes into the executable.
 const SOURCES = ["main.ts", "lib", "deno.json", "deno.lock", "compile.ts", "compile"];
-
-// What the runtime is told beyond permissions: ask nobody, fetch nothing, read no configuration.
-const RUN_FLAGS = [
-  "--quiet",
-  "--no-prompt",
-  "--no-config",
-  "--no-lock",
-  "--no-remote",
-  "--no-npm",
-  "--cached-only",
-];
-
-// A network that swallows packets must not hold up the build: the carrying form needs none.
-const BASE_BINARY_TIMEOUT = 120_000;
-
-/** Builds dist/acme-lb, whatever is there, and says on stderr what was made. */
-export async function compile(): Promise<void> {
-  using _turn = await turn();
-  await build();
-}
 
 /** The path of dist/acme-lb, built first when it is missing or older than its sources. */
 export async function ensureExecutable(): Promise<string> {
   using _turn = await turn();
   const changes = await Promise.all(SOURCES.map((source) => lastChange(`${ROOT}/${source}`)));
-  if (await lastChange(EXECUTABLE) < Math.max(...changes)) await build();
+  if (await lastChange(EXECUTABLE) < Math.max(...changes)) say(await build(ROOT, {}));
   return EXECUTABLE;
 }
 
@@ -53,92 +35,6 @@ async function turn(): Promise<Disposable> {
   const lock = await Deno.open(`${DIST}/.lock`, { create: true, write: true });
   await lock.lock(true);
   return lock;
-}
-
-async function build(): Promise<void> {
-  await Deno.remove(WORKSHOP, { recursive: true }).catch(() => {});
-  await Deno.mkdir(WORKSHOP);
-  const program = `${WORKSHOP}/acme-lb.js`;
-  const executable = `${WORKSHOP}/acme-lb`;
-  await bundle(program);
-  const compiled = await denoCompile(program, executable);
-  if (!compiled) {
-    say("deno compile cannot get its base binary here: making the form that carries the runtime");
-    await writeCarrying(program, executable);
-  }
-  const { size } = await Deno.stat(executable);
-  await Deno.rename(executable, EXECUTABLE);
-  await Deno.remove(WORKSHOP, { recursive: true });
-  say(`dist/acme-lb, ${compiled ? "compiled" : "carrying"} form, ${(size / 1e6).toFixed(1)} MB`);
-}
-
-/**
- * One module without dependencies. `--platform browser` is there for the yaml package, whose build
- * for Node reads environment variables as it is loaded and costs 25 ms more at every start.
- */
-async function bundle(output: string): Promise<void> {
-  const flags = ["--quiet", "--frozen", "--minify", "--platform", "browser"];
-  const { code, stderr } = await deno(["bundle", ...flags, "--output", output, `${ROOT}/main.ts`]);
-  if (code !== 0) throw new Error(`deno bundle failed:\n${stderr}`);
-  // deno compile records path and time of what it embeds; the same commit should give the same file.
-  await Deno.utime(output, 0, 0);
-}
-
-/**
- * Returns false when the base binary cannot be had; any other failure is thrown. No code cache: a
- * compiled program keeps its own under a guessable name in /tmp, where another user can put one
- * for root to run.
- */
-async function denoCompile(program: string, output: string): Promise<boolean> {
-  const flags = ["--no-prompt", "--permission-set", "--no-code-cache", "--app-name", "acme-lb"];
-  const { code, stderr } = await deno(["compile", ...flags, "--output", output, program]);
-  if (code === 0) return true;
-  const noBaseBinary = /base binary|denort/i.test(stderr) || code === TIMED_OUT;
-  if (!noBaseBinary || Deno.env.has("DENORT_BIN")) {
-    throw new Error(`deno compile failed:\n${stderr}`);
-  }
-  return false;
-}
-
-async function writeCarrying(program: string, output: string): Promise<void> {
-  const runtime = await Deno.readFile(Deno.execPath());
-  const bytes = await carry(await Deno.readTextFile(`${ROOT}/compile/carry.sh`), {
-    version: denoJson.version,
-    runtime,
-    compressedRuntime: await compressedOnce(runtime),
-    program: await Deno.readFile(program),
-    flags: [...RUN_FLAGS, ...permissionFlags(denoJson.compile.permissions)],
-  });
-  await Deno.writeFile(output, bytes, { mode: 0o755 });
-}
-
-/** Compressing the runtime is nearly all the work of a build, and gives the same each time. */
-async function compressedOnce(runtime: Uint8Array): Promise<Uint8Array> {
-  const kept = `${DIST}/runtime-${(await sha256(runtime)).slice(0, 16)}.gz`;
-  try {
-    return await Deno.readFile(kept);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  const compressed = await compress(runtime);
-  const draft = await Deno.makeTempFile({ dir: DIST, prefix: "runtime-" });
-  await Deno.writeFile(draft, compressed);
-  await Deno.rename(draft, kept);
-  return compressed;
-}
-
-const TIMED_OUT = 143; // 128 + SIGTERM
-
-async function deno(args: string[]): Promise<{ code: number; stderr: string }> {
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args,
-    cwd: ROOT,
-    env: { NO_COLOR: "1" },
-    stdout: "null",
-    stderr: "piped",
-    signal: AbortSignal.timeout(BASE_BINARY_TIMEOUT),
-  }).output();
-  return { code, stderr: new TextDecoder().decode(stderr) };
 }
 
 /** When a file or anything below a directory last changed, in ms since the epoch; 0 when absent. */
@@ -163,10 +59,16 @@ function say(text: string): void {
 }
 
 if (import.meta.main) {
+  const [flag, target, ...rest] = Deno.args;
+  if (flag !== undefined && (flag !== "--target" || !target || rest.length > 0)) {
+    say(USAGE);
+    Deno.exit(EXIT.usage);
+  }
   try {
-    await compile();
+    using _turn = await turn();
+    say(await build(ROOT, { target }));
   } catch (error) {
     say(error instanceof Error ? error.message : String(error));
-    Deno.exitCode = 1;
+    Deno.exitCode = EXIT.failed;
   }
 }

@@ -13,6 +13,7 @@ import { measureRedirects } from "./redirect_rate.ts";
 import type { Figure } from "./report.ts";
 import type { Bench } from "./servers.ts";
 import { measureStart } from "./start_time.ts";
+import { measureStartup } from "./startup.ts";
 import { measureSwaps } from "./swap.ts";
 
 /** What run.ts wants measured. */
@@ -37,6 +38,7 @@ export const SECTIONS = {
   redirect: measureRedirects,
   memory: measureMemory,
   start: measureStart,
+  startup: measureStartup,
   swap: measureSwaps,
   expiry: measureExpiry,
 };

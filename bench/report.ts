@@ -10,6 +10,7 @@ export type Contender =
   | "nginx"
   | "HAProxy"
   | "bare loop"
+  | "bare Deno"
   | "openssl loop"
   | "one openssl";
 /** The empty one is for counts. */
@@ -50,6 +51,7 @@ const CONTENDERS: Contender[] = [
   "nginx",
   "HAProxy",
   "bare loop",
+  "bare Deno",
   "openssl loop",
   "one openssl",
 ];

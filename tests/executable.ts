@@ -27,6 +27,7 @@ export interface RunOptions {
   executable?: string;
   /** All of the environment but PATH. */
   env?: Record<string, string>;
+  cwd?: string;
   /** The user to run as; needs root. */
   uid?: number;
   /** Shell text run before it, as root and in a mount namespace of its own; needs root. */
@@ -49,7 +50,7 @@ export async function runExecutable(args: string[], options: RunOptions = {}): P
 /** The same as a command that a test starts and ends itself. */
 export async function executableCommand(
   args: string[],
-  { executable, env, uid, prelude }: RunOptions = {},
+  { executable, env, cwd, uid, prelude }: RunOptions = {},
 ): Promise<Deno.Command> {
   const words = [executable ?? await executablePath(), ...args];
   if (uid !== undefined) {
@@ -58,6 +59,7 @@ export async function executableCommand(
   if (prelude) words.unshift("unshare", "--mount", "sh", "-ec", `${prelude}\nexec "$@"`, "sh");
   return new Deno.Command(words[0]!, {
     args: words.slice(1),
+    cwd,
     clearEnv: true,
     env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...env },
     stdin: "null",

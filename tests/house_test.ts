@@ -3,7 +3,7 @@
 import { deepStrictEqual } from "node:assert/strict";
 
 const ROOT = new URL("..", import.meta.url).pathname;
-const ROOMS = ["http", "cert", "haproxy", "clients", "report"];
+const ROOMS = ["http", "cert", "haproxy", "clients", "report", "manual"];
 
 interface Source {
   /** Below lib/, such as `http/answer.ts`. */
@@ -86,6 +86,11 @@ Deno.test("each package is used in one file", () => {
     const users = SOURCES.filter(({ imports }) => imports.includes(name)).map(({ path }) => path);
     deepStrictEqual(users.length, 1, `${name}: ${users}`);
   }
+});
+
+Deno.test("nothing in lib loads a part of Node unless it is needed: each costs a start 10 to 50 ms", () => {
+  const found = SOURCES.filter(({ text }) => /^(?:import|export)[^;]*"node:/m.test(text));
+  deepStrictEqual(found.map(({ path }) => path), []);
 });
 
 Deno.test("nothing in lib uses what fails on a hostile port 80, exports a default or prints past the log", () => {

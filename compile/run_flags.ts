@@ -1,0 +1,24 @@
+/** How both forms of the executable run: with which permissions, and with how much memory. */
+
+import denoJson from "../deno.json" with { type: "json" };
+import { permissionFlags } from "./permissions.ts";
+
+/**
+ * A balancer's memory is HAProxy's. V8 lets its young generation grow to three semi-spaces of
+ * 16 MB, and the old one to several times what survives; what a flood of connections takes so, it
+ * keeps. Smaller steps cost a collection now and then.
+ */
+export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--heap-growing-percent=20";
+
+/** Flags of `deno run`: ask nobody, fetch nothing, read no configuration, and the permissions. */
+export const RUN_FLAGS = [
+  "--quiet",
+  "--no-prompt",
+  "--no-config",
+  "--no-lock",
+  "--no-remote",
+  "--no-npm",
+  "--cached-only",
+  V8_FLAGS,
+  ...permissionFlags(denoJson.compile.permissions),
+];
