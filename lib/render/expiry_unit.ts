@@ -18,7 +18,7 @@ export function expiryUnit({ program, flags }: Invocation): string {
   return `# Written by "acme-lb render systemd"; for changes of your own: systemctl edit acme-lb-check-expiry.service
 [Unit]
 Description=acme-lb: expiry of the certificates in its configuration
-Documentation=man:acme-lb(1)
+Documentation=man:acme-lb(8)
 
 [Service]
 Type=oneshot
@@ -54,7 +54,7 @@ export function expiryTimer(): string {
   return `# Written by "acme-lb render systemd"; for changes of your own: systemctl edit acme-lb-check-expiry.timer
 [Unit]
 Description=acme-lb: expiry of certificates, every hour
-Documentation=man:acme-lb(1)
+Documentation=man:acme-lb(8)
 
 [Timer]
 # A certificate of six days is renewed after three or four: for it a day is too long.
