@@ -81,7 +81,6 @@ install_program() {
   if [ -n "$machine" ]; then unpack_runtime; fi
   if [ -n "$units" ]; then set_up_units; fi
   settle
-  if [ -z "$dry" ]; then next_steps; fi
 }
 
 # check_machine: sets $machine when the whole of it is set up, $units when with systemd.
@@ -121,7 +120,8 @@ place_program() {
   if [ ! -e "$program" ]; then program=$binary; fi
   if [ -n "$dry" ] && [ ! -x "$program" ]; then program=''; fi
   if [ -z "$program" ]; then return; fi
-  said=$(acme_lb --version 2>&1) || die "$binary does not run here: $(first_line "$said")"
+  said=$(acme_lb --version 2>&1) ||
+    die "$binary does not run on this machine ($(uname -sm)): $(first_line "$said")"
   case $said in
     'acme-lb '*) say "this is $said" ;;
     *) die "$binary is not acme-lb; its --version says: $(first_line "$said")" ;;
@@ -130,11 +130,11 @@ place_program() {
 
 # acme_lb ...: what is to be installed, unpacking nothing where its users would look for it.
 acme_lb() {
-  ACME_LB_CACHE=$work/cache "$program" "$@"
+  ACME_LB_CACHE=${ACME_LB_CACHE:-$work/cache} "$program" "$@"
 }
 
 first_line() {
-  printf '%s\n' "$1" | head -n 1
+  printf '%s\n' "$1" | head -n 1 | LC_ALL=C tr -cd '[:print:]'
 }
 
 place_documents() {
@@ -206,8 +206,7 @@ place_list() {
       make_folder "$(dirname -- "$webroot")"
       [ -e "$webroot" ] || listed webroot "$webroot"
     done
-    listed unit acme-lb.service
-    listed unit acme-lb-check-expiry.timer
+    choose_units
   fi
   if [ -e "$list" ]; then
     cat -- "$list" "$work/list"
@@ -215,6 +214,24 @@ place_list() {
     cat -- "$work/list"
   fi | awk '!seen[$0]++' >"$work/whole-list"
   place "$work/whole-list" "$list" 644
+}
+
+# choose_units: sets $new_units; one that an earlier run has enabled is the operator's business.
+choose_units() {
+  new_units=''
+  for unit in acme-lb.service acme-lb-check-expiry.timer; do
+    if [ "$unit" != acme-lb.service ] && ! has_certificates; then
+      say "no certificates in the configuration to watch: $unit is not enabled"
+    elif ! grep -qxs "unit $unit" "$list"; then
+      new_units="$new_units $unit"
+      listed unit "$unit"
+    fi
+  done
+}
+
+# has_certificates: without any, the check would fail every hour.
+has_certificates() {
+  [ -n "$program" ] && acme_lb check-config | grep -qx 'certificates:'
 }
 
 # webroots: those that systemd-tmpfiles is to make.
@@ -302,21 +319,16 @@ set_up_units() {
     systemd-tmpfiles --create /etc/tmpfiles.d/acme-lb.conf
     if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
   fi
-  enable_unit acme-lb.service
-  # Without a certificate to look at the check would fail every hour.
-  if [ -n "$program" ] && acme_lb check-config | grep -qx 'certificates: \[\]'; then
-    say 'no certificates in the configuration: acme-lb-check-expiry.timer is not enabled'
-  else
-    enable_unit acme-lb-check-expiry.timer
-  fi
+  for unit in $new_units; do enable_unit "$unit"; done
 }
 
+# enable_unit UNIT: a timer also starts; the service takes port 80, so its operator starts it.
 enable_unit() {
-  if systemctl is-enabled --quiet "$1" 2>/dev/null; then return; fi
   doing enable "$1"
   if [ -n "$dry" ]; then return; fi
   journal disable "$1"
   systemctl enable --quiet "$1"
+  case $1 in *.timer) if [ -d /run/systemd/system ]; then systemctl start "$1"; fi ;; esac
 }
 
 journal() {
@@ -330,6 +342,8 @@ listed() {
 # settle: from here on nothing is taken back.
 settle() {
   trap - EXIT HUP INT TERM
+  changed=''
+  if [ -s "$work/journal" ]; then changed=yes; fi
   sed -n 's/^restore //p' "$work/journal" | while read -r file; do
     rm -f -- "$(beside "$file" old)"
   done
@@ -338,6 +352,11 @@ settle() {
     systemctl try-restart acme-lb.service
   fi
   rm -rf -- "$work"
+  if [ -n "$changed" ]; then
+    next_steps
+  elif [ -z "$dry" ]; then
+    say 'nothing to change'
+  fi
 }
 
 # take_back: the end of a run that failed or was ended.
@@ -350,7 +369,7 @@ take_back() {
       restore) mv -f -- "$(beside "$what" old)" "$what" ;;
       rmdir) rmdir -- "$what" ;;
       empty) rm -rf -- "$what" ;;
-      disable) systemctl disable --quiet "$what" ;;
+      disable) stop_unit "$what" ;;
       user) userdel "$what" ;;
       group) groupdel "$what" ;;
     esac || say "not taken back: $act $what"
@@ -360,7 +379,7 @@ take_back() {
 }
 
 next_steps() {
-  printf '\nacme-lb is installed. Next:\n'
+  printf '\nacme-lb is installed. Next, unless it is done:\n'
   case ":$PATH:" in
     *":$prefix/bin:"*) ;;
     *) printf '  put %s on the PATH\n' "$prefix/bin" ;;
@@ -371,7 +390,7 @@ next_steps() {
   printf '  acme-lb check-config\n'
   if [ -n "$units" ]; then
     printf '  systemctl start acme-lb\n'
-    printf '  systemctl enable --now acme-lb-check-expiry.timer, once there are certificates\n'
+    printf '  systemctl enable --now acme-lb-check-expiry.timer\n'
   else
     printf '  acme-lb serve\n'
   fi
@@ -521,6 +540,7 @@ case $prefix in
     refuse '--prefix: expected a directory named with letters, digits and . _ + : @ -'
     ;;
 esac
+case $binary in '' | /*) ;; *) binary=$PWD/$binary ;; esac
 # What --uninstall has to remove, and where root lets the runtime unpack for all.
 list=$prefix/share/acme-lb/installed
 runtime_cache=/var/cache/acme-lb
