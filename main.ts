@@ -4,7 +4,7 @@
 
 import { describeBuild } from "./lib/build_form.ts";
 import { type CliOptions, type CommandEntry, runCommandLine } from "./lib/cli.ts";
-import { ConfigError, EXIT, JobError, messageOf, UsageError } from "./lib/errors.ts";
+import { ConfigError, JobError, messageOf, UsageError } from "./lib/errors.ts";
 import { printable } from "./lib/log.ts";
 import { VERSION } from "./lib/version.ts";
 
@@ -39,6 +39,12 @@ const COMMANDS: Record<string, CommandEntry> = {
     summary: "put or remove one token file, for clients without a webroot",
     load: async () => (await import("./lib/commands/challenge.ts")).challenge,
   },
+  "check-expiry": {
+    summary: "certificates in files, at live endpoints and in HAProxy: when do they expire",
+    load: async () => (await import("./lib/commands/check_expiry.ts")).checkExpiry,
+    // What monitoring takes for UNKNOWN.
+    failureExit: 3,
+  },
   "render": {
     summary: "configuration of keepalived, HAProxy and others for one balancer",
     load: async () => (await import("./lib/commands/render.ts")).render,
@@ -64,7 +70,7 @@ if (import.meta.main) {
   const result = await runCommandLine(Deno.args, PROGRAM);
   if (result.error !== undefined) report(result.error);
   // What may still be under way, such as questions to peers after SIGTERM, must not delay the end.
-  Deno.exit(result.error instanceof ConfigError ? EXIT.config : result.code);
+  Deno.exit(result.code);
 }
 
 /** One line on stderr for each thing that is wrong. */
