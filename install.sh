@@ -229,9 +229,9 @@ choose_units() {
   done
 }
 
-# has_certificates: without any, the check would fail every hour.
+# has_certificates: without anything to look at, the check would fail every hour.
 has_certificates() {
-  [ -n "$program" ] && acme_lb check-config | grep -qx 'certificates:'
+  [ -n "$program" ] && acme_lb check-config | grep -qx -e 'certificates:' -e '  sockets:'
 }
 
 # webroots: those that systemd-tmpfiles is to make.

@@ -1,6 +1,6 @@
 /**
- * acme-lb-check-expiry.service and its timer: the certificates that the configuration names, to the
- * journal and, where node_exporter is installed, to its text files.
+ * acme-lb-check-expiry.service and its timer: the certificates and the running HAProxys that the
+ * configuration names, to the journal and, where node_exporter is installed, to its text files.
  *
  * The files hold private keys: 0600, of root, of haproxy or of an ACME client's user. Every hook
  * would have to keep up a group for this check; so it is root, without anything that root may do but
@@ -33,10 +33,10 @@ CacheDirectory=acme-lb
 CacheDirectoryMode=0755
 ReadWritePaths=-${TEXTFILES}
 
-# It reads files that are anyone's; it can change, start and reach nothing.
+# It may read what is anyone's, and change nothing. UNIX is for HAProxy's runtime API.
 CapabilityBoundingSet=CAP_DAC_READ_SEARCH
 PrivateNetwork=yes
-RestrictAddressFamilies=none
+RestrictAddressFamilies=AF_UNIX
 ProtectHome=read-only
 PrivateTmp=yes
 LimitCORE=0
