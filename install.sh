@@ -367,7 +367,7 @@ take_back() {
     case $act in
       remove) rm -f -- "$what" ;;
       restore) mv -f -- "$(beside "$what" old)" "$what" ;;
-      rmdir) rmdir -- "$what" ;;
+      rmdir) [ ! -d "$what" ] || rmdir -- "$what" ;;
       empty) rm -rf -- "$what" ;;
       disable) stop_unit "$what" ;;
       user) userdel "$what" ;;
