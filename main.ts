@@ -45,6 +45,10 @@ export const COMMANDS: Record<string, CommandEntry> = {
     // What monitoring takes for UNKNOWN.
     failureExit: 3,
   },
+  "render": {
+    summary: "configuration of keepalived, HAProxy and others for one balancer",
+    load: async () => (await import("./lib/commands/render.ts")).render,
+  },
   "check-config": {
     summary: "what the configuration means, or what is wrong with it and where",
     load: async () => (await import("./lib/commands/check_config.ts")).checkConfig,
