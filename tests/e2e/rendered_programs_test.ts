@@ -101,7 +101,7 @@ Deno.test({
       const files = new Map<string, string>();
       for (const [name, yaml] of await configurations()) {
         const config = parseConfig(yaml, name);
-        for (const node of Object.keys(config.cluster.nodes)) {
+        for (const node of Object.keys(config.cluster.nodes).slice(0, 5)) {
           files.set(`${name}-${node}`, keepalivedFiles(config, { node })[0]!.text);
         }
       }
