@@ -242,7 +242,7 @@ async function answered(address: string, { after = 0 } = {}): Promise<Request[]>
       request.address === address && request.start > after && !isLost(request)
     );
     return good.length > 0 ? good : undefined;
-  }, { what: () => `an answer through ${address}`, deadline: 30_000 });
+  }, { what: () => `an answer through ${address}`, deadline: 60_000 });
 }
 
 async function order(balancer: RenderedBalancer, { again = false } = {}): Promise<Output> {
