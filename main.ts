@@ -3,8 +3,8 @@
  */
 
 import { describeBuild } from "./lib/build_form.ts";
-import { type CommandEntry, runCommandLine } from "./lib/cli.ts";
-import { ConfigError, EXIT, JobError, messageOf, UsageError } from "./lib/errors.ts";
+import { type CliOptions, type CommandEntry, runCommandLine } from "./lib/cli.ts";
+import { ConfigError, JobError, messageOf, UsageError } from "./lib/errors.ts";
 import { printable } from "./lib/log.ts";
 import { VERSION } from "./lib/version.ts";
 
@@ -39,6 +39,12 @@ const COMMANDS: Record<string, CommandEntry> = {
     summary: "put or remove one token file, for clients without a webroot",
     load: async () => (await import("./lib/commands/challenge.ts")).challenge,
   },
+  "check-expiry": {
+    summary: "certificates in files, at live endpoints and in HAProxy: when do they expire",
+    load: async () => (await import("./lib/commands/check_expiry.ts")).checkExpiry,
+    // What monitoring takes for UNKNOWN.
+    failureExit: 3,
+  },
   "render": {
     summary: "configuration of keepalived, HAProxy and others for one balancer",
     load: async () => (await import("./lib/commands/render.ts")).render,
@@ -47,18 +53,24 @@ const COMMANDS: Record<string, CommandEntry> = {
     summary: "what the configuration means, or what is wrong with it and where",
     load: async () => (await import("./lib/commands/check_config.ts")).checkConfig,
   },
+  "generate": {
+    summary: "the man page, or the completions of a shell",
+    load: async () => (await import("./lib/commands/generate.ts")).generate(PROGRAM),
+  },
+};
+
+const PROGRAM: CliOptions = {
+  name: "acme-lb",
+  description: DESCRIPTION,
+  version: `acme-lb ${VERSION} (${describeBuild()})`,
+  commands: COMMANDS,
 };
 
 if (import.meta.main) {
-  const result = await runCommandLine(Deno.args, {
-    name: "acme-lb",
-    description: DESCRIPTION,
-    version: `acme-lb ${VERSION} (${describeBuild()})`,
-    commands: COMMANDS,
-  });
+  const result = await runCommandLine(Deno.args, PROGRAM);
   if (result.error !== undefined) report(result.error);
   // What may still be under way, such as questions to peers after SIGTERM, must not delay the end.
-  Deno.exit(result.error instanceof ConfigError ? EXIT.config : result.code);
+  Deno.exit(result.code);
 }
 
 /** One line on stderr for each thing that is wrong. */

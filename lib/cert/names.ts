@@ -24,6 +24,9 @@ export interface AlternativeName {
   value: string;
 }
 
+const UTF_8 = new TextDecoder("utf-8", { ignoreBOM: true });
+const UTF_16 = new TextDecoder("utf-16be", { ignoreBOM: true });
+
 const ATTRIBUTE_TYPES = new Map([
   ["2.5.4.3", "CN"],
   ["2.5.4.5", "serialNumber"],
@@ -94,10 +97,13 @@ function bytesOfGroups(groups: number[]): Uint8Array {
 
 /** Visible ASCII stays; everything else, the backslash too, becomes `\xNN`. */
 function escapeName(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => {
-    const plain = byte > 0x20 && byte < 0x7f && byte !== 0x5c;
-    return plain ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, "0")}`;
-  }).join("");
+  const isPlain = (byte: number) => byte > 0x20 && byte < 0x7f && byte !== 0x5c;
+  if (bytes.every(isPlain)) return UTF_8.decode(bytes);
+  return Array.from(
+    bytes,
+    (byte) =>
+      isPlain(byte) ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, "0")}`,
+  ).join("");
 }
 
 function escapeSeparators(value: string): string {
@@ -110,11 +116,11 @@ function decodeText({ tag, content, raw }: Element): string {
     case TAG.utf8String:
     case TAG.printableString:
     case TAG.ia5String:
-      return printable(new TextDecoder("utf-8", { ignoreBOM: true }).decode(content));
+      return printable(UTF_8.decode(content));
     case TAG.teletexString:
-      return printable(String.fromCharCode(...content));
+      return printable(Array.from(content, (byte) => String.fromCharCode(byte)).join(""));
     case TAG.bmpString:
-      return printable(new TextDecoder("utf-16be", { ignoreBOM: true }).decode(content));
+      return printable(UTF_16.decode(content));
     default:
       return `#${raw.toHex()}`;
   }
