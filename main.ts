@@ -39,6 +39,10 @@ const COMMANDS: Record<string, CommandEntry> = {
     summary: "put or remove one token file, for clients without a webroot",
     load: async () => (await import("./lib/commands/challenge.ts")).challenge,
   },
+  "self-test": {
+    summary: "plant a token here and fetch it as the CA would, through every balancer",
+    load: async () => (await import("./lib/commands/self_test.ts")).selfTest,
+  },
   "check-config": {
     summary: "what the configuration means, or what is wrong with it and where",
     load: async () => (await import("./lib/commands/check_config.ts")).checkConfig,
