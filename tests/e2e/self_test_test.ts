@@ -7,7 +7,8 @@ import assert from "node:assert/strict";
 import type { Report } from "../../lib/self_test/findings.ts";
 import { executablePath } from "../executable.ts";
 import { ready, startBalancer } from "./balancer.ts";
-import { eventually, startDaemon, tail } from "./daemon.ts";
+import { type Daemon, eventually, startDaemon, tail } from "./daemon.ts";
+import { fetchOn } from "./fetch_on.ts";
 import type { HostAddresses } from "./network.ts";
 import { lacking, NETWORK_PROGRAMS } from "./requirements.ts";
 import { ILL, NODES, type SelfTestFleet, startSelfTestFleet } from "./self_test_fleet.ts";
@@ -15,11 +16,12 @@ import { ILL, NODES, type SelfTestFleet, startSelfTestFleet } from "./self_test_
 const skipped = lacking({
   for: "self-test on a network",
   root: true,
-  programs: [...NETWORK_PROGRAMS, "pebble-challtestsrv", "setpriv"],
+  programs: [...NETWORK_PROGRAMS, "pebble-challtestsrv", "setpriv", "nginx"],
 });
 
 const AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
 
+const ODD_ADDRESS = "2001:db8::dd";
 const VIRTUAL = ["2001:db8::1", "2001:db8::2", "192.0.2.1"];
 
 interface Shape {
@@ -218,6 +220,58 @@ e2e("self-test says when the server's user may not read the webroot", async () =
   }
 });
 
+e2e("self-test takes the source document's nginx as a peer, with a note", async () => {
+  const everybody = [...Object.keys(NODES), "walled", "six"];
+  const nginx = await startNginx();
+  try {
+    const peers = Object.values(NODES).map(({ ipv6 }) => `[${ipv6}]:31080`);
+    await fleet.configure(
+      configuration({ peers: [...peers, `[${ODD_ADDRESS}]:31080`] }),
+      everybody,
+    );
+    const found = await report();
+    assert.deepEqual([found.ok, faultsOf(found)], [true, []]);
+    assert.match(
+      textAt(found, `challenge [${ODD_ADDRESS}]:31080`),
+      /^its configuration cannot be compared: it is no acme-lb, or none that has this balancer's/,
+    );
+  } finally {
+    await nginx.stop();
+    await fleet.configure(configuration(), everybody);
+  }
+});
+
+/** The virtual host of the article that serves challenge responses, on the odd machine. */
+async function startNginx(): Promise<Daemon> {
+  const { network } = fleet;
+  const folder = `${network.directory}/nginx`;
+  await Deno.mkdir(folder);
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(" ");
+  const text = `
+daemon off; user root; pid ${folder}/pid; error_log stderr; events {}
+http {
+  access_log off; ${temporary}
+  server {
+    listen [::]:31080;
+    location /.well-known/acme-challenge/ { alias ${folder}/; default_type text/plain; }
+    location / { deny all; }
+  }
+}
+`;
+  await Deno.writeTextFile(`${folder}/nginx.conf`, text);
+  const odd = network.host("odd");
+  const nginx = await startDaemon(
+    network.on(odd, ["nginx", "-e", "stderr", "-c", `${folder}/nginx.conf`]),
+    { log: `${network.directory}/nginx.log` },
+  );
+  await eventually(async () => {
+    const url = `http://[${odd.ipv6}]:31080/`;
+    return (await fetchOn(odd, { network, url })).status === 403 || undefined;
+  }, { what: () => "an answer of nginx", deadline: 20_000 });
+  return nginx;
+}
+
 /** Virtual addresses whose port 80 is almost right, with what must be said of each. */
 const ALMOST: [address: string, behaviour: string, findings: string][] = [
   ["2001:db8::e1", "long", "fail too_large"],
@@ -246,7 +300,6 @@ const ODD_PEERS: [port: number, behaviour: string, findings: string][] = [
   [4006, "clock_ahead", "fail clock"],
   [4007, "forbids", "fail bad_status"],
 ];
-const ODD_ADDRESS = "2001:db8::dd";
 
 e2e("self-test finds each of thirty planted faults, and names it", async () => {
   const { network } = fleet;
