@@ -57,7 +57,7 @@ Deno.test("askPaths() asks along a bounded number of paths at once", async () =>
   const paths = Array.from({ length: 200 }, (_, i) => pathTo(`192.0.2.${i}`));
   const signal = new AbortController().signal;
   deepStrictEqual((await askPaths(paths, { questions: QUESTIONS, signal, ask })).length, 200);
-  ok(most > 1 && most <= 32, String(most));
+  ok(most > 1 && most <= 16, String(most));
 });
 
 Deno.test("randomPlan() is as long as the CA's, new each time, and known by its beginning", () => {

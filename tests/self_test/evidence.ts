@@ -39,5 +39,5 @@ export const AROUND: Surroundings = {
   held: true,
   alive: false,
   otherFamily: false,
-  peersAnswer: true,
+  peersWell: true,
 };

@@ -32,18 +32,18 @@ const REPORT: Report = {
 Deno.test("formatReport() has a line for each path or finding, and cannot be made to have more", () => {
   deepStrictEqual(formatReport(REPORT).split("\n"), [
     "ok    challenge [2001:db8::f001]:31080 (lb0, this balancer): found, 2 ms",
-    "ok    challenge 192.0.2.12:31080: absent, 3 ms",
+    "ok    challenge 192.0.2.12:31080: absent, as it should be, 3 ms",
     "note  challenge 192.0.2.12:31080: configuration: no acme-lb",
     "fail  public 192.0.2.13:80 (lb2): location: " +
     "leads to \\x1b[2J\\x0aok    forged\\u202e\\x85",
     "warn  public 192.0.2.13:80 (lb2): slow: it took 6 s",
     "note  Let's Encrypt: weekly_limit: few",
-    "3 paths: 1 failed, 1 to look at",
+    "3 paths: 1 fault, 1 warning",
     "",
   ]);
   const { paths, ...rest } = REPORT;
   const well = { ...rest, ok: true, paths: paths.slice(0, 1), findings: [] };
-  deepStrictEqual(formatReport(well).split("\n").at(-2), "1 paths: all well");
+  deepStrictEqual(formatReport(well).split("\n").at(-2), "1 path: all well");
 });
 
 Deno.test("formatReportAsJson() reads back as the report, and holds nothing that a terminal obeys", () => {

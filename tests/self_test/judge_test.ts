@@ -103,7 +103,7 @@ Deno.test("judge() blames one webroot for all that does not find the token", () 
   for (const text of found.slice(1)) match(text, /as this balancer itself does not give the token/);
 });
 
-Deno.test("judge() forgives a 504 for an unknown token only while a peer is silent", () => {
+Deno.test("judge() forgives a 504 for an unknown token only while a peer is not well", () => {
   const unknown = { unknown: answer(504) };
   deepStrictEqual(texts(report({ "public 2001:db8::f001": unknown })).length, 1);
   const found = texts(report({
@@ -112,6 +112,10 @@ Deno.test("judge() forgives a 504 for an unknown token only while a peer is sile
   }));
   deepStrictEqual(found.length, 1);
   match(found[0]!, /^fail timeout: a firewall/);
+  const failing = { "challenge 2001:db8::f002": { token: answer(500) } };
+  deepStrictEqual(texts(report({ "public 2001:db8::f001": unknown, ...failing })).length, 1);
+  const nameless = report({ "public 2001:db8::f001": unknown }, { unresolved: ["lb2.example"] });
+  deepStrictEqual(texts(nameless).length, 1);
 });
 
 Deno.test("judge() compares clock and configuration at challenge ports alone", () => {
