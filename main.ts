@@ -45,6 +45,10 @@ export const COMMANDS: Record<string, CommandEntry> = {
     // What monitoring takes for UNKNOWN.
     failureExit: 3,
   },
+  "self-test": {
+    summary: "plant a token here and fetch it as the CA would, through every balancer",
+    load: async () => (await import("./lib/commands/self_test.ts")).selfTest,
+  },
   "render": {
     summary: "configuration of keepalived, HAProxy and others for one balancer",
     load: async () => (await import("./lib/commands/render.ts")).render,

@@ -1,0 +1,137 @@
+/**
+ * Which ways self-test goes: the challenge port of every peer, and port 80 of every address that
+ * the CA could connect to. Pure: names are resolved, and interfaces looked at, by the caller.
+ */
+
+import { comparableAddress, isWildcard, type SocketAddress } from "../address.ts";
+import type { Config } from "../config/schema.ts";
+import { ownChallengePort } from "../config/warnings.ts";
+import type { NameRecords } from "./judge_names.ts";
+
+/** One way to a token. */
+export interface Path {
+  port: "challenge" | "public";
+  address: SocketAddress;
+  /** The Host header to send. */
+  host: string;
+  /** Whose address it is: a node's name, `virtual address`, names whose record it is. */
+  of: string[];
+  /** What paths to one machine have in common: its node's name, else the address. */
+  machine: string;
+  /** The challenge port of this very balancer, which holds the token. */
+  own: boolean;
+  /** An address that only a name's record leads to. */
+  foreign: boolean;
+}
+
+export interface PathsOptions {
+  config: Config;
+  /** The addresses of each of `cluster.names`. */
+  records: ReadonlyMap<string, NameRecords>;
+  /** All challenge ports of the peers, names among them resolved. */
+  peers: readonly SocketAddress[];
+  /** Addresses of this machine's interfaces. */
+  machine: readonly string[];
+}
+
+/** HTTP-01 knows no other (RFC 8555 section 8.3). */
+const CA_PORT = 80;
+export const VIRTUAL = "virtual address";
+const HERE = "this machine";
+
+/** All paths, each pair of address and Host once. */
+export function planPaths(options: PathsOptions): Path[] {
+  return [...challengePaths(options), ...publicPaths(options)];
+}
+
+function challengePaths({ config, peers, machine }: PathsOptions): Path[] {
+  const isOwn = ownChallengePort(config, [...machine]);
+  // Without peers there is this balancer alone, asked where it listens.
+  const addresses = peers.length > 0 ? peers : config.challenge.listen.map(reachable);
+  return addresses.map((address) => {
+    const own = peers.length === 0 || isOwn(address);
+    const of = [...nodesOf(address.hostname, config), ...own ? ["this balancer"] : []];
+    const host = defaultHost(config, address.hostname);
+    const machine = machineOf(address.hostname, config);
+    return { port: "challenge", address, host, of, machine, own, foreign: false };
+  });
+}
+
+function publicPaths(options: PathsOptions): Path[] {
+  const { config, records, peers, machine } = options;
+  const configured = configuredAddresses(options);
+  const known = new Set(
+    [...configured, ...peers].map(({ hostname }) => hostname).concat(machine)
+      .map(comparableAddress),
+  );
+  const wanted = [
+    ...configured.map((one) => ({ ...one, host: defaultHost(config, one.hostname) })),
+    ...records.entries().flatMap(([name, { addresses = [] }]) =>
+      addresses.map((hostname) => ({ hostname, whose: name, host: name }))
+    ),
+  ];
+  const found = new Map<string, Path>();
+  for (const { hostname, whose, host } of wanted) {
+    const key = `${comparableAddress(hostname)} ${host}`;
+    const path = found.get(key) ?? {
+      port: "public",
+      address: { hostname, port: CA_PORT },
+      host,
+      of: [],
+      machine: machineOf(hostname, config),
+      own: false,
+      foreign: !known.has(comparableAddress(hostname)),
+    };
+    if (whose !== undefined && !path.of.includes(whose)) path.of.push(whose);
+    found.set(key, path);
+  }
+  return [...found.values()];
+}
+
+/** Where this configuration has public ports; without any cluster, on the peers or on this machine. */
+function configuredAddresses(
+  { config, peers, machine }: PathsOptions,
+): { hostname: string; whose?: string }[] {
+  const { nodes, virtual_addresses } = config.cluster;
+  const named = Object.entries(nodes).flatMap(([whose, addresses]) =>
+    addresses.map((hostname) => ({ hostname, whose }))
+  );
+  const virtual = virtual_addresses.map((hostname) => ({ hostname, whose: VIRTUAL }));
+  if (named.length > 0) return [...named, ...virtual];
+  const others = peers.filter(({ hostname }) => !isLocalOnly(hostname));
+  if (others.length > 0) return [...others.map(({ hostname }) => ({ hostname })), ...virtual];
+  const here = machine.filter((hostname) => !isLocalOnly(hostname));
+  return [...here.length > 0 ? here : ["127.0.0.1"]]
+    .map((hostname) => ({ hostname, whose: HERE })).concat(virtual);
+}
+
+/** The nodes that have the address. */
+export function nodesOf(hostname: string, { cluster }: Config): string[] {
+  const wanted = comparableAddress(hostname);
+  return Object.entries(cluster.nodes)
+    .filter(([, addresses]) => addresses.some((one) => comparableAddress(one) === wanted))
+    .map(([name]) => name);
+}
+
+function machineOf(hostname: string, config: Config): string {
+  return nodesOf(hostname, config)[0] ?? comparableAddress(hostname);
+}
+
+/** A Host that the redirect knows, since it may refuse others. */
+function defaultHost({ cluster, redirect }: Config, hostname: string): string {
+  const name = cluster.names.find((one) => !one.startsWith("*.")) ?? redirect.hosts[0];
+  if (name !== undefined) return name.replace(/^\*/, "www");
+  const address = comparableAddress(hostname);
+  return address.includes(":") ? `[${address}]` : address;
+}
+
+/** Where to ask a listener of this machine. */
+function reachable({ hostname, port }: SocketAddress): SocketAddress {
+  const loopback = hostname === "::" ? "::1" : "127.0.0.1";
+  return { hostname: isWildcard(hostname) ? loopback : hostname, port };
+}
+
+/** Loopback and link-local addresses, from which no CA can come. */
+function isLocalOnly(hostname: string): boolean {
+  return /^(?:127\.|169\.254\.|::1$|fe[89ab])/i.test(comparableAddress(hostname));
+}
