@@ -1,0 +1,165 @@
+/**
+ * A host of the network as a machine of its own: this machine's files with a layer over them that
+ * nothing leaves, an empty /run, and stand-ins for what a network namespace has not: systemd, and
+ * ssh and scp between the machines. What the stand-ins start are the real programs.
+ */
+
+import { type Daemon, logged, startDaemon } from "./daemon.ts";
+import { execute, type Host, type Network, type Output } from "./network.ts";
+
+export interface Machine {
+  host: Host;
+  /** Of a process whose namespaces and root are the machine's. */
+  pid: number;
+  /** The command line that runs `argv` there. Every step of it `exec`s. */
+  on(argv: string[], options?: { cwd?: string }): string[];
+  /** Runs a line of shell as root there, its two outputs in one. */
+  sh(line: string, options?: { cwd?: string; env?: Record<string, string> }): Promise<Output>;
+  write(path: string, text: string, options?: { mode?: number }): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const LAYER = `
+mount -t tmpfs tmpfs "$1"
+mkdir "$1/upper" "$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+mount --rbind /proc "$1/root/proc"
+mount --rbind /dev "$1/root/dev"
+mount -t tmpfs tmpfs "$1/root/run"
+cp /etc/hosts /etc/resolv.conf "$1/root/etc/"
+rm -rf "$1/root/etc/haproxy" "$1/root/etc/letsencrypt" "$1/root/etc/acme-lb"
+mkdir "$1/root/run/acme-lb-stand-in"
+exec chroot "$1/root" sh -c 'echo ready; exec sleep infinity'
+`;
+
+/** Units by name; each waits until it listens where it does, as a ready unit would. */
+const SYSTEMCTL = `#!/bin/sh
+# Stand-in for systemd's: starts and stops the programs themselves, one process group each.
+set -u
+verb=$1; shift
+now=''; units=''
+for word; do
+  case $word in --now) now=yes ;; -*) ;; *) units="$units \${word%.service}" ;; esac
+done
+start() {
+  case $1 in
+    acme-lb) port=80; set -- "$1" acme-lb serve ;;
+    nginx) port=80; set -- "$1" nginx -e stderr -g 'daemon off;' ;;
+    haproxy) port=443; mkdir -p /run/haproxy
+      set -- "$1" haproxy -W -db -f /etc/haproxy/haproxy.cfg ;;
+    *) echo "Unit $1.service not found." >&2; exit 5 ;;
+  esac
+  unit=$1; shift
+  setsid "$@" >>"/var/log/$unit.unit.log" 2>&1 </dev/null &
+  echo $! >"/run/acme-lb-stand-in/$unit"
+  for attempt in $(seq 200); do
+    ss -Hltn "sport = :$port" | grep -q . && return
+    kill -0 $! 2>/dev/null || break
+    sleep 0.1
+  done
+  cat "/var/log/$unit.unit.log" >&2
+  exit 1
+}
+stop() {
+  pid=$(cat "/run/acme-lb-stand-in/$1" 2>/dev/null) || return 0
+  kill "$pid" 2>/dev/null
+  for attempt in $(seq 200); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+  rm -f "/run/acme-lb-stand-in/$1"
+}
+active() {
+  pid=$(cat "/run/acme-lb-stand-in/$1" 2>/dev/null) && kill -0 "$pid" 2>/dev/null
+}
+signal() {
+  case $1 in acme-lb | nginx) echo HUP ;; haproxy) echo USR2 ;; esac
+}
+[ "$verb" != daemon-reload ] || exit 0
+for unit in $units; do
+  case $verb in
+    start) active "$unit" || start "$unit" ;;
+    restart) stop "$unit"; start "$unit" ;;
+    reload) active "$unit" && kill -"$(signal "$unit")" "$pid" ;;
+    stop) stop "$unit" ;;
+    enable) [ -z "$now" ] || start "$unit" ;;
+    disable) [ -z "$now" ] || stop "$unit" ;;
+    is-active) if active "$unit"; then echo active; else echo inactive; exit 3; fi ;;
+    *) echo "the stand-in for systemctl does not know $verb" >&2; exit 1 ;;
+  esac
+done
+`;
+
+/** The journal of a unit is what its program wrote. */
+const JOURNALCTL = `#!/bin/sh
+while [ $# -gt 0 ]; do
+  case $1 in -u) unit=$2; shift 2 ;; --since) shift 2 ;; -*) shift ;; *) exit 1 ;; esac
+done
+exec cat "/var/log/$unit.unit.log"
+`;
+
+/** Starts the machine of a host that exists in the network. */
+export async function startMachine(network: Network, host: Host): Promise<Machine> {
+  const layer = `${network.directory}/${host.name}/machine`;
+  await Deno.mkdir(layer, { recursive: true });
+  const daemon: Daemon = await startDaemon([
+    ...["ip", "netns", "exec", host.namespace, "sh", "-ec", LAYER, "sh", layer],
+  ], { log: `${network.directory}/${host.name}-machine.log` });
+  await logged(daemon, /^ready$/m);
+  const machine: Machine = {
+    host,
+    pid: daemon.pid,
+    on: (argv, { cwd = "/root" } = {}) => [
+      ...["nsenter", "--target", String(daemon.pid), "--mount", "--net", "--root"],
+      ...["env", `--chdir=${cwd}`, ...argv],
+    ],
+    sh: (line, options = {}) =>
+      execute(machine.on(["sh", "-c", 'exec 2>&1; eval "$1"', "sh", line], options), {
+        env: { HOME: "/root", ...options.env },
+        deadline: 120_000,
+      }),
+    async write(path, text, { mode = 0o644 } = {}) {
+      const file = `/proc/${daemon.pid}/root${path}`;
+      await Deno.mkdir(file.replace(/\/[^/]*$/, ""), { recursive: true });
+      await Deno.writeTextFile(file, text);
+      await Deno.chmod(file, mode);
+    },
+    async stop() {
+      await daemon.stop();
+    },
+  };
+  await machine.write("/usr/local/sbin/systemctl", SYSTEMCTL, { mode: 0o755 });
+  await machine.write("/usr/local/bin/journalctl", JOURNALCTL, { mode: 0o755 });
+  return machine;
+}
+
+/** Lets `from` reach the others by ssh and scp under their names, as root. */
+export async function connectMachines(from: Machine, others: Machine[]): Promise<void> {
+  const pids = others.map(({ host, pid }) => `    ${host.name}) echo ${pid} ;;`).join("\n");
+  const pidOf = `pid_of() {
+  case $1 in
+${pids}
+    *) echo "Could not resolve hostname $1" >&2; return 255 ;;
+  esac
+}
+`;
+  await from.write(
+    "/usr/local/bin/ssh",
+    `#!/bin/sh
+${pidOf}pid=$(pid_of "$1") || exit; shift
+exec nsenter --target "$pid" --mount --net --root env --chdir=/root sh -c "$*"
+`,
+    { mode: 0o755 },
+  );
+  await from.write(
+    "/usr/local/bin/scp",
+    `#!/bin/sh
+${pidOf}set -e
+for last; do :; done
+pid=$(pid_of "\${last%%:*}")
+path=\${last#*:}
+case $path in /*) ;; *) path=/root/$path ;; esac
+for word; do
+  case $word in "$last" | -*) ;; *) cp -RL --preserve=mode "$word" "/proc/$pid/root$path" ;; esac
+done
+`,
+    { mode: 0o755 },
+  );
+}
