@@ -39,6 +39,10 @@ const COMMANDS: Record<string, CommandEntry> = {
     summary: "put or remove one token file, for clients without a webroot",
     load: async () => (await import("./lib/commands/challenge.ts")).challenge,
   },
+  "render": {
+    summary: "configuration of keepalived, HAProxy and others for one balancer",
+    load: async () => (await import("./lib/commands/render.ts")).render,
+  },
   "check-config": {
     summary: "what the configuration means, or what is wrong with it and where",
     load: async () => (await import("./lib/commands/check_config.ts")).checkConfig,

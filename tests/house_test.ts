@@ -3,7 +3,7 @@
 import { deepStrictEqual } from "node:assert/strict";
 
 const ROOT = new URL("..", import.meta.url).pathname;
-const ROOMS = ["http", "cert", "haproxy", "clients", "report"];
+const ROOMS = ["http", "cert", "haproxy", "clients", "report", "render"];
 
 interface Source {
   /** Below lib/, such as `http/answer.ts`. */
@@ -55,6 +55,10 @@ function breaches(breaks: (from: string, to: string, target: string) => boolean)
 Deno.test("rooms do not know the commands, nor each other's insides", () => {
   deepStrictEqual(breaches((from, to) => from !== "commands" && to === "commands"), []);
   deepStrictEqual(
+    breaches((from, to) => from === "render" && !["render", "config", "shelf"].includes(to)),
+    [],
+  );
+  deepStrictEqual(
     breaches((from, to) =>
       ROOMS.includes(from) && ROOMS.includes(to) && from !== to &&
       !(from === "report" && to === "cert")
@@ -70,8 +74,8 @@ Deno.test("the shelf knows the shelf alone, and the version that stands in deno.
   );
 });
 
-Deno.test("lib/cert and lib/report ask neither files nor network nor clock", () => {
-  const found = SOURCES.filter((source) => ["cert", "report"].includes(room(source)))
+Deno.test("lib/cert, lib/report and lib/render ask neither files nor network nor clock", () => {
+  const found = SOURCES.filter((source) => ["cert", "report", "render"].includes(room(source)))
     .filter(({ text }) => /\bDeno\.|Date\.now|new Date\(\)|performance\.now/.test(text));
   deepStrictEqual(found.map(({ path }) => path), []);
 });

@@ -86,6 +86,14 @@ function parseTimeout(value: string): number {
   return ms;
 }
 
+/** The path of a URL, with or without a query. @throws {SyntaxError} */
+function parseUrlPath(value: string): string {
+  if (!/^\/[A-Za-z0-9/._~%!&()*+,;=:@?-]{0,255}$/.test(value)) {
+    throw new SyntaxError("expected a URL's path, such as /status");
+  }
+  return value;
+}
+
 /** @throws {SyntaxError} */
 function parseName(value: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/.test(value)) {
@@ -158,7 +166,11 @@ export const configSchema = v.strictObject({
     ),
     virtual_addresses: v.nullish(ipAddresses(255), []),
     names: v.nullish(list(host, { most: 100, like: "service.example" }), []),
+    virtual_router_id: v.nullish(wholeNumber(1, 255), 1),
     backends: v.nullish(peers(256), []),
+    backend_check: v.nullish(text("a URL's path", parseUrlPath), "/status"),
+    backend_tls: v.nullish(v.boolean("expected true or false"), true),
+    backend_ca: v.nullish(path, "/etc/haproxy/backend-ca.pem"),
   }),
 }, KEYS_EXPECTED);
 

@@ -31,7 +31,11 @@ cluster:
   nodes: { lb0: ["2001:db8::f001", "192.0.2.11"] }
   virtual_addresses: ["2001:db8::1"]
   names: [service.example]
+  virtual_router_id: 51
   backends: ["[2001:db8::b001]:443"]
+  backend_check: "/health?full=1"
+  backend_tls: false
+  backend_ca: /etc/ssl/backends.pem
 `;
 
 const config = (text: string) => parseConfig(text, "config.yaml");
@@ -92,7 +96,11 @@ function anyConfig(): fc.Arbitrary<Config> {
       nodes: fc.dictionary(word, few(ip), { maxKeys: 3, noNullPrototype: true }),
       virtual_addresses: few(ip),
       names: few(listed),
+      virtual_router_id: fc.integer({ min: 1, max: 255 }),
       backends: few(peer),
+      backend_check: fc.webPath().map((text) => `/${text.replaceAll(/[^A-Za-z0-9/._~-]/g, "")}`),
+      backend_tls: fc.boolean(),
+      backend_ca: path,
     }),
   }).map(({ listeners: [open, own, metrics], challenge, ...rest }) => ({
     ...rest,

@@ -49,7 +49,11 @@ const KEYS: [string, string][] = [
   ["cluster", "nodes"],
   ["cluster", "virtual_addresses"],
   ["cluster", "names"],
+  ["cluster", "virtual_router_id"],
   ["cluster", "backends"],
+  ["cluster", "backend_check"],
+  ["cluster", "backend_tls"],
+  ["cluster", "backend_ca"],
 ];
 
 Deno.test("parseConfig() knows each key, and names it for each slip of the finger", () => {

@@ -1,0 +1,32 @@
+/**
+ * What no unit of acme-lb may do. Both units begin with this, and add what their own job allows.
+ *
+ * MemoryDenyWriteExecute= is missing on purpose: the runtime compiles JavaScript to machine code and
+ * ends at once under it. It needs /proc, of which its own process is enough.
+ */
+
+/** Lines of a `[Service]` section. */
+export const CONFINEMENT = `NoNewPrivileges=yes
+ProtectSystem=strict
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProcSubset=pid
+RemoveIPC=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+# acme-lb reads none of these; the runtime would.
+UnsetEnvironment=HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy
+UnsetEnvironment=DENO_SERVE_ADDRESS DENO_AUTO_SERVE DENO_V8_FLAGS DENO_CERT DENO_TLS_CA_STORE
+UnsetEnvironment=NODE_OPTIONS NODE_EXTRA_CA_CERTS`;

@@ -1,0 +1,31 @@
+/** The kinds of configuration that are made from the cluster, and what each needs of it. */
+
+import type { Config } from "../config/schema.ts";
+import { acmetoolFaults, acmetoolFiles } from "./acmetool_setup.ts";
+import { clusterFaults, type ClusterList } from "./cluster_faults.ts";
+import { haproxyFaults, haproxyFiles } from "./haproxy.ts";
+import { keepalivedFiles } from "./keepalived.ts";
+import type { RenderedFile } from "./rendered_file.ts";
+
+interface Kind {
+  /** Lists of the cluster that must not be empty. */
+  needs: ClusterList[];
+  /** What else of the configuration the program could not be told, a line each. */
+  faults?: (config: Config) => string[];
+  files(config: Config, options: { node: string }): RenderedFile[];
+}
+
+export const KINDS: Record<string, Kind> = {
+  keepalived: { needs: ["nodes", "virtual_addresses"], files: keepalivedFiles },
+  haproxy: {
+    needs: ["nodes", "virtual_addresses", "names", "backends"],
+    faults: haproxyFaults,
+    files: haproxyFiles,
+  },
+  acmetool: { needs: ["nodes", "names"], faults: acmetoolFaults, files: acmetoolFiles },
+};
+
+/** Everything that keeps a kind of file from being made, a line each with its key. */
+export function faultsOf({ needs, faults }: Kind, config: Config): string[] {
+  return [...clusterFaults(config, needs), ...faults?.(config) ?? []];
+}

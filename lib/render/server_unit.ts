@@ -1,0 +1,115 @@
+/**
+ * acme-lb.service: `acme-lb serve`, with what its configuration needs and nothing more.
+ *
+ * A user of its own rather than DynamicUser: firewalls and rights on webroots can name it, it needs
+ * no nss-systemd, and it is the same after every start. No ExecStartPre with check-config: serve
+ * refuses the same mistakes in the same words before it opens a port, and its exit code reaches
+ * RestartPreventExitStatus, which that of an ExecStartPre does not.
+ */
+
+import type { Config } from "../config/schema.ts";
+import { CONFINEMENT } from "./confinement.ts";
+import { type Invocation, unitWord } from "./unit_words.ts";
+
+/** Where HAProxy and ACME clients keep private keys; the server has no business there. */
+const KEYS = [
+  "/etc/haproxy",
+  "/etc/letsencrypt",
+  "/etc/ssl/private",
+  "/var/lib/acme/accounts",
+  "/var/lib/acme/certs",
+  "/var/lib/acme/keys",
+  "/var/lib/dehydrated/accounts",
+  "/var/lib/dehydrated/certs",
+];
+
+/** The text of acme-lb.service; `user` is the one that sysusers.d makes. */
+export function serverUnit(
+  config: Config,
+  { user, invocation }: { user: string; invocation: Invocation },
+): string {
+  const { program, flags, files } = invocation;
+  const needed = [...config.webroot, ...files];
+  const hidden = KEYS.filter((place) => !needed.some((path) => isWithin(path, place)));
+  const home = needed.some((path) => ["/home", "/root", "/run/user"].some(above(path)));
+  const tmp = needed.some((path) => ["/tmp", "/var/tmp"].some(above(path)));
+  return `# Written by "acme-lb render systemd"; for changes of your own: systemctl edit acme-lb.service
+[Unit]
+Description=acme-lb: ACME challenges and redirects to HTTPS
+Documentation=man:acme-lb(1)
+# As it starts, it looks which of the peers has an address of this machine.
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+User=${user}
+Group=${user}
+ExecStart=${program} serve${flags}
+# A wrong configuration fails the reload, and the server goes on with the one it has.
+ExecReload=${program} check-config${flags}
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=always
+RestartSec=1
+# A wrong command line or configuration is not mended by another try.
+RestartPreventExitStatus=64 78
+TimeoutStopSec=10
+# Where the executable unpacks its runtime, unless root has done so in /var/cache/acme-lb.
+CacheDirectory=acme-lb/serve
+CacheDirectoryMode=0700
+
+LimitNOFILE=${descriptors(config)}
+LimitCORE=0
+TasksMax=128
+MemoryMax=${memory(config)}M
+OOMScoreAdjust=-500
+
+${capabilities(config)}
+# NETLINK tells a process the addresses of its machine.
+RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK
+# Private keys, which this user may not read anyway.
+InaccessiblePaths=${hidden.map((path) => unitWord(`-${path}`)).join(" ")}
+ProtectHome=${home ? "read-only" : "yes"}
+PrivateTmp=${tmp ? "no" : "yes"}
+UMask=0077
+
+${CONFINEMENT}
+
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
+function capabilities(config: Config): string {
+  const listeners = [config.public, config.challenge, config.metrics].flatMap((one) => one.listen);
+  if (listeners.some(({ port }) => port < 1024)) {
+    return `# For ports below 1024, and nothing else of what root may do.
+AmbientCapabilities=CAP_NET_BIND_SERVICE
+CapabilityBoundingSet=CAP_NET_BIND_SERVICE`;
+  }
+  return `# No port of the configuration is below 1024.
+AmbientCapabilities=
+CapabilityBoundingSet=
+PrivateUsers=yes`;
+}
+
+/** Each port's connections, the peers' sockets and some hundreds; a large default costs nothing. */
+function descriptors({ limits, public: { listen }, challenge, metrics, peers }: Config): number {
+  const ports = listen.length + challenge.listen.length + metrics.listen.length;
+  return Math.max(65_536, ports * limits.connections + peers.length * limits.per_peer + 1024);
+}
+
+/** MiB: what the server takes when both ports are full, 16 KiB a connection, and half as much again. */
+function memory({ limits }: Config): number {
+  return 384 + Math.ceil(limits.connections / 32);
+}
+
+function above(path: string): (directory: string) => boolean {
+  return (directory) => isWithin(path, directory);
+}
+
+/** Whether a path is a directory or lies in it. */
+function isWithin(path: string, directory: string): boolean {
+  return `${path}/`.startsWith(`${directory}/`);
+}
