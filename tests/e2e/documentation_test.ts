@@ -113,7 +113,7 @@ class Running implements AsyncDisposable {
       this.#units.push(there);
     }
     const log = `${world.directory}/${there.host.name}-${line}.log`;
-    const server = await startDaemon(machine.on(["sh", "-c", command]), { log, env: world.env });
+    const server = await startDaemon(machine.on(["sh", "-c", `exec ${command}`]), { log, env: world.env });
     this.#servers.push(server);
     await logged(server, /event=listening/);
   }

@@ -125,6 +125,8 @@ export async function startMachine(network: Network, host: Host): Promise<Machin
       await daemon.stop();
     },
   };
+  // On a terminal curl shows no progress either.
+  await machine.write("/root/.curlrc", "silent\nshow-error\n");
   await machine.write("/usr/local/sbin/systemctl", SYSTEMCTL, { mode: 0o755 });
   await machine.write("/usr/local/bin/journalctl", JOURNALCTL, { mode: 0o755 });
   return machine;
@@ -144,7 +146,7 @@ ${pids}
     "/usr/local/bin/ssh",
     `#!/bin/sh
 ${pidOf}pid=$(pid_of "$1") || exit; shift
-exec nsenter --target "$pid" --mount --net --root env --chdir=/root sh -c "$*"
+exec nsenter --target "$pid" --mount --net --root env --chdir=/root bash -c "$*"
 `,
     { mode: 0o755 },
   );

@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { issueChain } from "../cert/issue.ts";
+import { issue } from "../cert/issue.ts";
 import { executablePath } from "../executable.ts";
 import { BALANCERS } from "./cluster.ts";
 import { connectMachines, type Machine, startMachine } from "./machine.ts";
@@ -73,11 +73,19 @@ async function withNginx(machine: Machine, world: World): Promise<void> {
 
 async function withAcmeLb(machine: Machine, world: World): Promise<void> {
   const config = await Deno.readTextFile(`${CHECKOUT}examples/article/config.yaml`);
+  const ca = await issue({ ca: true, names: [], commonName: "Example CA" });
+  const leaf = await issue({ issuer: ca });
   await machine.write("/etc/acme-lb/config.yaml", config);
+  await machine.write("/etc/haproxy/backend-ca.pem", ca.pem);
+  await machine.write("/root/config.yaml", config);
+  await machine.write("/root/privkey.pem", leaf.key.pem, { mode: 0o600 });
+  await machine.write("/root/fullchain.pem", leaf.pem + ca.pem);
   await must(machine, world, [
     `cp ${await executablePath()} /usr/local/bin/acme-lb`,
-    "mkdir -p /run/acme/acme-challenge",
-    "systemctl start acme-lb",
+    "mkdir -p /run/acme/acme-challenge /etc/haproxy/certs",
+    "acme-lb self-signed --name service.example --out /etc/haproxy/certs/service.example.pem",
+    `acme-lb render haproxy --node ${machine.host.name} --root /`,
+    "systemctl start acme-lb haproxy",
   ]);
 }
 
