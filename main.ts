@@ -4,7 +4,7 @@
 
 import { describeBuild } from "./lib/build_form.ts";
 import { type CommandEntry, runCommandLine } from "./lib/cli.ts";
-import { ConfigError, EXIT, JobError, messageOf, UsageError } from "./lib/errors.ts";
+import { ConfigError, JobError, messageOf, UsageError } from "./lib/errors.ts";
 import { printable } from "./lib/log.ts";
 import { VERSION } from "./lib/version.ts";
 
@@ -43,6 +43,12 @@ const COMMANDS: Record<string, CommandEntry> = {
     summary: "configuration of keepalived, HAProxy and others for one balancer",
     load: async () => (await import("./lib/commands/render.ts")).render,
   },
+  "check-expiry": {
+    summary: "certificates in files, at live endpoints and in HAProxy: when do they expire",
+    load: async () => (await import("./lib/commands/check_expiry.ts")).checkExpiry,
+    // What monitoring takes for UNKNOWN.
+    failureExit: 3,
+  },
   "check-config": {
     summary: "what the configuration means, or what is wrong with it and where",
     load: async () => (await import("./lib/commands/check_config.ts")).checkConfig,
@@ -58,7 +64,7 @@ if (import.meta.main) {
   });
   if (result.error !== undefined) report(result.error);
   // What may still be under way, such as questions to peers after SIGTERM, must not delay the end.
-  Deno.exit(result.error instanceof ConfigError ? EXIT.config : result.code);
+  Deno.exit(result.code);
 }
 
 /** One line on stderr for each thing that is wrong. */

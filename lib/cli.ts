@@ -8,7 +8,7 @@
 
 import { type Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { Command as Program } from "commander";
-import { EXIT, messageOf, UsageError } from "./errors.ts";
+import { ConfigError, EXIT, messageOf, UsageError } from "./errors.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts";
 
 export { type Command, Option };
@@ -34,8 +34,8 @@ export interface Subcommand<Options = Record<string, unknown>> {
 export interface CommandEntry {
   summary: string;
   load(): Promise<Subcommand<never>>;
-  /** The exit code for a wrong command line; 64 unless a convention wants another. */
-  usageExit?: number;
+  /** The exit code of every failure, where a convention wants others than those of EXIT. */
+  failureExit?: number;
 }
 
 export interface CliOptions {
@@ -71,11 +71,15 @@ export async function runCommandLine(args: string[], options: CliOptions): Promi
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return { code: EXIT.done };
       const known = entry ? chosen : undefined;
-      return { code: entry?.usageExit ?? EXIT.usage, error: usageError(error, known) };
+      return { code: entry?.failureExit ?? EXIT.usage, error: usageError(error, known) };
     }
-    if (error instanceof UsageError) return { code: entry?.usageExit ?? EXIT.usage, error };
-    return { code: EXIT.failed, error };
+    return { code: entry?.failureExit ?? exitCodeOf(error), error };
   }
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof UsageError) return EXIT.usage;
+  return error instanceof ConfigError ? EXIT.config : EXIT.failed;
 }
 
 /** A value of a repeatable flag or operand, checked by `parse`; its error becomes a usage error. */

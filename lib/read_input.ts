@@ -18,16 +18,27 @@ export async function readInputFile(path: string): Promise<Uint8Array> {
 
 /** As {@link readInputFile}, but undefined when there is no such file. @throws {JobError} */
 export async function readIfPresent(path: string): Promise<Uint8Array | undefined> {
+  const read = await tryToRead(path);
+  if ("bytes" in read) return read.bytes;
+  if (read.absent) return undefined;
+  throw new JobError(`cannot read ${path}: ${read.reason}`, { cause: read.cause });
+}
+
+/** A file's content, or why there is none. */
+export type Read = { bytes: Uint8Array } | { reason: string; absent: boolean; cause?: unknown };
+
+/** The content of a regular file, symlinks followed. Never throws. */
+export async function tryToRead(path: string): Promise<Read> {
+  const refuse = (reason: string) => ({ reason, absent: false });
   try {
     // Asked first: opening a FIFO waits for a writer, for ever.
     const info = await Deno.stat(path);
-    if (!info.isFile) throw new JobError(`cannot read ${path}: it is not a regular file`);
-    if (info.size > MAX_FILE) throw new JobError(`cannot read ${path}: it is larger than 1 MiB`);
-    return await Deno.readFile(path);
-  } catch (error) {
-    if (error instanceof JobError) throw error;
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw new JobError(`cannot read ${path}: ${systemReason(error)}`, { cause: error });
+    if (!info.isFile) return refuse("it is not a regular file");
+    if (info.size > MAX_FILE) return refuse("it is larger than 1 MiB");
+    return { bytes: await Deno.readFile(path) };
+  } catch (cause) {
+    const absent = cause instanceof Deno.errors.NotFound;
+    return { reason: systemReason(cause), absent, cause };
   }
 }
 

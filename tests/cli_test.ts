@@ -137,13 +137,13 @@ Deno.test("help into a pipe that nobody reads is no error", async () => {
 });
 
 /** A command line of one command, `work`, that takes `--count` and runs `run`. */
-function tool(run: Subcommand["run"], usageExit?: number) {
+function tool(run: Subcommand["run"], failureExit?: number) {
   const work: Subcommand = {
     configure: (command) =>
       void command.argument("[file]").option("--count <n>", "how many", checked(Number)),
     run,
   };
-  const commands = { work: { summary: "works", load: () => Promise.resolve(work), usageExit } };
+  const commands = { work: { summary: "works", load: () => Promise.resolve(work), failureExit } };
   return (...args: string[]) =>
     runCommandLine(args, { name: "tool", description: "", version: "1", commands });
 }
@@ -155,8 +155,7 @@ Deno.test("runCommandLine() returns the command's code, or its error with the co
     const [thrown, code] of [
       [new UsageError("u"), 64],
       [new JobError("j"), 1],
-      // The code of a wrong configuration is main.ts's.
-      [new ConfigError(["c"]), 1],
+      [new ConfigError(["c"]), 78],
       [new TypeError("a defect"), 1],
     ] as const
   ) {
@@ -164,7 +163,11 @@ Deno.test("runCommandLine() returns the command's code, or its error with the co
   }
 });
 
-Deno.test("runCommandLine() gives a command's own code for usage errors, and 64 for those of others", async () => {
+Deno.test("runCommandLine() gives a command's own code for all failures, and 64 for usage errors of others", async () => {
+  for (const thrown of [new UsageError("u"), new JobError("j"), new ConfigError([]), new Error()]) {
+    const { code } = await tool(() => Promise.reject(thrown), 3)("work");
+    deepStrictEqual(code, 3, thrown.name);
+  }
   const run = tool(() => Promise.resolve(0), 3);
   deepStrictEqual((await run("work", "--bogus")).code, 3);
   deepStrictEqual((await run("work", "a", "b")).code, 3);

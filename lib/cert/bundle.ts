@@ -9,7 +9,7 @@
 import { messageOf } from "../errors.ts";
 import { type Certificate, readCertificate, sameBytes, titleOf } from "./certificate.ts";
 import { orderChain } from "./chain.ts";
-import { encodePem, parsePem, type PemBlock } from "./pem.ts";
+import { encodePem, isCertificate, parsePem, type PemBlock } from "./pem.ts";
 import { isPrivateKey, keyFits, readPrivateKey } from "./private_key.ts";
 import { compareInstalled } from "./installed.ts";
 
@@ -136,10 +136,6 @@ function describeBlockless(bytes: Uint8Array): string {
   if (bytes.every((byte) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d))) return "is empty";
   const der = bytes[0] === 0x30 && bytes[1]! >= 0x80;
   return der ? "is DER, not PEM: convert it with openssl" : "holds no PEM block";
-}
-
-function isCertificate({ label }: PemBlock): boolean {
-  return label === "CERTIFICATE" || label === "X509 CERTIFICATE";
 }
 
 function readCertificates(

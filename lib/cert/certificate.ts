@@ -101,9 +101,13 @@ export function readCertificate(der: Uint8Array): Certificate {
 
 /** What to call a certificate in a message: its first name, else its subject, and its serial. */
 export function titleOf(certificate: Certificate): string {
-  const { names, subject, serial } = certificate;
+  return `${nameOf(certificate)} (serial ${certificate.serial})`;
+}
+
+/** Its first name, else its subject. */
+export function nameOf({ names, subject }: Certificate): string {
   const name = names.find(({ kind }) => kind === "DNS" || kind === "IP")?.value ?? subject.text;
-  return `${name.slice(0, 100) || "a certificate without a name"} (serial ${serial})`;
+  return name.slice(0, 100) || "a certificate without a name";
 }
 
 /** Digest of the certificate as `openssl x509 -fingerprint` shows it, upper-case hex, no colons. */

@@ -5,7 +5,8 @@
  */
 
 /** From best to worst. A check as a whole is as bad as its worst record; UNKNOWN is never OK. */
-export type State = "OK" | "UNKNOWN" | "WARNING" | "CRITICAL";
+export const STATES = ["OK", "UNKNOWN", "WARNING", "CRITICAL"] as const;
+export type State = typeof STATES[number];
 
 /** Why a record is not OK, for programs; the text beside it is for people. */
 export type Reason =

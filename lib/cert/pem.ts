@@ -60,6 +60,11 @@ export function parsePem(bytes: Uint8Array): PemBlock[] {
   return blocks;
 }
 
+/** Whether a block claims to be a certificate. */
+export function isCertificate({ label }: PemBlock): boolean {
+  return label === "CERTIFICATE" || label === "X509 CERTIFICATE";
+}
+
 /** One block as text. */
 export function encodePem(label: string, der: Uint8Array): string {
   const base64 = der.toBase64();

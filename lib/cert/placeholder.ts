@@ -6,7 +6,6 @@
  * RFC 5280, and the library that could do it costs 80 ms at each start.
  */
 
-import { parseIPv4, parseIPv6 } from "../address.ts";
 import { PLACEHOLDER_MARK } from "./certificate.ts";
 import {
   writeBitString,
@@ -29,7 +28,7 @@ export interface Placeholder {
 }
 
 export interface PlaceholderOptions {
-  /** As {@link parsePlaceholderName} returns them, at least one. */
+  /** As parseSubjectName in coverage.ts returns them, at least one. */
   names: string[];
   now: Date;
   /** Days of validity from now. */
@@ -39,26 +38,6 @@ export interface PlaceholderOptions {
 /** Clocks of clients may be behind ours. */
 const BACKDATED_MS = 3600_000;
 const DAY_MS = 86_400_000;
-
-const LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?";
-const DNS_NAME = new RegExp(`^(?=.{1,253}$)(?:\\*\\.)?${LABEL}(?:\\.${LABEL})*$`);
-
-/**
- * One spelling for a DNS name (a wildcard too), an IPv4 or an IPv6 address.
- * @throws {SyntaxError} for anything else
- */
-export function parsePlaceholderName(text: string): string {
-  const address = parseIPv4(text) ?? parseIPv6(text.replace(/^\[(.*)\]$/, "$1"));
-  if (address !== undefined && !address.includes("%")) return address;
-  const name = text.toLowerCase().replace(/\.$/, "");
-  if (!DNS_NAME.test(name) || /(^|\.)\d+$/.test(name)) {
-    const ascii = /^[\x20-\x7e]*$/.test(text);
-    throw new SyntaxError(
-      `expected a DNS name or an IP address${ascii ? "" : "; write international names as xn--…"}`,
-    );
-  }
-  return name;
-}
 
 /** Makes a key and its certificate. */
 export async function makePlaceholder(options: PlaceholderOptions): Promise<Placeholder> {

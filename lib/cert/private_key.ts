@@ -30,31 +30,47 @@ export function isPrivateKey({ label }: PemBlock): boolean {
   return label.endsWith("PRIVATE KEY");
 }
 
+/** Whether only a passphrase opens it. */
+export function isEncrypted({ encrypted, label }: PemBlock): boolean {
+  return encrypted || label === "ENCRYPTED PRIVATE KEY";
+}
+
 /**
  * Reads one block.
  * @throws {SyntaxError} for encrypted keys, formats and kinds that are not supported, and damage
  */
 export async function readPrivateKey(block: PemBlock): Promise<PrivateKey> {
-  if (block.encrypted || block.label === "ENCRYPTED PRIVATE KEY") {
+  if (isEncrypted(block)) {
     throw new SyntaxError(
       "the private key is encrypted; HAProxy starts unattended and needs it plain",
     );
   }
-  const type = FORMATS.get(block.label);
-  if (!type) throw new SyntaxError(`${block.label} is not a key format that HAProxy gets from us`);
-  if (readDer(block.der).tag !== TAG.sequence) throw new SyntaxError("the private key is damaged");
-  const { createPrivateKey, createPublicKey } = await import("node:crypto");
-  let spki: Uint8Array;
-  try {
-    const key = createPrivateKey({ key: block.der as never, format: "der", type });
-    spki = new Uint8Array(createPublicKey(key as never).export({ type: "spki", format: "der" }));
-  } catch {
-    throw new SyntaxError("the private key is damaged or of a kind that is not supported");
+  if (!FORMATS.has(block.label)) {
+    throw new SyntaxError(`${block.label} is not a key format that HAProxy gets from us`);
   }
+  if (readDer(block.der).tag !== TAG.sequence) throw new SyntaxError("the private key is damaged");
+  const spki = await readPublicHalf(block);
+  if (!spki) throw new SyntaxError("the private key is damaged or of a kind that is not supported");
   const kind = readKeyKind(readDer(spki));
   const refusal = refusedKind(kind);
   if (refusal) throw new SyntaxError(`the private key is ${kind.name}: ${refusal}`);
   return { kind, spki };
+}
+
+/**
+ * The SubjectPublicKeyInfo of the public half of a plain key of any kind that the runtime knows;
+ * undefined when it is damaged or of another kind, which the runtime does not tell apart.
+ */
+export async function readPublicHalf(block: PemBlock): Promise<Uint8Array | undefined> {
+  const type = FORMATS.get(block.label);
+  if (!type) return undefined;
+  const { createPrivateKey, createPublicKey } = await import("node:crypto");
+  try {
+    const key = createPrivateKey({ key: block.der as never, format: "der", type });
+    return new Uint8Array(createPublicKey(key as never).export({ type: "spki", format: "der" }));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Why HAProxy or the clients in the world would not do with such a key; undefined when they do. */

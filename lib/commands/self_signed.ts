@@ -5,7 +5,8 @@ import { makeBundle } from "../cert/bundle.ts";
 import { titleOf } from "../cert/certificate.ts";
 import { readInstalled } from "../cert/installed.ts";
 import { encodePem } from "../cert/pem.ts";
-import { makePlaceholder, parsePlaceholderName } from "../cert/placeholder.ts";
+import { parseSubjectName } from "../cert/coverage.ts";
+import { makePlaceholder } from "../cert/placeholder.ts";
 import { checked, repeatable, type Subcommand, writeToStdout } from "../cli.ts";
 import { EXIT, JobError } from "../errors.ts";
 import { lockTarget } from "../file_lock.ts";
@@ -42,7 +43,7 @@ export const selfSigned: Subcommand<SelfSignedFlags> = {
       .requiredOption(
         "--name <name>",
         "DNS name, wildcard or IP address; repeatable",
-        repeatable(parsePlaceholderName),
+        repeatable(parseSubjectName),
       )
       .requiredOption("--out <file>", "the PEM file to write; a symlink is followed")
       .option("--days <number>", "days that it is valid", checked(parseDays), 90)

@@ -8,6 +8,7 @@
 
 import { comparableAddress, isWildcard, type SocketAddress } from "../address.ts";
 import type { Peer } from "../peer.ts";
+import { resolveName } from "./resolve_name.ts";
 
 /** Milliseconds for which interfaces and resolved names are taken as known. */
 const FRESH_INTERFACES = 1_000;
@@ -37,7 +38,7 @@ export interface PeerAddresses {
 
 export function createPeerAddresses(options: PeerAddressesOptions): PeerAddresses {
   const { peers, own, now = () => performance.now() } = options;
-  const { interfaceAddresses = systemInterfaces, resolve = systemResolve } = options;
+  const { interfaceAddresses = systemInterfaces, resolve = resolveName } = options;
   const names = new Map<string, { at: number; addresses: string[]; asking?: Promise<void> }>();
   let interfaces = { at: -Infinity, addresses: new Set<string>() };
 
@@ -100,9 +101,4 @@ export function createPeerAddresses(options: PeerAddressesOptions): PeerAddresse
 
 function systemInterfaces(): string[] {
   return Deno.networkInterfaces().map(({ address }) => address);
-}
-
-async function systemResolve(name: string): Promise<string[]> {
-  const { lookup } = await import("node:dns/promises");
-  return (await lookup(name, { all: true })).map(({ address }) => address);
 }

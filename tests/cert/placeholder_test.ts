@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { readCertificate } from "../../lib/cert/certificate.ts";
+import { parseSubjectName } from "../../lib/cert/coverage.ts";
 import { issuedBy } from "../../lib/cert/issued_by.ts";
 import { encodePem, parsePem } from "../../lib/cert/pem.ts";
-import { makePlaceholder, parsePlaceholderName } from "../../lib/cert/placeholder.ts";
+import { makePlaceholder } from "../../lib/cert/placeholder.ts";
 import { keyFits, readPrivateKey } from "../../lib/cert/private_key.ts";
 import { DAY, HOUR, NOW } from "./issue.ts";
 import { openssl } from "./openssl.ts";
@@ -56,7 +57,7 @@ Deno.test("makePlaceholder leaves the common name out when it would be too long 
   );
 });
 
-Deno.test("parsePlaceholderName accepts names and addresses in one spelling, and refuses the rest", () => {
+Deno.test("parseSubjectName accepts names and addresses in one spelling, and refuses the rest", () => {
   const good: Record<string, string> = {
     "Service.Example": "service.example",
     "service.example.": "service.example",
@@ -68,7 +69,7 @@ Deno.test("parsePlaceholderName accepts names and addresses in one spelling, and
     "2001:DB8:0::F001": "2001:db8::f001",
     "[2001:db8::1]": "2001:db8::1",
   };
-  for (const [text, name] of Object.entries(good)) assert.equal(parsePlaceholderName(text), name);
+  for (const [text, name] of Object.entries(good)) assert.equal(parseSubjectName(text), name);
   const bad = [
     ...["", " ", "a b", "a..b", "-a.example", "a-.example", "a.*.example", "*", "*.", "a/b"],
     ...[
@@ -83,7 +84,7 @@ Deno.test("parsePlaceholderName accepts names and addresses in one spelling, and
     ...["a".repeat(64), "a.".repeat(128)],
   ];
   for (const text of bad) {
-    assert.throws(() => parsePlaceholderName(text), SyntaxError, JSON.stringify(text));
+    assert.throws(() => parseSubjectName(text), SyntaxError, JSON.stringify(text));
   }
-  assert.throws(() => parsePlaceholderName("bücher.example"), /xn--/);
+  assert.throws(() => parseSubjectName("bücher.example"), /xn--/);
 });
