@@ -3,7 +3,7 @@
  */
 
 import { describeBuild } from "./lib/build_form.ts";
-import { type CommandEntry, runCommandLine } from "./lib/cli.ts";
+import { type CliOptions, type CommandEntry, runCommandLine } from "./lib/cli.ts";
 import { ConfigError, JobError, messageOf, UsageError } from "./lib/errors.ts";
 import { printable } from "./lib/log.ts";
 import { VERSION } from "./lib/version.ts";
@@ -53,15 +53,21 @@ const COMMANDS: Record<string, CommandEntry> = {
     summary: "what the configuration means, or what is wrong with it and where",
     load: async () => (await import("./lib/commands/check_config.ts")).checkConfig,
   },
+  "generate": {
+    summary: "the man page, or the completions of a shell",
+    load: async () => (await import("./lib/commands/generate.ts")).generate(PROGRAM),
+  },
+};
+
+const PROGRAM: CliOptions = {
+  name: "acme-lb",
+  description: DESCRIPTION,
+  version: `acme-lb ${VERSION} (${describeBuild()})`,
+  commands: COMMANDS,
 };
 
 if (import.meta.main) {
-  const result = await runCommandLine(Deno.args, {
-    name: "acme-lb",
-    description: DESCRIPTION,
-    version: `acme-lb ${VERSION} (${describeBuild()})`,
-    commands: COMMANDS,
-  });
+  const result = await runCommandLine(Deno.args, PROGRAM);
   if (result.error !== undefined) report(result.error);
   // What may still be under way, such as questions to peers after SIGTERM, must not delay the end.
   Deno.exit(result.code);

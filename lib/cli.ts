@@ -6,12 +6,12 @@
  * asked for is loaded, so a hook does not pay for the server.
  */
 
-import { type Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, type Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { Command as Program } from "commander";
 import { ConfigError, EXIT, messageOf, UsageError } from "./errors.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts";
 
-export { type Command, Option };
+export { Argument, type Command, Option };
 
 /** The flags that every subcommand takes. */
 export interface GlobalOptions {
@@ -61,8 +61,7 @@ export async function runCommandLine(args: string[], options: CliOptions): Promi
   try {
     const subcommand = await entry?.load() as Subcommand | undefined;
     const program = buildProgram(options, {
-      chosen,
-      subcommand,
+      loaded: subcommand ? { [chosen!]: subcommand } : {},
       finish: (result) => code = result,
     });
     await program.parseAsync(subcommand?.rewrite?.(args) ?? args, { from: "user" });
@@ -99,12 +98,21 @@ export function repeatable<T>(parse: (text: string) => T): (text: string, before
   return (text, before = []) => [...before, check(text)];
 }
 
+/** The whole command line, with the flags of every command. */
+export async function loadProgram(options: CliOptions): Promise<Command> {
+  const loaded: Record<string, Subcommand> = {};
+  for (const [name, { load }] of Object.entries(options.commands)) {
+    loaded[name] = await load() as Subcommand;
+  }
+  return buildProgram(options, { loaded });
+}
+
 function buildProgram(
   options: CliOptions,
-  { chosen, subcommand, finish }: {
-    chosen: string | undefined;
-    subcommand: Subcommand | undefined;
-    finish: (code: number) => void;
+  { loaded, finish }: {
+    /** Those whose flags and operands are read; the rest are names. */
+    loaded: Record<string, Subcommand>;
+    finish?: (code: number) => void;
   },
 ): Command {
   const program = new Program(options.name)
@@ -128,10 +136,11 @@ function buildProgram(
   for (const [name, { summary }] of Object.entries(options.commands)) {
     const command = program.command(name).summary(summary).description(summary)
       .helpOption("-h, --help", "display help for the command");
-    if (name !== chosen || !subcommand) continue;
+    const subcommand = loaded[name];
+    if (!subcommand) continue;
     subcommand.configure(command);
     command.action(async () => {
-      finish(await subcommand.run(command.optsWithGlobals() as never, command.args));
+      finish?.(await subcommand.run(command.optsWithGlobals() as never, command.args));
     });
   }
   return program;
@@ -152,7 +161,7 @@ function usageError(error: CommanderError, command: string | undefined): UsageEr
     return new UsageError("no command given; see acme-lb --help");
   }
   const text = error.message.replace(/^error: /, "").replace(/\s+/g, " ").trim()
-    .replace(" is invalid. Allowed", " is invalid: allowed")
+    .replace(". Allowed choices", ": allowed choices")
     .replace(" is invalid. ", " is invalid: ").replace(/\.$/, "");
   const help = ["acme-lb", command, "--help"].filter((word) => word !== undefined).join(" ");
   return new UsageError(`${text}; see ${help}`);

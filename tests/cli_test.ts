@@ -107,6 +107,7 @@ const FLAGS: Record<string, string[]> = {
   "proxy": ["--listen", "--webroot", "--peer"],
   "redirect": ["--listen", "--https-port"],
   "check-config": [],
+  "generate": [],
 };
 const GLOBAL = ["--config", "--log-format", "--log-level", "--version", "--help"];
 

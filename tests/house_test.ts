@@ -3,7 +3,7 @@
 import { deepStrictEqual } from "node:assert/strict";
 
 const ROOT = new URL("..", import.meta.url).pathname;
-const ROOMS = ["http", "cert", "haproxy", "clients", "report", "render"];
+const ROOMS = ["http", "cert", "haproxy", "clients", "report", "render", "manual"];
 
 interface Source {
   /** Below lib/, such as `http/answer.ts`. */

@@ -1,7 +1,7 @@
 /** `acme-lb challenge`: one token file, written and removed safely. */
 
 import { atomicWrite } from "../atomic_write.ts";
-import type { Subcommand } from "../cli.ts";
+import { Argument, type Subcommand } from "../cli.ts";
 import { loadConfig } from "../config/load.ts";
 import { addFlags, type ConfigFlags, withFlags } from "../config/flags.ts";
 import { EXIT, JobError, UsageError } from "../errors.ts";
@@ -24,7 +24,7 @@ gone already.`;
 export const challenge: Subcommand<ConfigFlags> = {
   configure(command) {
     command
-      .argument("<action>", "put or remove")
+      .addArgument(new Argument("<action>", "what to do").choices(["put", "remove"]))
       .argument("<token>", "the challenge's token; may begin with a dash");
     addFlags(command, ["webroot"]);
     command.addHelpText("after", EXAMPLES);
@@ -34,9 +34,6 @@ export const challenge: Subcommand<ConfigFlags> = {
 
   async run(options, operands) {
     const [action, token = ""] = operands;
-    if (action !== "put" && action !== "remove") {
-      throw new UsageError(`${JSON.stringify(action)} is neither put nor remove`);
-    }
     // Chosen by the CA and by whoever stands in for it: never let it near a path unchecked.
     if (!isToken(token)) throw new UsageError("the token is not 1 to 128 characters of base64url");
     const webroots = withFlags((await loadConfig(options.config)).config, options).webroot;
