@@ -12,7 +12,7 @@ import type { RenderedFile } from "../render/rendered_file.ts";
 import { systemReason } from "../system_reason.ts";
 
 export interface RenderFlags {
-  node: string;
+  node?: string;
   root?: string;
   force?: boolean;
 }
@@ -21,13 +21,15 @@ const EXAMPLES = `
 Examples:
   acme-lb render keepalived --node lb0
       prints /etc/keepalived/keepalived.conf for lb0, a balancer of the configuration's cluster
-  acme-lb render acmetool --node lb0
+  acme-lb render systemd
       prints several files, each below a line with its path
-  acme-lb render haproxy --node lb0 --root /
-      on lb0: writes the file to its place; --root ./lb0 writes it below ./lb0 instead
-  acme-lb render haproxy --node lb0 | diff /etc/haproxy/haproxy.cfg -
+  acme-lb render haproxy --root /
+      on a balancer: writes the file to its place; --root ./files writes it below ./files instead
+  acme-lb render haproxy | diff /etc/haproxy/haproxy.cfg -
       what --force would change
 
+keepalived's file differs from balancer to balancer; the others are the same on all, so for them
+--node may be left out.
 With --root, a file that is there and differs is left alone, and so are all others, unless --force is
 given. It says of each file whether it was written or unchanged; nothing is reloaded.`;
 
@@ -35,20 +37,23 @@ export const render: Subcommand<RenderFlags> = {
   configure(command) {
     command
       .argument("<kind>", `what to render: ${Object.keys(KINDS).join(", ")}`)
-      .requiredOption("--node <name>", "the balancer to render for, as cluster.nodes names it")
+      .option("--node <name>", "the balancer to render for, as cluster.nodes names it")
       .option("--root <dir>", "write each file to its place below this directory")
       .option("--force", "replace files that differ")
       .addHelpText("after", EXAMPLES);
   },
 
-  async run({ config: asked, node, root, force }, [name = ""]) {
+  async run({ config: asked, node = "", root, force }, [name = ""]) {
     const kind = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
     if (!kind) throw new UsageError(unknown(name, { what: "kind", known: Object.keys(KINDS) }));
     if (force && root === undefined) throw new UsageError("--force is for --root alone");
+    if (node === "" && kind.differs) {
+      throw new UsageError(`${name} differs from balancer to balancer: give --node NAME`);
+    }
     const { config, path = DEFAULT_CONFIG_PATH } = await loadConfig(asked);
     const faults = faultsOf(kind, config);
     if (faults.length > 0) throw new ConfigError(faults.map((fault) => `${path}: ${fault}`));
-    assertNode(node, config);
+    if (node !== "") assertNode(node, config);
 
     const files = kind.files(config, { node });
     if (root === undefined) writeToStdout(asText(files));
@@ -67,7 +72,7 @@ function assertNode(node: string, { cluster }: Config): void {
 function unknown(word: string, { what, known }: { what: string; known: string[] }): string {
   const near = nearest(word, known);
   return `${JSON.stringify(word)} is no ${what}; ` +
-    (near ? `did you mean ${near}?` : `there are ${known.join(", ")}`);
+    (near ? `did you mean ${near}?` : `there are ${known.join(", ") || "none"}`);
 }
 
 /** One file as it is, so that it can be redirected; several as `systemctl cat` shows them. */

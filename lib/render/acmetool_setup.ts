@@ -10,16 +10,16 @@ import type { Config } from "../config/schema.ts";
 import { formatYaml } from "../yaml.ts";
 import { CERTIFICATES, DEFAULT_SOCKET } from "./haproxy.ts";
 import type { RenderedFile } from "./rendered_file.ts";
+import { unitWord } from "./unit_words.ts";
 
 const DIRECTORY = "https://acme-v02.api.letsencrypt.org/directory";
 const STATE = "/var/lib/acme";
 /** What Debian's unit lets acmetool write to, beside its state. */
 const WRITABLE_WEBROOTS = "/run/acme/";
 
-/** @param node a name among the cluster's nodes */
-export function acmetoolFiles(config: Config, { node }: { node: string }): RenderedFile[] {
+/** The same on every balancer. */
+export function acmetoolFiles(config: Config): RenderedFile[] {
   const { cluster, webroot: [webroot = ""], haproxy } = config;
-  const by = `# acmetool on ${node}, by: acme-lb render acmetool --node ${node}\n`;
   const request = {
     provider: DIRECTORY,
     key: { type: "ecdsa" },
@@ -27,35 +27,39 @@ export function acmetoolFiles(config: Config, { node }: { node: string }): Rende
   };
   const sockets = haproxy.sockets.length > 0 ? haproxy.sockets : [DEFAULT_SOCKET];
   return [
-    { path: `${STATE}/conf/target`, text: `${by}${FIRST_RUN}\n${formatYaml({ request })}` },
+    { path: `${STATE}/conf/target`, text: `${FIRST_RUN}\n${formatYaml({ request })}` },
     {
       path: `${STATE}/desired/${cluster.names[0]}`,
-      text: `${by}\n${formatYaml({ satisfy: { names: cluster.names } })}`,
+      text: `${BY}\n${formatYaml({ satisfy: { names: cluster.names } })}`,
     },
-    { path: "/etc/acme/hooks/acme-lb", text: hook(by, sockets), mode: 0o755 },
-    { path: "/etc/systemd/system/acmetool.service.d/acme-lb.conf", text: unit(by, webroot) },
+    { path: "/etc/acme/hooks/acme-lb", text: hook(sockets), mode: 0o755 },
+    { path: "/etc/systemd/system/acmetool.service.d/acme-lb.conf", text: unit(webroot) },
   ];
 }
 
-const FIRST_RUN = `#
+const BY = "# acmetool on every balancer, by: acme-lb render acmetool\n";
+
+const FIRST_RUN = `${BY}#
 # The first run asks whether you agree to the CA's terms, so begin it on a terminal: acmetool
 # reconcile. From then on: systemctl enable --now acmetool.timer
 `;
 
 /** acmetool passes over events whose hook ends with 42; acme-lb does for all but one. */
-function hook(by: string, sockets: string[]): string {
+function hook(sockets: string[]): string {
   const flags = sockets.map((socket) => ` \\\n  --haproxy-socket ${shellWord(socket)}`).join("");
   return `#!/bin/sh
-${by}# A new certificate becomes HAProxy's, checked and without a reload.
+${BY}# A new certificate becomes HAProxy's, checked and without a reload.
 exec acme-lb assemble-pem --hook acmetool --out-dir ${CERTIFICATES}${flags} -- "$@"
 `;
 }
 
 /** Debian's unit may write to nothing but acmetool's own directories; the hook runs in it. */
-function unit(by: string, webroot: string): string {
+function unit(webroot: string): string {
   const paths = webroot.startsWith(WRITABLE_WEBROOTS) ? [] : [webroot];
-  const writable = [CERTIFICATES, ...paths].map((path) => `ReadWritePaths="-${unitWord(path)}"\n`);
-  return `${by}# The hook writes there; without this line Debian's unit refuses.
+  const writable = [CERTIFICATES, ...paths].map((path) =>
+    `ReadWritePaths=${unitWord(`-${path}`)}\n`
+  );
+  return `${BY}# The hook writes there; without this line Debian's unit refuses.
 [Service]
 ${writable.join("")}`;
 }
@@ -74,9 +78,4 @@ export function acmetoolFaults({ cluster }: Config): string[] {
 
 function shellWord(text: string): string {
   return /^[A-Za-z0-9/._+:@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-/** Within double quotes of a unit; a percent sign would be a specifier (systemd.unit(5)). */
-function unitWord(text: string): string {
-  return text.replaceAll(/["\\]/g, "\\$&").replaceAll("%", "%%");
 }

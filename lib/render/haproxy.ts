@@ -56,7 +56,7 @@ function head({ cluster, haproxy }: Config): string {
   const placeholders = cluster.names.filter((name) => !name.startsWith("*.")).map((name) =>
     `#   acme-lb self-signed --if-missing --name ${name} --out ${CERTIFICATES}/${name}.pem\n`
   );
-  return `# HAProxy on every balancer, by: acme-lb render haproxy --node NAME
+  return `# HAProxy on every balancer, by: acme-lb render haproxy
 #
 # HAProxy does not start without a certificate. Until the first one is issued, a placeholder serves:
 ${placeholders.join("")}

@@ -6,23 +6,29 @@ import { clusterFaults, type ClusterList } from "./cluster_faults.ts";
 import { haproxyFaults, haproxyFiles } from "./haproxy.ts";
 import { keepalivedFiles } from "./keepalived.ts";
 import type { RenderedFile } from "./rendered_file.ts";
+import { systemdFiles } from "./systemd.ts";
 
+/** What a kind's files are made of. `node` is a name among the cluster's nodes. */
 interface Kind {
   /** Lists of the cluster that must not be empty. */
   needs: ClusterList[];
   /** What else of the configuration the program could not be told, a line each. */
   faults?: (config: Config) => string[];
+  /** Whether each balancer gets files of its own; those of the other kinds are the same on all. */
+  differs: boolean;
   files(config: Config, options: { node: string }): RenderedFile[];
 }
 
 export const KINDS: Record<string, Kind> = {
-  keepalived: { needs: ["nodes", "virtual_addresses"], files: keepalivedFiles },
+  keepalived: { needs: ["nodes", "virtual_addresses"], differs: true, files: keepalivedFiles },
   haproxy: {
-    needs: ["nodes", "virtual_addresses", "names", "backends"],
+    needs: ["virtual_addresses", "names", "backends"],
     faults: haproxyFaults,
+    differs: false,
     files: haproxyFiles,
   },
-  acmetool: { needs: ["nodes", "names"], faults: acmetoolFaults, files: acmetoolFiles },
+  systemd: { needs: [], differs: false, files: (config) => systemdFiles(config) },
+  acmetool: { needs: ["names"], faults: acmetoolFaults, differs: false, files: acmetoolFiles },
 };
 
 /** Everything that keeps a kind of file from being made, a line each with its key. */

@@ -1,0 +1,117 @@
+/** render as an operator runs it: what it prints, what it writes, and what it leaves alone. */
+
+import { deepStrictEqual, match } from "node:assert/strict";
+import { acmeLb } from "./program.ts";
+
+const CONFIG = new URL("../../examples/article/config.yaml", import.meta.url).pathname;
+
+interface Room extends AsyncDisposable {
+  path: string;
+}
+
+async function room(): Promise<Room> {
+  const path = await Deno.makeTempDir({ prefix: "acme-lb-render-" });
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+const render = (...args: string[]) => acmeLb(["render", ...args, "--config", CONFIG]);
+
+Deno.test("render prints one file as it is, and several below their paths", async () => {
+  const keepalived = await render("keepalived", "--node", "lb1");
+  deepStrictEqual([keepalived.code, keepalived.stderr], [0, ""]);
+  match(keepalived.stdout, /^# keepalived on lb1,/);
+  match(keepalived.stdout, /\n}\n$/);
+
+  const { stdout } = await render("acmetool");
+  deepStrictEqual([...stdout.matchAll(/^# (\/\S+)$/gm)].map((found) => found[1]), [
+    "/var/lib/acme/conf/target",
+    "/var/lib/acme/desired/service.example",
+    "/etc/acme/hooks/acme-lb",
+    "/etc/systemd/system/acmetool.service.d/acme-lb.conf",
+  ]);
+});
+
+Deno.test("render --root writes each file to its place, and again changes nothing", async () => {
+  await using directory = await room();
+  const root = `${directory.path}/not/yet/`;
+  const hook = `${directory.path}/not/yet/etc/acme/hooks/acme-lb`;
+  const first = await render("acmetool", "--root", root);
+  deepStrictEqual([first.code, first.stderr], [0, ""]);
+  match(first.stdout, new RegExp(`^${hook}: written$`, "m"));
+  deepStrictEqual((await Deno.stat(hook)).mode! & 0o777, 0o755);
+  const target = `${directory.path}/not/yet/var/lib/acme/conf/target`;
+  deepStrictEqual((await Deno.stat(target)).mode! & 0o777, 0o644);
+  deepStrictEqual(
+    await Deno.readTextFile(hook),
+    await Deno.readTextFile(CONFIG.replace("config.yaml", "all/etc/acme/hooks/acme-lb")),
+  );
+  const again = await render("acmetool", "--root", root);
+  deepStrictEqual(again.stdout, first.stdout.replaceAll(": written", ": unchanged"));
+});
+
+Deno.test("render --root leaves everything alone when one file differs, unless forced", async () => {
+  await using directory = await room();
+  const root = directory.path;
+  const target = `${root}/var/lib/acme/conf/target`;
+  await Deno.mkdir(`${root}/var/lib/acme/conf`, { recursive: true });
+  await Deno.writeTextFile(target, "by hand\n");
+  const refused = await render("acmetool", "--root", root);
+  deepStrictEqual([refused.code, refused.stdout], [1, ""]);
+  deepStrictEqual(
+    refused.stderr,
+    `acme-lb: ${target}: there already, with other content; nothing is written; compare with the ` +
+      "output without --root, then add --force\n",
+  );
+  deepStrictEqual(await Deno.readTextFile(target), "by hand\n");
+  deepStrictEqual(await Array.fromAsync(Deno.readDir(root), ({ name }) => name), ["var"]);
+
+  const forced = await render("acmetool", "--root", root, "--force");
+  deepStrictEqual([forced.code, forced.stderr], [0, ""]);
+  match(await Deno.readTextFile(target), /^request:$/m);
+});
+
+Deno.test("render refuses what it cannot place, with one line", async () => {
+  await using directory = await room();
+  const file = `${directory.path}/file`;
+  await Deno.writeTextFile(file, "");
+  const { code, stderr } = await render("haproxy", "--root", file);
+  deepStrictEqual(code, 1);
+  match(stderr, /^acme-lb: .*\/file\/etc\/haproxy.*: a part of its path is not a directory \(ENOTDIR\)\n$/);
+});
+
+Deno.test("render names the nearest kind and node, and the keys that are missing", async () => {
+  await using directory = await room();
+  const empty = `${directory.path}/config.yaml`;
+  await Deno.writeTextFile(empty, "cluster: {virtual_addresses: ['2001:db8::1']}\n");
+  const table: [string[], number, string][] = [
+    [["keepalive", "--node", "lb0"], 64, '"keepalive" is no kind; did you mean keepalived?'],
+    [
+      ["nginx", "--node", "lb0"],
+      64,
+      '"nginx" is no kind; there are keepalived, haproxy, systemd, acmetool',
+    ],
+    [
+      ["keepalived", "--node", "lb-1"],
+      64,
+      '--node: "lb-1" is no node of the cluster; did you mean lb1?',
+    ],
+    [
+      ["haproxy", "--node", "frontend"],
+      64,
+      '--node: "frontend" is no node of the cluster; there are lb0, lb1, lb2',
+    ],
+    [["keepalived"], 64, "keepalived differs from balancer to balancer: give --node NAME"],
+    [["haproxy", "--force"], 64, "--force is for --root alone"],
+  ];
+  for (const [args, code, line] of table) {
+    const result = await render(...args);
+    deepStrictEqual([result.code, result.stderr, result.stdout], [code, `acme-lb: ${line}\n`, ""]);
+  }
+  const result = await acmeLb(["render", "haproxy", "--config", empty]);
+  deepStrictEqual([result.code, result.stdout], [78, ""]);
+  deepStrictEqual(result.stderr.split("\n").map((line) => line.split(" such as")[0]), [
+    `acme-lb: ${empty}: cluster.names: empty; add the names of the service,`,
+    `acme-lb: ${empty}: cluster.backends: empty; add where HAProxy passes requests on to,`,
+    "",
+  ]);
+});

@@ -1,0 +1,99 @@
+/** What HAProxy is told: listeners by family, backends, and values it could not be told. */
+
+import assert from "node:assert/strict";
+import { parseConfig } from "../../lib/config/load.ts";
+import { haproxyFaults, haproxyFiles } from "../../lib/render/haproxy.ts";
+import { clusterYaml } from "./cluster_yaml.ts";
+
+const ADDRESSES = { ipv6: '"2001:db8::1"', ipv4: '"192.0.2.1"' };
+
+interface Values {
+  addresses?: string;
+  backends?: string;
+  more?: string;
+}
+
+function configOf({ addresses = ADDRESSES.ipv6, backends = "", more = "" }: Values) {
+  return parseConfig(
+    `cluster: {names: [a.example], virtual_addresses: [${addresses}], backends: [${backends}]}\n${more}`,
+    "config.yaml",
+  );
+}
+
+/** The lines that begin with a word. */
+function lines(values: Values, word: string): string[] {
+  const { text } = haproxyFiles(configOf(values))[0]!;
+  return text.split("\n").map((line) => line.trim()).filter((line) => line.startsWith(`${word} `));
+}
+
+Deno.test("HAProxy listens with TLS alone, on every address of the served families", () => {
+  const bind = (addresses: string, more?: string) => lines({ addresses, more }, "bind");
+  const rest = "ssl crt /etc/haproxy/certs alpn h2,http/1.1";
+  const { ipv6, ipv4 } = ADDRESSES;
+  assert.deepEqual(bind(`${ipv6}, ${ipv4}`), [`bind [::]:443 v4v6 ${rest}`]);
+  assert.deepEqual(bind(ipv6), [`bind [::]:443 v6only ${rest}`]);
+  assert.deepEqual(bind(ipv4), [`bind 0.0.0.0:443 ${rest}`]);
+  assert.deepEqual(bind(ipv4, "redirect: {https_port: 8443}"), [`bind 0.0.0.0:8443 ${rest}`]);
+});
+
+Deno.test("the article's options and backends", () => {
+  const config = parseConfig(clusterYaml({ nodes: 3, addresses: 3 }), "config.yaml");
+  const { text, path } = haproxyFiles(config)[0]!;
+  assert.equal(path, "/etc/haproxy/haproxy.cfg");
+  const tls = "check ssl verify required ca-file /etc/haproxy/backend-ca.pem";
+  for (
+    const line of [
+      "mode http",
+      "option httplog",
+      "option forwardfor",
+      "default_backend be-service",
+      "balance roundrobin",
+      "cookie SERVERID insert indirect nocache httponly secure",
+      "option httpchk",
+      "http-check send meth GET uri /status ver HTTP/1.1 hdr Host service.example",
+      `server be1 [2001:db8::b001]:443 ${tls} cookie be1`,
+      `server be2 192.0.2.201:8443 ${tls} cookie be2`,
+      "stats socket /run/haproxy/admin.sock mode 600 level admin",
+    ]
+  ) assert.ok(text.split("\n").includes(`  ${line}`), line);
+  assert.match(
+    text,
+    /self-signed .* --name www\.service\.example --out \S+\/www\.service\.example/,
+  );
+});
+
+Deno.test("backends without TLS, with names, and IPv4 in an IPv6 spelling", () => {
+  const server = (backends: string, more = "") =>
+    lines({ backends, more }, "server").map((line) => line.replace(/ (?:check|ssl) .*/, ""));
+  assert.deepEqual(server('"[::ffff:192.0.2.9]:80"'), ["server be1 192.0.2.9:80"]);
+  assert.deepEqual(server('"dns:be.example:80"'), ["server be1 be.example:80"]);
+
+  const plain = parseConfig(
+    `cluster: {backends: ["192.0.2.9:80", "dns:be.example:80"], backend_tls: false, backend_check: "/up?a=1"}`,
+    "config.yaml",
+  );
+  const { text } = haproxyFiles(plain)[0]!;
+  assert.match(text, /^ {2}server be1 192\.0\.2\.9:80 check cookie be1$/m);
+  assert.match(
+    text,
+    /^ {2}server be2 be\.example:80 check resolvers system init-addr libc,none cookie be2$/m,
+  );
+  assert.match(text, /^resolvers system$/m);
+  assert.match(text, /GET uri \/up\?a=1 ver HTTP\/1\.1 hdr Host localhost$/m);
+});
+
+Deno.test("a path with odd characters is quoted, and refused where that cannot be", () => {
+  const socket = (path: string) => `haproxy: {sockets: [${JSON.stringify(path)}]}`;
+  assert.deepEqual(lines({ more: socket('/run/a b$c"#\\d') }, "stats"), [
+    `stats socket '/run/a b$c"#\\d' mode 600 level admin`,
+  ]);
+  const faults = (values: Values) => haproxyFaults(configOf(values));
+  const refused = "HAProxy takes no path with quotes or control characters";
+  for (const path of ["/run/it's", "/run/a\nb"]) {
+    assert.deepEqual(faults({ more: socket(path) }), [`haproxy.sockets[0]: ${refused}`]);
+  }
+  assert.deepEqual(faults({ backends: '"192.0.2.1:80", "[fe80::1%eth0]:80"' }), [
+    "cluster.backends[1]: HAProxy takes no link-local address",
+  ]);
+  assert.deepEqual(faults({ backends: '"192.0.2.1:80"', more: socket("/run/a.sock") }), []);
+});
