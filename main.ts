@@ -49,6 +49,10 @@ const COMMANDS: Record<string, CommandEntry> = {
     // What monitoring takes for UNKNOWN.
     failureExit: 3,
   },
+  "self-test": {
+    summary: "plant a token here and fetch it as the CA would, through every balancer",
+    load: async () => (await import("./lib/commands/self_test.ts")).selfTest,
+  },
   "check-config": {
     summary: "what the configuration means, or what is wrong with it and where",
     load: async () => (await import("./lib/commands/check_config.ts")).checkConfig,

@@ -1,14 +1,13 @@
 /** `acme-lb challenge`: one token file, written and removed safely. */
 
-import { atomicWrite } from "../atomic_write.ts";
 import { Argument, type Subcommand } from "../cli.ts";
 import { loadConfig } from "../config/load.ts";
 import { addFlags, type ConfigFlags, withFlags } from "../config/flags.ts";
 import { EXIT, JobError, UsageError } from "../errors.ts";
 import { isToken } from "../http/challenge_path.ts";
-import { isTokenText, readTokenFile } from "../http/token_file.ts";
+import { isTokenText } from "../http/token_file.ts";
 import { readStandardInput } from "../read_input.ts";
-import { systemReason } from "../system_reason.ts";
+import { plantToken, removeToken } from "./plant_token.ts";
 
 const EXAMPLES = `
 Examples:
@@ -39,7 +38,7 @@ export const challenge: Subcommand<ConfigFlags> = {
     const webroots = withFlags((await loadConfig(options.config)).config, options).webroot;
     const [webroot = ""] = webroots;
     if (action === "put") await put(webroot, token);
-    else await remove(webroot, token);
+    else await removeToken(webroot, token);
     return EXIT.done;
   },
 };
@@ -51,52 +50,7 @@ async function put(webroot: string, token: string): Promise<void> {
     throw new JobError("standard input is not the key authorization: it must be TOKEN.THUMBPRINT");
   }
   if (!isTokenText(text)) throw new JobError("the key authorization is too long to be served");
-  await makeWebroot(webroot);
-  // Not followed: others may be able to plant a link in the webroot.
-  await atomicWrite(`${webroot}/${token}`, text, { mode: 0o644, replaceLink: true });
-  const served = await readTokenFile([webroot], token);
-  if (served.kind === "found" && served.body === text) return;
-  const faults = served.kind === "absent" ? served.faults.map(({ fault }) => fault) : [];
-  throw new JobError(`${webroot}/${token} would not be served: ${faults.join(", ") || "absent"}`);
-}
-
-async function remove(webroot: string, token: string): Promise<void> {
-  const path = `${webroot}/${token}`;
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw new JobError(`cannot remove ${path}: ${systemReason(error)}`, { cause: error });
-  }
-}
-
-/** /run is empty after a restart; a umask must not keep the server out. */
-async function makeWebroot(webroot: string): Promise<void> {
-  const missing: string[] = [];
-  try {
-    for (let path = webroot; path !== "" && !await exists(path);) {
-      missing.unshift(path);
-      path = path.slice(0, path.lastIndexOf("/"));
-    }
-    for (const path of missing) {
-      await Deno.mkdir(path, { mode: 0o755 }).catch((error) => {
-        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-      });
-      await Deno.chmod(path, 0o755);
-    }
-  } catch (error) {
-    throw new JobError(`cannot make ${webroot}: ${systemReason(error)}`, { cause: error });
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  await plantToken(webroot, { token, content: text });
 }
 
 /**

@@ -120,8 +120,15 @@ async function webrootWarnings(webroot: string): Promise<string[]> {
 
 /** The peers that are this balancer itself, which are not asked over the network. */
 export function ownPeers(config: Config, machineAddresses: string[]): Peer[] {
+  const isOwn = ownChallengePort(config, machineAddresses);
+  return config.peers.filter((peer) => "hostname" in peer && isOwn(peer));
+}
+
+/** Tells whether an address is one of this machine, with the port of its challenge listener. */
+export function ownChallengePort(
+  config: Config,
+  machineAddresses: string[],
+): (address: SocketAddress) => boolean {
   const here = new Set(machineAddresses.map(comparableAddress));
-  return config.peers.filter((peer) =>
-    "hostname" in peer && isLocal(peer, here) && isHeard(peer, config.challenge.listen)
-  );
+  return (address) => isLocal(address, here) && isHeard(address, config.challenge.listen);
 }

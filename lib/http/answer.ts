@@ -74,7 +74,12 @@ export function errorAnswer(status: number, extraHeaders = ""): Answer {
 }
 
 /** 404 in answer to a well-formed request; the connection may be kept. */
-export const NOT_FOUND: Readonly<Answer> = { ...errorAnswer(404), close: false };
+export const NOT_FOUND: Readonly<Answer> = notFound();
+
+/** The same with header lines of its own. */
+export function notFound(extraHeaders = ""): Answer {
+  return { ...errorAnswer(404, extraHeaders), close: false };
+}
 
 /** RFC 9110 section 15.5.6 wants the methods named. */
 export function methodNotAllowed(allow: string): Answer {

@@ -9,6 +9,8 @@
 
 import type { SocketAddress } from "../address.ts";
 import { CHALLENGE_PREFIX } from "./challenge_path.ts";
+import { dial, networkFault } from "./dial.ts";
+import { parseResponseHead } from "./response_head.ts";
 import { isTokenText } from "./token_file.ts";
 
 /** What came of asking; the same words stand in the log, the metrics and the README. */
@@ -62,36 +64,16 @@ export async function askPeer(peer: SocketAddress, options: AskOptions): Promise
     }
   };
   try {
-    conn = await connect(peer, options);
+    conn = await dial(peer, { timeout: options.connectTimeout, signal });
     if (signal.aborted) return { outcome: "timeout" };
     signal.addEventListener("abort", close, { once: true });
     await conn.write(new TextEncoder().encode(requestText(options)));
     return await readAnswer(conn);
   } catch (error) {
-    return { outcome: signal.aborted ? "timeout" : outcomeOf(error) };
+    return { outcome: signal.aborted ? "timeout" : networkFault(error) };
   } finally {
     signal.removeEventListener("abort", close);
     close();
-  }
-}
-
-async function connect(
-  { hostname, port }: SocketAddress,
-  { connectTimeout, signal }: AskOptions,
-): Promise<Deno.TcpConn> {
-  const controller = new AbortController();
-  const abort = () => controller.abort();
-  const timer = setTimeout(abort, connectTimeout);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    signal.throwIfAborted();
-    return await Deno.connect({ hostname, port, signal: controller.signal });
-  } catch (error) {
-    if (controller.signal.aborted) throw new Deno.errors.TimedOut("connect", { cause: error });
-    throw error;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
   }
 }
 
@@ -119,21 +101,17 @@ async function readAnswer(conn: Deno.TcpConn): Promise<PeerAnswer> {
 export function judgePeerResponse(bytes: Uint8Array, ended: boolean): PeerAnswer | undefined {
   const text = new TextDecoder("latin1").decode(bytes);
   if (ended && text === "") return { outcome: "empty" };
-  const headEnd = text.indexOf("\r\n\r\n");
-  if (headEnd < 0) {
+  const head = parseResponseHead(text);
+  if (head === "incomplete") {
     if (ended) return { outcome: "bad_framing" };
     return bytes.length > MAX_RESPONSE_HEAD ? { outcome: "too_large" } : undefined;
   }
-  const [statusLine = "", ...fields] = text.slice(0, headEnd).split("\r\n");
-  const status = /^HTTP\/1\.[01] (\d{3})(?: |$)/.exec(statusLine)?.[1];
-  if (status === undefined) return { outcome: "bad_framing" };
+  if (head === "malformed") return { outcome: "bad_framing" };
+  const { status, named } = head;
   if (status === "404") return { outcome: "absent" };
   if (status.startsWith("3")) return { outcome: "redirected" };
   if (status !== "200") return { outcome: "bad_status" };
 
-  const named = (name: string) =>
-    fields.filter((field) => field.toLowerCase().startsWith(`${name}:`))
-      .map((field) => field.slice(name.length + 1).trim());
   // Neither is asked for in HTTP/1.0; a decoder would be one more thing to attack.
   if (named("transfer-encoding").length > 0) return { outcome: "bad_framing" };
   if (named("content-encoding").some((coding) => coding.toLowerCase() !== "identity")) {
@@ -143,7 +121,7 @@ export function judgePeerResponse(bytes: Uint8Array, ended: boolean): PeerAnswer
   if (more.length > 0 || (length !== undefined && !/^\d{1,9}$/.test(length))) {
     return { outcome: "bad_framing" };
   }
-  const body = text.slice(headEnd + 4);
+  const body = text.slice(head.length);
   const announced = length === undefined ? undefined : Number(length);
   if ((announced ?? body.length) > MAX_BODY) return { outcome: "too_large" };
   if (announced !== undefined ? body.length < announced : !ended) {
@@ -155,14 +133,4 @@ export function judgePeerResponse(bytes: Uint8Array, ended: boolean): PeerAnswer
 function judgeBody(body: string): PeerAnswer {
   if (body === "") return { outcome: "empty" };
   return isTokenText(body) ? { outcome: "found", body } : { outcome: "bad_body" };
-}
-
-function outcomeOf(error: unknown): PeerOutcome {
-  if (error instanceof Deno.errors.TimedOut) return "timeout";
-  if (error instanceof Deno.errors.ConnectionRefused) return "refused";
-  if (
-    error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BrokenPipe ||
-    error instanceof Deno.errors.ConnectionAborted
-  ) return "reset";
-  return "unreachable";
 }

@@ -13,6 +13,7 @@ import {
   headerLine,
   methodNotAllowed,
   NOT_FOUND,
+  notFound,
   textAnswer,
 } from "./answer.ts";
 import { HOP } from "./ask_peer.ts";
@@ -33,12 +34,23 @@ export interface ChallengeOptions {
 export interface ChallengePortOptions extends ChallengeOptions {
   /** When given, only these addresses are answered. */
   onlyFrom?: PeerAddresses;
+  /** See {@link CONFIG_HEADER}: the digest of the configuration, and who is told. */
+  config?: { digest: Promise<string>; told: PeerAddresses };
 }
 
 export interface PublicChallengeOptions extends ChallengeOptions {
   lookup: PeerLookup;
   metrics: Metrics;
 }
+
+/**
+ * With a 404 of the challenge port: the digest of the configuration in use, for `self-test` on
+ * another balancer. Whoever can guess a whole configuration could confirm the guess with it, and
+ * so learn addresses that are none of the public's business; hence it is told to balancers alone,
+ * by their addresses, also where the port itself answers anybody. Nothing is secret in it beyond
+ * that, and nothing is decided by it.
+ */
+export const CONFIG_HEADER = "Acme-Lb-Config";
 
 const NOT_ALLOWED = methodNotAllowed("GET, HEAD");
 const FORBIDDEN = errorAnswer(403);
@@ -54,7 +66,7 @@ const CA_LIMIT = 127;
 
 /** The challenge port: files of the webroots, nothing else. */
 export function createChallengePortHandler(options: ChallengePortOptions): Handler {
-  const { onlyFrom } = options;
+  const { onlyFrom, config } = options;
   return async (head, from) => {
     if (onlyFrom && !await onlyFrom.includes(from)) {
       options.log.warn("turned_away", { role: "challenge", reason: "no_peer", from });
@@ -70,7 +82,9 @@ export function createChallengePortHandler(options: ChallengePortOptions): Handl
       ...own.fields,
       status: own.answer.status,
     });
-    return own.answer;
+    return own.answer === NOT_FOUND && await config?.told.includes(from)
+      ? notFound(headerLine(CONFIG_HEADER, await config!.digest))
+      : own.answer;
   };
 }
 

@@ -1,6 +1,7 @@
 /** From the configuration to the ports of each role. */
 
 import type { SocketAddress } from "../address.ts";
+import { configDigest } from "../config/digest.ts";
 import type { Config } from "../config/schema.ts";
 import type { Log } from "../log.ts";
 import { createChallengePortHandler, createPublicChallengeHandler } from "./challenge_handler.ts";
@@ -65,9 +66,17 @@ export function redirectPorts(config: Config): PortSpec[] {
 /** The challenge port: the webroots, for everybody or for peers alone. */
 export function challengePorts(config: Config, { log }: PortTools): PortSpec[] {
   const onlyFrom = config.challenge.allow === "peers" ? knownBalancers(config) : undefined;
+  // By literal addresses alone: an answer must never wait for a resolver that nobody asked for.
+  const literal = config.peers.filter((peer) => "hostname" in peer);
+  const told = knownBalancers({ ...config, peers: literal });
   return ports(config.challenge.listen, {
     role: "challenge",
-    handler: createChallengePortHandler({ webroots: config.webroot, log, onlyFrom }),
+    handler: createChallengePortHandler({
+      webroots: config.webroot,
+      log,
+      onlyFrom,
+      config: { digest: configDigest(config), told },
+    }),
     limits: connectionLimits(config),
   });
 }

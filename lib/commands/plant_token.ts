@@ -1,0 +1,74 @@
+/**
+ * A token file in a webroot that others may write to: made whole, never through somebody's link,
+ * and looked at afterwards as the challenge server will.
+ */
+
+import { atomicWrite } from "../atomic_write.ts";
+import { JobError } from "../errors.ts";
+import { readTokenFile } from "../http/token_file.ts";
+import { systemReason } from "../system_reason.ts";
+
+export interface TokenContent {
+  /** Checked by isToken. */
+  token: string;
+  content: string;
+}
+
+/**
+ * Writes the file, readable for everybody; a webroot that is missing is made.
+ * @returns the directories that were made, the outermost first
+ * @throws {JobError} naming the file and the reason
+ */
+export async function plantToken(
+  webroot: string,
+  { token, content }: TokenContent,
+): Promise<string[]> {
+  const made = await makeWebroot(webroot);
+  // Not followed: others may be able to plant a link in the webroot.
+  await atomicWrite(`${webroot}/${token}`, content, { mode: 0o644, replaceLink: true });
+  const served = await readTokenFile([webroot], token);
+  if (served.kind === "found" && served.body === content) return made;
+  const faults = served.kind === "absent" ? served.faults.map(({ fault }) => fault) : [];
+  throw new JobError(`${webroot}/${token} would not be served: ${faults.join(", ") || "absent"}`);
+}
+
+/** Takes the file away; one that is gone already is no error. @throws {JobError} */
+export async function removeToken(webroot: string, token: string): Promise<void> {
+  const path = `${webroot}/${token}`;
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw new JobError(`cannot remove ${path}: ${systemReason(error)}`, { cause: error });
+  }
+}
+
+/** /run is empty after a restart; a umask must not keep the server out. */
+async function makeWebroot(webroot: string): Promise<string[]> {
+  const missing: string[] = [];
+  try {
+    for (let path = webroot; path !== "" && !await exists(path);) {
+      missing.unshift(path);
+      path = path.slice(0, path.lastIndexOf("/"));
+    }
+    for (const path of missing) {
+      await Deno.mkdir(path, { mode: 0o755 }).catch((error) => {
+        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      });
+      await Deno.chmod(path, 0o755);
+    }
+    return missing;
+  } catch (error) {
+    throw new JobError(`cannot make ${webroot}: ${systemReason(error)}`, { cause: error });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Asks along every path at once: for the planted token, for one that nobody has, and on public
+ * addresses for a page that must be redirected. Judges nothing.
+ */
+
+import { askWhole, type AskWholeOptions, type Reply } from "../http/ask_whole.ts";
+import { CHALLENGE_PREFIX } from "../http/challenge_path.ts";
+import { Slots } from "../slots.ts";
+import type { SocketAddress } from "../address.ts";
+import type { Path } from "./paths.ts";
+
+/** What is asked for. */
+export interface Questions {
+  token: string;
+  /** A token that nobody has. */
+  unknown: string;
+  /** A page that is no challenge, with a query. */
+  page: string;
+}
+
+/** What came of it; without an answer for the token nothing else is asked. */
+export interface Replies {
+  token: Reply;
+  unknown?: Reply;
+  redirect?: Reply;
+}
+
+export interface AskPathsOptions {
+  questions: Questions;
+  /** Ends the asking: everything that is under way counts as timed out. */
+  signal: AbortSignal;
+  /** @default {@link askWhole} */
+  ask?: (address: SocketAddress, options: AskWholeOptions) => Promise<Reply>;
+}
+
+/** The CA waits 10 s for a connection (Boulder, va/va.go), and for an answer not much longer. */
+const CA_PATIENCE = 10_000;
+
+/** Paths at once: far below what a balancer allows one source, `limits.per_source`. */
+const AT_ONCE = 32;
+
+/** The replies on each path, in the order of the paths. Never rejects. */
+export async function askPaths(
+  paths: readonly Path[],
+  { questions, signal, ask = askWhole }: AskPathsOptions,
+): Promise<Replies[]> {
+  const slots = new Slots({ limit: () => AT_ONCE });
+  const never = new AbortController().signal;
+
+  async function along({ port, address, host }: Path): Promise<Replies> {
+    await slots.acquire("path", never);
+    try {
+      const get = (target: string) =>
+        ask(address, {
+          target,
+          host,
+          timeout: CA_PATIENCE,
+          asPeer: port === "challenge",
+          signal,
+        });
+      const token = await get(CHALLENGE_PREFIX + questions.token);
+      if (token.fault !== undefined) return { token };
+      const unknown = await get(CHALLENGE_PREFIX + questions.unknown);
+      return port === "challenge"
+        ? { token, unknown }
+        : { token, unknown, redirect: await get(questions.page) };
+    } finally {
+      slots.release("path");
+    }
+  }
+
+  return await Promise.all(paths.map(along));
+}

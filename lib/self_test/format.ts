@@ -1,0 +1,47 @@
+/** The report as text for a person: a line for each path and each finding, and a last one in sum. */
+
+import { printable } from "../log.ts";
+import type { Finding, PathReport, Report } from "./findings.ts";
+
+/** Lines, each with its end; whatever servers said is escaped. */
+export function formatReport(report: Report): string {
+  const lines = [
+    ...report.paths.flatMap(pathLines),
+    ...report.findings.map((finding) => line(finding.level, `${finding.about}: ${said(finding)}`)),
+    summary(report),
+  ];
+  return lines.map((text) => `${printable(text)}\n`).join("");
+}
+
+/** The report as one JSON object; see {@link Report}. */
+export function formatReportAsJson(report: Report): string {
+  // By lines, whose ends must stay: JSON itself leaves the controls from 0x7f on as they are.
+  const lines = JSON.stringify(report, undefined, 2).split("\n");
+  return lines.map((text) => `${printable(text, "\\u")}\n`).join("");
+}
+
+function pathLines({ port, address, of, outcome, ms, findings }: PathReport): string[] {
+  const whose = of.length > 0 ? ` (${of.join(", ")})` : "";
+  const name = `${port} ${address}${whose}`;
+  const bad = findings.some(({ level }) => level !== "note");
+  return [
+    ...bad ? [] : [line("ok", `${name}: ${outcome}, ${ms} ms`)],
+    ...findings.map((finding) => line(finding.level, `${name}: ${said(finding)}`)),
+  ];
+}
+
+function said({ rule, text }: Finding): string {
+  return `${rule}: ${text}`;
+}
+
+function line(level: string, text: string): string {
+  return `${level.padEnd(4)}  ${text}`;
+}
+
+function summary({ ok, paths, findings }: Report): string {
+  const all = [...paths.flatMap((path) => path.findings), ...findings];
+  const count = (level: string) => all.filter((finding) => finding.level === level).length;
+  const [fail, warn] = [count("fail"), count("warn")];
+  return `${paths.length} paths: ${ok ? "all well" : `${fail} failed`}` +
+    (warn > 0 ? `, ${warn} to look at` : "");
+}

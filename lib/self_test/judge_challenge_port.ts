@@ -1,0 +1,81 @@
+/**
+ * What is wrong with the challenge port of a peer. The one of this balancer holds the planted token
+ * and must give it; every other must say 404, because a challenge port asks nobody else.
+ */
+
+import type { Reply } from "../http/ask_whole.ts";
+import type { Finding, TokenOutcome } from "./findings.ts";
+import { judgeToken } from "./judge_token.ts";
+import type { Path } from "./paths.ts";
+import { excerpt, statusOf, type Surroundings } from "./surroundings.ts";
+
+/** The outcome of asking for the token, and the findings. Clock and configuration are not looked at. */
+export function judgeChallengePort(
+  { path, token, unknown }: { path: Path; token: Reply; unknown: Reply | undefined },
+  around: Surroundings,
+): { outcome: TokenOutcome; findings: Finding[] } {
+  const outcome = judgeToken(token, around.text);
+  const fail = (rule: Finding["rule"], text: string): Finding => ({ level: "fail", rule, text });
+  const findings: Finding[] = [];
+  if (outcome === "found" || outcome === "absent" && !path.own) {
+    // One that gives the token of another has the same webroot on a shared file system.
+    if (unknown?.fault === undefined && unknown?.status === 200) {
+      findings.push(fail("catch_all", CATCH_ALL));
+    }
+  } else if (!path.own && token.fault === undefined && token.status === 200) {
+    findings.push(fail("catch_all", CATCH_ALL));
+  } else if (outcome === "absent") {
+    findings.push(fail(
+      outcome,
+      `acme-lb here does not give what stands in ${around.webroot}: it runs with another webroot, ` +
+        "or its user may not read this one (its log says token_file_ignored)",
+    ));
+  } else findings.push(fail(outcome, advice(outcome, { path, token, around })));
+  return { outcome, findings };
+}
+
+const CATCH_ALL =
+  "it answers 200 to a token that it cannot have, and may win over the balancer that " +
+  "has the right one; is that the challenge port of an acme-lb?";
+
+function advice(
+  outcome: Exclude<TokenOutcome, "found" | "absent">,
+  { path, token, around }: { path: Path; token: Reply; around: Surroundings },
+): string {
+  const { port } = path.address;
+  switch (outcome) {
+    case "refused":
+      return around.alive
+        ? `nothing listens on port ${port}, though the machine answers on another; compare its ` +
+          "challenge.listen with the port in peers"
+        : `the machine is up, but acme-lb is not running on it, or not on port ${port}; start it`;
+    case "timeout":
+      if (token.fault && token.connected) {
+        return "it takes connections and does not answer; look at its log, restart it";
+      }
+      return around.alive
+        ? `a firewall swallows port ${port}, while the machine answers on another; open it ` +
+          "between the balancers"
+        : "no sign of life; is the machine up, or does a firewall swallow everything?";
+    case "unreachable":
+      return "there is no way to it; is the machine up, and the address right?";
+    case "reset":
+    case "empty":
+      return "it closes the connection without an answer; look at its log";
+    case "redirected":
+      return `${
+        statusOf(token)
+      }; is that the public port of a web server? peers wants challenge ports`;
+    case "bad_status":
+      return token.fault === undefined && token.status === 403
+        ? "HTTP 403: under challenge.allow: peers it answers balancers alone, and does not know " +
+          "this one; compare its peers and cluster"
+        : `${statusOf(token)}: that is no challenge port, or a broken one; look at its log`;
+    case "too_large":
+    case "bad_body":
+    case "leading_bytes":
+      return `not the text that stands in the webroot, but ${excerpt(token)}; what listens there?`;
+    case "bad_framing":
+      return "its answer is cut short or is no plain HTTP; what listens there?";
+  }
+}

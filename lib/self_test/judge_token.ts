@@ -1,0 +1,24 @@
+/**
+ * Whether the CA would take an answer for a challenge (Boulder, va/http.go): exactly 200, at most
+ * 127 bytes, the key authorization from the first byte on, with nothing but white space after it.
+ */
+
+import type { Reply } from "../http/ask_whole.ts";
+import type { TokenOutcome } from "./findings.ts";
+
+/** The CA reads 128 bytes and refuses a body that fills them. */
+export const CA_LIMIT = 127;
+
+/** The outcome of asking for a token whose text is known. */
+export function judgeToken(reply: Reply, text: string): TokenOutcome {
+  if (reply.fault !== undefined) return reply.fault;
+  const { status, body } = reply;
+  if (status === 404) return "absent";
+  if (status >= 300 && status < 400) return "redirected";
+  if (status !== 200) return "bad_status";
+  if (body.length > CA_LIMIT) return "too_large";
+  if (body === "") return "empty";
+  const trimmed = body.replace(/[\t-\r ]+$/, "");
+  if (trimmed === text) return "found";
+  return trimmed.endsWith(text) ? "leading_bytes" : "bad_body";
+}

@@ -1,0 +1,40 @@
+/** What a self-test asks for: made anew each time, so that no cache and no old file can answer. */
+
+import { comparableAddress } from "../address.ts";
+import type { Config } from "../config/schema.ts";
+import { isToken } from "../http/challenge_path.ts";
+import type { Questions } from "./ask_paths.ts";
+import { nodesOf } from "./paths.ts";
+
+/** The questions, and the text that the planted token has. */
+export type Plan = Questions & { text: string };
+
+/** Tells the log's reader whose token that is. */
+const PREFIX = "acme-lb-self-test-";
+
+/** A token and a key authorization as long as the CA's: 43 and 87 characters (RFC 8555 8.1). */
+export function randomPlan(): Plan {
+  const token = randomToken();
+  const thumbprint = randomText().slice(0, 43);
+  return { ...otherQuestions(), token, text: `${token}.${thumbprint}` };
+}
+
+/** The source document's own test: a file named after the balancer, with `Hello World` in it. */
+export function documentPlan(config: Config, machine: readonly string[]): Plan {
+  const [name = ""] = machine.flatMap((address) => nodesOf(comparableAddress(address), config));
+  const [label = ""] = name.split(".");
+  return { ...otherQuestions(), token: isToken(label) ? label : "lb0", text: "Hello World" };
+}
+
+function otherQuestions(): Pick<Questions, "unknown" | "page"> {
+  return { unknown: randomToken(), page: `/acme-lb-self-test?from=${randomText().slice(0, 8)}` };
+}
+
+function randomToken(): string {
+  return (PREFIX + randomText()).slice(0, 43);
+}
+
+function randomText(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(33));
+  return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
+}

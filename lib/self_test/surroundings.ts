@@ -1,0 +1,80 @@
+/**
+ * What is known beside a path's own answers, and decides what an operator should do: a port that
+ * is silent on a machine that answers elsewhere is a firewall, on one that never answers a crash.
+ */
+
+import type { Reply } from "../http/ask_whole.ts";
+import type { Replies } from "./ask_paths.ts";
+import { judgeToken } from "./judge_token.ts";
+import type { Path } from "./paths.ts";
+
+export interface Surroundings {
+  /** The text of the planted token. */
+  text: string;
+  /** Where it was planted. */
+  webroot: string;
+  /** Where redirects lead: `redirect.https_port`. */
+  httpsPort: number;
+  /** This balancer's own challenge port gives the token; undefined when it was not asked. */
+  held: boolean | undefined;
+  /** The same machine takes connections on its other port, or at another address of it. */
+  alive: boolean;
+  /** The same machine, or another address of the same name, answers in the other family. */
+  otherFamily: boolean;
+  /** Every challenge port that was asked answers. */
+  peersAnswer: boolean;
+}
+
+/** A path with what came of it. */
+export interface Asked {
+  path: Path;
+  replies: Replies;
+}
+
+/** What stands around one of the paths. */
+export function surroundingsOf(
+  { path }: Asked,
+  { all, ...given }: Pick<Surroundings, "text" | "webroot" | "httpsPort"> & { all: Asked[] },
+): Surroundings {
+  const own = all.filter((one) => one.path.own);
+  const others = all.filter((one) => one.path !== path && connects(one.replies.token));
+  const isPublic = (one: Asked) => one.path.port === "public";
+  return {
+    ...given,
+    held: own.length > 0
+      ? own.some(({ replies }) => judgeToken(replies.token, given.text) === "found")
+      : undefined,
+    alive: others.some((one) => one.path.machine === path.machine && one.path.port !== path.port),
+    otherFamily: path.port === "public" &&
+      others.some((one) =>
+        isPublic(one) && isIPv6(one.path) !== isIPv6(path) &&
+        one.path.of.some((word) => path.of.includes(word))
+      ),
+    peersAnswer: all.every((one) => isPublic(one) || one.replies.token.fault === undefined),
+  };
+}
+
+export function isIPv6({ address }: Path): boolean {
+  return address.hostname.includes(":");
+}
+
+function connects(reply: Reply): boolean {
+  return reply.fault === undefined || reply.connected;
+}
+
+/** The beginning of an answer's text, in quotes. */
+export function excerpt(reply: Reply): string {
+  return reply.fault === undefined ? quoted(reply.body) : "nothing";
+}
+
+/** Text of a server in quotes, and cut; whoever prints it escapes it. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+}
+
+/** Such as `HTTP 301 to "http://…"`. */
+export function statusOf(reply: Reply): string {
+  if (reply.fault !== undefined) return reply.fault;
+  const location = reply.fields["location"];
+  return `HTTP ${reply.status}` + (location === undefined ? "" : ` to ${quoted(location)}`);
+}

@@ -1,0 +1,42 @@
+/**
+ * Let's Encrypt's limit on duplicate certificates, for balancers that each order their own: five
+ * for one exact set of names in seven days, given back one every 34 hours, over all accounts.
+ * Renewals that name the certificate they replace (ARI, RFC 9773) are exempt.
+ */
+
+import { formatDuration } from "../duration.ts";
+import type { Finding } from "./findings.ts";
+
+const DAY = 86_400_000;
+const LIMIT = 5;
+const REFILL = 34 * 3_600_000;
+/** From here on clients renew when a third of the lifetime is left, below when half of it is. */
+const LONG_LIVED = 10 * DAY;
+
+/** The arithmetic in one line; a warning where the limit is too low. `lifetime` in milliseconds. */
+export function judgeWeeklyLimit(
+  { balancers, lifetime }: { balancers: number; lifetime: number },
+): Finding {
+  const [left, share] = lifetime < LONG_LIVED ? ["half", 1 / 2] : ["a third", 1 / 3];
+  const perWeek = (balancers * 7 * DAY) / (lifetime * (1 - share));
+  const sum = `${balancers} ${balancers === 1 ? "balancer" : "balancers"}, certificates of ` +
+    `${formatDuration(lifetime)} renewed with ${left} left: ${rounded(perWeek)} orders a week ` +
+    `against the limit of ${LIMIT} for the same names (renewals with ARI are exempt)`;
+  const finding = { rule: "weekly_limit", about: "Let's Encrypt" } as const;
+  if (perWeek > 7 * DAY / REFILL) {
+    const text =
+      `${sum}; use clients with ARI, longer lifetimes, or one more name for each balancer`;
+    return { ...finding, level: "warn", text };
+  }
+  if (balancers > LIMIT) {
+    const text =
+      `${sum}; but the first ${balancers} orders at once are too many: after ${LIMIT}, ` +
+      "one every 34 h";
+    return { ...finding, level: "warn", text };
+  }
+  return { ...finding, level: "note", text: sum };
+}
+
+function rounded(perWeek: number): string {
+  return perWeek < 10 ? perWeek.toFixed(1) : String(Math.round(perWeek));
+}
