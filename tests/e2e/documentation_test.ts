@@ -17,6 +17,10 @@ import { startWorld, type World } from "./world.ts";
 
 /** Each must be needed. */
 const NOT_RUN: { command: RegExp; reason: string }[] = [
+  {
+    command: /^\/etc\/acme-lb\/clients\/acme\.sh$/,
+    reason: "acme.sh is in no package registry, so it is not installed here",
+  },
   { command: /^\.\/install\.sh --test/, reason: "it is what runs this test" },
 ];
 
@@ -28,7 +32,10 @@ const AT_HOME = ["./install.sh", "deno", "scp", "ssh"];
 const skipped = lacking({
   for: "the commands of the documentation",
   root: true,
-  programs: [...NETWORK_PROGRAMS, "nsenter", "haproxy", "nginx", "openssl"],
+  programs: [
+    ...[...NETWORK_PROGRAMS, "nsenter", "haproxy", "nginx", "openssl", "pebble"],
+    ...["pebble-challtestsrv", "acmetool", "certbot", "lego", "dehydrated"],
+  ],
 });
 const unneeded = new Set(NOT_RUN);
 
@@ -80,6 +87,7 @@ async function runStep(
     return;
   }
   const { code, stdout } = await machine.sh(command, options);
+  if (Deno.env.get("SHOW")) console.error(stdout);
   assert.equal(code, 0, `exit code ${code}:\n${stdout}`);
   const shown = expected.join("\n").trimEnd();
   assert.ok(
@@ -113,7 +121,10 @@ class Running implements AsyncDisposable {
       this.#units.push(there);
     }
     const log = `${world.directory}/${there.host.name}-${line}.log`;
-    const server = await startDaemon(machine.on(["sh", "-c", `exec ${command}`]), { log, env: world.env });
+    const server = await startDaemon(machine.on(["sh", "-c", `exec ${command}`]), {
+      log,
+      env: world.env,
+    });
     this.#servers.push(server);
     await logged(server, /event=listening/);
   }

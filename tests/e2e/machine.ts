@@ -27,12 +27,17 @@ mount --rbind /proc "$1/root/proc"
 mount --rbind /dev "$1/root/dev"
 mount -t tmpfs tmpfs "$1/root/run"
 cp /etc/hosts /etc/resolv.conf "$1/root/etc/"
-rm -rf "$1/root/etc/haproxy" "$1/root/etc/letsencrypt" "$1/root/etc/acme-lb"
-mkdir "$1/root/run/acme-lb-stand-in"
+cd "$1/root"
+rm -rf etc/acme-lb etc/haproxy etc/letsencrypt/* var/lib/acme/* var/lib/lego var/lib/dehydrated/*
+mkdir run/acme-lb-stand-in
+cd /
 exec chroot "$1/root" sh -c 'echo ready; exec sleep infinity'
 `;
 
-/** Units by name; each waits until it listens where it does, as a ready unit would. */
+/**
+ * Units by name; each waits until it listens where it does, as a ready unit would. A timer is not
+ * started but verified, with its service, by systemd's own reader where there is one.
+ */
 const SYSTEMCTL = `#!/bin/sh
 # Stand-in for systemd's: starts and stops the programs themselves, one process group each.
 set -u
@@ -66,6 +71,17 @@ stop() {
   for attempt in $(seq 200); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
   rm -f "/run/acme-lb-stand-in/$1"
 }
+verify() {
+  command -v systemd-analyze >/dev/null || return 0
+  folder=$(mktemp -d)
+  for name in "$1" "\${1%timer}service"; do
+    for place in /lib/systemd/system /etc/systemd/system; do
+      file=$place/$(echo "$name" | sed 's/@[^.]*/@/')
+      [ ! -e "$file" ] || cp "$file" "$folder/$name"
+    done
+  done
+  systemd-analyze --man=no verify "$folder/$1" || exit
+}
 active() {
   pid=$(cat "/run/acme-lb-stand-in/$1" 2>/dev/null) && kill -0 "$pid" 2>/dev/null
 }
@@ -74,6 +90,7 @@ signal() {
 }
 [ "$verb" != daemon-reload ] || exit 0
 for unit in $units; do
+  case $unit in *.timer) verify "$unit"; continue ;; esac
   case $verb in
     start) active "$unit" || start "$unit" ;;
     restart) stop "$unit"; start "$unit" ;;

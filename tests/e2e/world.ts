@@ -1,15 +1,20 @@
 /**
- * What the pages of the documentation take for granted: the source document's three balancers,
- * with acme-lb, its configuration and HAProxy; or, for the page on migrating, with nginx; and an
- * operator's own machine in the checkout.
+ * What the pages of the documentation take for granted: the source document's three balancers with
+ * their virtual addresses, with acme-lb, its configuration and HAProxy, or, for the page on
+ * migrating, with nginx; an operator's own machine in the checkout; and Let's Encrypt, which is
+ * pebble behind the name and the directory of Let's Encrypt, trusted by these machines alone.
  */
 
 import assert from "node:assert/strict";
 import { issue } from "../cert/issue.ts";
 import { executablePath } from "../executable.ts";
-import { BALANCERS } from "./cluster.ts";
+import { type Authority, startAuthority } from "./authority.ts";
+import { BALANCERS, keepers, VIRTUAL_ADDRESSES } from "./cluster.ts";
 import { connectMachines, type Machine, startMachine } from "./machine.ts";
-import { createNetwork } from "./network.ts";
+import { createNetwork, type Network } from "./network.ts";
+
+const LETS_ENCRYPT = "acme-v02.api.letsencrypt.org";
+const CA_ADDRESS = "2001:db8::ca";
 
 const CHECKOUT = new URL("../../", import.meta.url).pathname;
 
@@ -27,14 +32,17 @@ export async function startWorld(page: string): Promise<World> {
   const network = await createNetwork({
     ...BALANCERS,
     you: { ipv6: "2001:db8::cafe", ipv4: "192.0.2.101" },
-  }, { names: { "service.example": ["2001:db8::1", "2001:db8::2", "2001:db8::3"] } });
+    ca: { ipv6: CA_ADDRESS, ipv4: "192.0.2.100" },
+  }, { names: { "service.example": VIRTUAL_ADDRESSES, [LETS_ENCRYPT]: [CA_ADDRESS] } });
   try {
+    await network.place(keepers(Object.keys(BALANCERS).map(network.host)));
     const balancers = await Promise.all(
       Object.keys(BALANCERS).map((name) => startMachine(network, network.host(name))),
     );
     const you = await startMachine(network, network.host("you"));
     await connectMachines(you, balancers);
     const machines = [you, ...balancers];
+    if (WITH_CA.includes(page)) await startLetsEncrypt(network, machines);
     const world: World = {
       directory: network.directory,
       checkout: CHECKOUT,
@@ -54,6 +62,58 @@ export async function startWorld(page: string): Promise<World> {
     await network[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Pages that order certificates. */
+const WITH_CA = ["docs/clients.md", "docs/operations.md"];
+
+/** Pebble's own addresses, under the paths and the terms of service of Let's Encrypt. */
+const DIRECTORY = JSON.stringify({
+  newNonce: `https://${LETS_ENCRYPT}/nonce-plz`,
+  newAccount: `https://${LETS_ENCRYPT}/sign-me-up`,
+  newOrder: `https://${LETS_ENCRYPT}/order-plz`,
+  revokeCert: `https://${LETS_ENCRYPT}/revoke-cert`,
+  keyChange: `https://${LETS_ENCRYPT}/rollover-account-key`,
+  meta: { termsOfService: "https://letsencrypt.org/documents/LE-SA-v1.5.pdf" },
+});
+
+async function startLetsEncrypt(network: Network, machines: Machine[]): Promise<void> {
+  const host = network.host("ca");
+  const authority: Authority = await startAuthority(network, { host, name: LETS_ENCRYPT });
+  await authority.resolve("service.example", VIRTUAL_ADDRESSES);
+  const front = await startMachine(network, host);
+  await front.write("/etc/nginx/tls.crt", await Deno.readTextFile(authority.trust));
+  await front.write(
+    "/etc/nginx/tls.key",
+    await Deno.readTextFile(authority.trust.replace(/crt$/, "key")),
+  );
+  await front.write(
+    "/etc/nginx/nginx.conf",
+    `events {}
+http {
+  server {
+    # The second for the stand-in, which waits for it.
+    listen [::]:443 ssl;
+    listen [::]:80;
+    ssl_certificate /etc/nginx/tls.crt;
+    ssl_certificate_key /etc/nginx/tls.key;
+    location = /directory {
+      default_type application/json;
+      return 200 '${DIRECTORY}';
+    }
+    location / {
+      proxy_pass https://[::1]:14000;
+      proxy_set_header Host $host;
+    }
+  }
+}
+`,
+  );
+  const started = await front.sh("systemctl start nginx");
+  assert.equal(started.code, 0, started.stdout);
+  const bundle = "/etc/ssl/certs/ca-certificates.crt";
+  const trusted = await Deno.readTextFile(bundle) + await Deno.readTextFile(authority.trust);
+  for (const machine of machines) await machine.write(bundle, trusted);
 }
 
 type Preparation = (machine: Machine, world: World) => Promise<void>;
