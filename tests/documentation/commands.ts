@@ -27,11 +27,13 @@ export function stepsOf(file: string, markdown: string): Step[] {
   const lines = markdown.split("\n");
   const steps: Step[] = [];
   for (let i = 0; i < lines.length; i++) {
-    if (lines[i] !== "```sh") continue;
+    const indent = /^( *)```sh\b/.exec(lines[i]!)?.[1];
+    if (indent === undefined) continue;
     const block = i + 1;
-    const end = lines.indexOf("```", block);
+    const end = lines.indexOf(`${indent}\`\`\``, block);
     if (end < 0) throw new SyntaxError(`${file}:${block}: a block without an end`);
-    steps.push(...stepsOfBlock(lines.slice(block, end), { file, block }));
+    const content = lines.slice(block, end).map((line) => line.slice(indent.length));
+    steps.push(...stepsOfBlock(content, { file, block }));
     i = end;
   }
   return steps;
@@ -78,7 +80,7 @@ export function spansOf(file: string, markdown: string): Step[] {
 export function withoutBlocks(markdown: string): string {
   let inside = false;
   return markdown.split("\n").map((line) => {
-    const fence = line.startsWith("```");
+    const fence = line.trimStart().startsWith("```");
     if (fence) inside = !inside;
     return fence || inside ? "" : line;
   }).join("\n");

@@ -30,6 +30,11 @@ Deno.test("stepsOf() refuses what it cannot read, and passes other blocks by", (
   deepStrictEqual(stepsOf("a.md", "```yaml\nlb0# one\n```\n"), []);
 });
 
+Deno.test("stepsOf() reads the blocks of a list, without their indent", () => {
+  const steps = stepsOf("a.md", "1. Do\n\n   ```sh\n   one \\\n     two\n   ```\n");
+  deepStrictEqual(steps.map(({ line, command }) => [line, command]), [[4, "one \\\n  two"]]);
+});
+
 Deno.test("printsAsShown() lets … stand for any text, alone for any lines", () => {
   const table: [string, string[], boolean][] = [
     ["anything\n", [], true],

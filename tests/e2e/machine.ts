@@ -28,7 +28,7 @@ mount --rbind /dev "$1/root/dev"
 mount -t tmpfs tmpfs "$1/root/run"
 cp /etc/hosts /etc/resolv.conf "$1/root/etc/"
 cd "$1/root"
-rm -rf etc/acme-lb etc/haproxy etc/letsencrypt/* var/lib/acme/* var/lib/lego var/lib/dehydrated/*
+rm -rf etc/acme-lb etc/haproxy/certs etc/letsencrypt/* var/lib/acme/* var/lib/lego var/lib/dehydrated/*
 mkdir run/acme-lb-stand-in
 cd /
 exec chroot "$1/root" sh -c 'echo ready; exec sleep infinity'
@@ -46,17 +46,30 @@ now=''; units=''
 for word; do
   case $word in --now) now=yes ;; -*) ;; *) units="$units \${word%.service}" ;; esac
 done
+# Until a log has more than its first lines and nothing new for 3 s.
+settle() {
+  before=0
+  for attempt in $(seq 20); do
+    sleep 3
+    lines=$(wc -l <"$1")
+    [ "$lines" != "$before" ] || grep -q STATE "$1" || continue
+    [ "$lines" != "$before" ] || return 0
+    before=$lines
+  done
+}
 start() {
   case $1 in
     acme-lb) port=80; set -- "$1" acme-lb serve ;;
     nginx) port=80; set -- "$1" nginx -e stderr -g 'daemon off;' ;;
     haproxy) port=443; mkdir -p /run/haproxy
       set -- "$1" haproxy -W -db -f /etc/haproxy/haproxy.cfg ;;
+    keepalived) port=''; set -- "$1" keepalived --dont-fork --log-console ;;
     *) echo "Unit $1.service not found." >&2; exit 5 ;;
   esac
   unit=$1; shift
   setsid "$@" >>"/var/log/$unit.unit.log" 2>&1 </dev/null &
   echo $! >"/run/acme-lb-stand-in/$unit"
+  [ -n "$port" ] || { settle "/var/log/$unit.unit.log"; return; }
   for attempt in $(seq 200); do
     ss -Hltn "sport = :$port" | grep -q . && return
     kill -0 $! 2>/dev/null || break
@@ -86,7 +99,7 @@ active() {
   pid=$(cat "/run/acme-lb-stand-in/$1" 2>/dev/null) && kill -0 "$pid" 2>/dev/null
 }
 signal() {
-  case $1 in acme-lb | nginx) echo HUP ;; haproxy) echo USR2 ;; esac
+  case $1 in haproxy) echo USR2 ;; *) echo HUP ;; esac
 }
 [ "$verb" != daemon-reload ] || exit 0
 for unit in $units; do

@@ -6,15 +6,20 @@
  */
 
 import assert from "node:assert/strict";
-import { issue } from "../cert/issue.ts";
+import { issue, type Issued } from "../cert/issue.ts";
 import { executablePath } from "../executable.ts";
 import { type Authority, startAuthority } from "./authority.ts";
 import { BALANCERS, keepers, VIRTUAL_ADDRESSES } from "./cluster.ts";
 import { connectMachines, type Machine, startMachine } from "./machine.ts";
-import { createNetwork, type Network } from "./network.ts";
+import { eventually, logged, startDaemon } from "./daemon.ts";
+import { createNetwork, type Host, type Network } from "./network.ts";
 
 const LETS_ENCRYPT = "acme-v02.api.letsencrypt.org";
 const CA_ADDRESS = "2001:db8::ca";
+
+const inIpv4 = (address: string) => address.replace("2001:db8::", "192.0.2.");
+/** What the DNS says of the service. */
+const SERVED = [...VIRTUAL_ADDRESSES, ...VIRTUAL_ADDRESSES.map(inIpv4)];
 
 const CHECKOUT = new URL("../../", import.meta.url).pathname;
 
@@ -35,7 +40,7 @@ export async function startWorld(page: string): Promise<World> {
     ca: { ipv6: CA_ADDRESS, ipv4: "192.0.2.100" },
   }, { names: { "service.example": VIRTUAL_ADDRESSES, [LETS_ENCRYPT]: [CA_ADDRESS] } });
   try {
-    await network.place(keepers(Object.keys(BALANCERS).map(network.host)));
+    if (page !== KEEPALIVED_MOVES) await placeAddresses(network);
     const balancers = await Promise.all(
       Object.keys(BALANCERS).map((name) => startMachine(network, network.host(name))),
     );
@@ -63,6 +68,9 @@ export async function startWorld(page: string): Promise<World> {
     throw error;
   }
 }
+
+/** The page that starts keepalived. */
+const KEEPALIVED_MOVES = "docs/operations.md";
 
 /** Pages that order certificates. */
 const WITH_CA = ["docs/clients.md", "docs/operations.md"];
@@ -111,15 +119,55 @@ http {
   );
   const started = await front.sh("systemctl start nginx");
   assert.equal(started.code, 0, started.stdout);
+  await startResolver(network, machines);
   const bundle = "/etc/ssl/certs/ca-certificates.crt";
   const trusted = await Deno.readTextFile(bundle) + await Deno.readTextFile(authority.trust);
   for (const machine of machines) await machine.write(bundle, trusted);
+}
+
+/** A name server for what asks the DNS and not the hosts file, as self-test and the CA do. */
+async function startResolver(network: Network, machines: Machine[]): Promise<void> {
+  const host = network.host("ca");
+  const management = "[::1]:8056";
+  const off = ["-http01", "-https01", "-tlsalpn01", "-defaultIPv4", "-defaultIPv6"]
+    .flatMap((flag) => [flag, ""]);
+  const resolver = await startDaemon(
+    network.on(host, [
+      ...["pebble-challtestsrv", "-management", management, "-dns01", `[${CA_ADDRESS}]:53`, ...off],
+    ]),
+    { log: `${network.directory}/resolver.log` },
+  );
+  await logged(resolver, /Starting management server/);
+  for (const kind of ["aaaa", "a"]) {
+    const addresses = SERVED.filter((address) => address.includes(":") === (kind === "aaaa"));
+    await eventually(async () => {
+      const { code } = await network.run(host, [
+        ...["curl", "-fsS", "--max-time", "5", `http://${management}/add-${kind}`, "-d"],
+        JSON.stringify({ host: "service.example", addresses }),
+      ]);
+      return code === 0 || undefined;
+    }, { what: () => "the name server", deadline: 20_000 });
+  }
+  for (const machine of machines) {
+    await machine.write("/etc/resolv.conf", `nameserver ${CA_ADDRESS}\n`);
+  }
+}
+
+/** Where keepalived would have them when all is well, in both families. */
+async function placeAddresses(network: Network): Promise<void> {
+  const ipv6 = keepers(Object.keys(BALANCERS).map(network.host));
+  const ipv4 = [...ipv6].map(([address, host]): [string, Host] => [inIpv4(address), host]);
+  await network.place(new Map([...ipv6, ...ipv4]));
 }
 
 type Preparation = (machine: Machine, world: World) => Promise<void>;
 
 const PREPARATIONS: Record<string, Preparation> = {
   "docs/migrating-from-nginx.md": withNginx,
+  // The page itself begins with nothing of acme-lb.
+  "docs/operations.md": async (machine) => {
+    await withHaproxy(machine);
+  },
 };
 
 async function withNginx(machine: Machine, world: World): Promise<void> {
@@ -131,12 +179,18 @@ async function withNginx(machine: Machine, world: World): Promise<void> {
   ]);
 }
 
+/** What the operator of the backends has given; the authority of that. */
+async function withHaproxy(machine: Machine): Promise<Issued> {
+  const ca = await issue({ ca: true, names: [], commonName: "Example CA" });
+  await machine.write("/etc/haproxy/backend-ca.pem", ca.pem);
+  return ca;
+}
+
 async function withAcmeLb(machine: Machine, world: World): Promise<void> {
   const config = await Deno.readTextFile(`${CHECKOUT}examples/article/config.yaml`);
-  const ca = await issue({ ca: true, names: [], commonName: "Example CA" });
+  const ca = await withHaproxy(machine);
   const leaf = await issue({ issuer: ca });
   await machine.write("/etc/acme-lb/config.yaml", config);
-  await machine.write("/etc/haproxy/backend-ca.pem", ca.pem);
   await machine.write("/root/config.yaml", config);
   await machine.write("/root/privkey.pem", leaf.key.pem, { mode: 0o600 });
   await machine.write("/root/fullchain.pem", leaf.pem + ca.pem);
@@ -144,7 +198,7 @@ async function withAcmeLb(machine: Machine, world: World): Promise<void> {
     `cp ${await executablePath()} /usr/local/bin/acme-lb`,
     "mkdir -p /run/acme/acme-challenge /etc/haproxy/certs",
     "acme-lb self-signed --name service.example --out /etc/haproxy/certs/service.example.pem",
-    `acme-lb render haproxy --node ${machine.host.name} --root /`,
+    "acme-lb render haproxy --root / --force",
     "systemctl start acme-lb haproxy",
   ]);
 }
