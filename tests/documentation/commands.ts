@@ -60,12 +60,12 @@ function stepsOfBlock(lines: string[], at: { file: string; block: number }): Ste
 }
 
 /**
- * Command lines of acme-lb in code spans, without those that stand for any command or value, as
+ * Calls of acme-lb in code spans, without those that stand for any command, as
  * `acme-lb COMMAND --help` does.
  */
 export function spansOf(file: string, markdown: string): Step[] {
   const text = withoutBlocks(markdown);
-  return [...text.matchAll(/`((?:[^`\n]|\n(?!\n))*?\bacme-lb (?:[^`\n]|\n(?!\n))*)`/g)]
+  return [...text.matchAll(/`([^`]+)`/g)]
     .map((match) => ({
       file,
       line: text.slice(0, match.index).split("\n").length,
@@ -73,7 +73,7 @@ export function spansOf(file: string, markdown: string): Step[] {
       command: match[1]!.replace(/\s+/g, " "),
       expected: [],
     }))
-    .filter(({ command }) => /\bacme-lb [a-z-]/.test(command));
+    .filter(({ command }) => callsIn(command).some(({ words }) => words.length > 0));
 }
 
 /** The page with every line of a fenced block empty, so that line numbers stay. */
@@ -105,22 +105,19 @@ export interface CommandLine {
   flags: string[];
 }
 
+/** Where a shell command may begin. */
+const BEFORE = /(?:^|[;&|(!'"](?:\s|\\\n)*|\b(?:exec|do|then|ssh \S+)\s+)/.source;
+const WORD = /(?:'[^']*'|"[^"]*"|[^\s;&|<>)'"])+/.source;
+const CALL = new RegExp(`${BEFORE}(?:[\\w.-]*/)*acme-lb((?:(?:[ ]|\\\\\n)+${WORD})*)`, "g");
+
 /** Every call of acme-lb in a shell command, as far as its words tell without a shell. */
 export function callsIn(command: string): CommandLine[] {
-  return [
-    ...command.matchAll(
-      /(?:^|[\s;&|(/!])acme-lb((?: (?:'[^']*'|"[^"]*"|\\\n|[^\s;&|<>)'"])+| )+)/g,
-    ),
-  ]
-    .map(([, rest]) => {
-      const own = rest!.replaceAll("\\\n", " ").split(/ -- /)[0]!;
-      const words = own.replaceAll(/'[^']*'|"[^"]*"/g, "VALUE").split(/\s+/).filter(Boolean);
-      const comment = words.findIndex((word) => word.startsWith("#"));
-      const known = comment < 0 ? words : words.slice(0, comment);
-      return {
-        words: known.filter((word) => /^[a-z][a-z-]*$/.test(word)),
-        flags: known.filter((word) => word.startsWith("-"))
-          .map((flag) => flag.replace(/=.*/, "")),
-      };
-    });
+  return [...command.matchAll(CALL)].map(([, rest]) => {
+    const own = rest!.replaceAll("\\\n", " ").split(/ -- | #/)[0]!;
+    const words = own.replaceAll(/'[^']*'|"[^"]*"/g, "VALUE").split(/\s+/).filter(Boolean);
+    return {
+      words: words.filter((word) => /^[a-z][a-z-]*$/.test(word)),
+      flags: words.filter((word) => word.startsWith("-")).map((flag) => flag.replace(/=.*/, "")),
+    };
+  });
 }

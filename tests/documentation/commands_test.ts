@@ -62,7 +62,13 @@ Deno.test("callsIn() finds the calls of acme-lb in a shell's line, with their fl
       [["assemble-pem"], ["--hook", "--out-dir"]],
     ]],
     ["ssh lb0 acme-lb serve  # comment --no", [[["serve"], []]]],
-    ["cp dist/acme-lb /usr/local/bin/", [[[], []]]],
+    ["dist/acme-lb self-test", [[["self-test"], []]]],
+    ["ssh lb0 'true && \\\n  acme-lb self-test --json'; acme-lb --version", [
+      [["self-test"], ["--json"]],
+      [[], ["--version"]],
+    ]],
+    ["cp dist/acme-lb /usr/local/bin/", []],
+    ["journalctl -u acme-lb --since -1h", []],
     ["ls /etc/acme-lb/config.yaml", []],
   ];
   for (const [command, expected] of table) {
