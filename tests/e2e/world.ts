@@ -61,7 +61,7 @@ export async function startWorld(page: string): Promise<World> {
       [Symbol.asyncDispose]: () => network[Symbol.asyncDispose](),
     };
     const prepare = PREPARATIONS[page] ?? withAcmeLb;
-    for (const machine of balancers) await prepare(machine, world);
+    await Promise.all(balancers.map((machine) => prepare(machine, world)));
     return world;
   } catch (error) {
     await network[Symbol.asyncDispose]();
