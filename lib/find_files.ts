@@ -48,6 +48,9 @@ export async function findFiles(paths: string[], options: FindOptions): Promise<
   return found;
 }
 
+/** A link to / must not keep a check busy for a day. */
+const MAX_FILES = 100_000;
+
 interface Search extends FindOptions, Found {
   /** Those searched already, as device and inode: links may lead back to them. */
   directories: Set<string>;
@@ -85,6 +88,7 @@ async function visitDirectory(
     return;
   }
   for (const { name, isFile } of entries) {
+    if (search.files.length > MAX_FILES) return;
     const inside = `${path === "/" ? "" : path}/${name}`;
     const reason = search.leaveOut(name);
     if (reason !== undefined) search.notes.push(`${inside}: ${reason}`);
@@ -109,7 +113,7 @@ async function expand(pattern: string, search: Search): Promise<string[]> {
       }
       const entries = await list(base || ".");
       if ("problem" in entries) {
-        if (!entries.absent) add({ path: base, met: true, problem: entries.problem }, search);
+        if (!entries.missing) add({ path: base, met: true, problem: entries.problem }, search);
         continue;
       }
       const fits = globMatcher(part);
@@ -132,13 +136,13 @@ async function expand(pattern: string, search: Search): Promise<string[]> {
 /** In the order of code units, which no locale changes. */
 async function list(
   path: string,
-): Promise<Deno.DirEntry[] | { problem: string; absent: boolean }> {
+): Promise<Deno.DirEntry[] | { problem: string; missing: boolean }> {
   try {
     const entries = await Array.fromAsync(Deno.readDir(path));
     return entries.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
   } catch (error) {
-    const absent = ["ENOENT", "ENOTDIR"].includes(errnoOf(error) ?? "");
-    return { problem: `the directory cannot be read: ${systemReason(error)}`, absent };
+    const problem = `the directory cannot be read: ${systemReason(error)}`;
+    return { problem, missing: isMissing(error) };
   }
 }
 
@@ -149,14 +153,19 @@ async function look(
   try {
     return await Deno.stat(path);
   } catch (error) {
-    const missing = error instanceof Deno.errors.NotFound;
-    if (!missing) return { problem: `cannot be read: ${systemReason(error)}`, missing };
+    if (!(error instanceof Deno.errors.NotFound)) {
+      return { problem: `cannot be read: ${systemReason(error)}`, missing: isMissing(error) };
+    }
     const link = await Deno.readLink(path).catch(() => undefined);
     if (link !== undefined) {
       return { problem: `is a symbolic link to ${link}, which does not exist`, missing: false };
     }
     return { problem: missingProblem(path), missing: true };
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return ["ENOENT", "ENOTDIR"].includes(errnoOf(error) ?? "");
 }
 
 /** Why a path that was listed, or named, is not there. */
@@ -169,6 +178,10 @@ export function missingProblem(path: string): string {
 /** Two names that are not UTF-8 may be shown alike; any other path comes once. */
 function add(find: Find, { files, paths }: Search): void {
   if (paths.has(find.path) && !find.path.includes("\ufffd")) return;
+  if (files.length === MAX_FILES) {
+    files.push({ path: find.path, met: true, problem: `is one of more than ${MAX_FILES} files` });
+  }
+  if (files.length > MAX_FILES) return;
   paths.add(find.path);
   files.push(find);
 }

@@ -10,6 +10,7 @@ import {
   childrenOf,
   type Element,
   expectTag,
+  readAlgorithm,
   readBitString,
   readBoolean,
   readDer,
@@ -72,7 +73,8 @@ export function readCertificate(der: Uint8Array): Certificate {
   }
   const issuer = readDistinguishedName(issuerName, "issuer");
   const subject = readDistinguishedName(subjectName, "subject");
-  const [notBefore, notAfter] = readSequence(validity, "validity");
+  const [notBefore, notAfter, ...others] = readSequence(validity, "validity");
+  if (others.length > 0) throw new SyntaxError("the validity has too many fields");
   const extensions = readExtensions(optional, version);
   const alternativeNames = extensions.get("2.5.29.17");
   const constraints = extensions.get("2.5.29.19");
@@ -92,7 +94,7 @@ export function readCertificate(der: Uint8Array): Certificate {
     placeholder: selfIssued &&
       subject.attributes.some(({ type, value }) => type === "O" && value === PLACEHOLDER_MARK),
     signature: {
-      algorithm: readOid(readSequence(signatureAlgorithm, "")[0], "signature algorithm"),
+      algorithm: readAlgorithm(signatureAlgorithm, "signature algorithm").oid,
       signed: body!.raw,
       value: readBitString(signatureBits, "signature"),
     },
@@ -132,12 +134,13 @@ function readVersion(tagged: Element): number {
   return version;
 }
 
-/** The extensions' values by identifier; unique identifiers ([1], [2]) are passed over. */
+/** The extensions' values by identifier; unique identifiers ([1], [2]), bits, are passed over. */
 function readExtensions(optional: Element[], version: number): Map<string, Uint8Array> {
   const values = new Map<string, Uint8Array>();
   let last = 0xa0;
   for (const element of optional) {
-    if (![0x81, 0xa1, 0x82, 0xa2, 0xa3].includes(element.tag) || (element.tag & 3) <= (last & 3)) {
+    const bits = [0x81, 0x82].includes(element.tag) && element.content[0]! < 8;
+    if ((!bits && element.tag !== 0xa3) || (element.tag & 3) <= (last & 3)) {
       throw new SyntaxError("the certificate has unknown fields after its public key");
     }
     last = element.tag;

@@ -16,12 +16,12 @@ export const TAG = {
   null: 0x05,
   oid: 0x06,
   utf8String: 0x0c,
+  numericString: 0x12,
   printableString: 0x13,
   teletexString: 0x14,
   ia5String: 0x16,
   utcTime: 0x17,
   generalizedTime: 0x18,
-  universalString: 0x1c,
   bmpString: 0x1e,
   sequence: 0x30,
   set: 0x31,
@@ -105,21 +105,24 @@ export function readBoolean(element: Element | undefined, what: string): boolean
 /** Dotted decimal. @throws {SyntaxError} */
 export function readOid(element: Element | undefined, what: string): string {
   const { content } = expectTag(element, TAG.oid, what);
-  const arcs: bigint[] = [];
-  let arc = 0n;
+  const arcs: (number | bigint)[] = [];
+  let arc: number | bigint = 0;
   let started = false;
   for (const byte of content) {
     if (!started && byte === 0x80) throw new SyntaxError(`${what} is not in its shortest form`);
     started = true;
-    arc = (arc << 7n) | BigInt(byte & 0x7f);
+    // An arc has no limit; beyond what a number holds exactly, which is rare, it becomes a bigint.
+    if (typeof arc === "number" && arc >= 2 ** 45) arc = BigInt(arc);
+    arc = typeof arc === "number" ? arc * 128 + (byte & 0x7f) : (arc << 7n) | BigInt(byte & 0x7f);
     if (byte >= 0x80) continue;
     arcs.push(arc);
-    [arc, started] = [0n, false];
+    [arc, started] = [0, false];
   }
   if (started || arcs.length === 0) throw new SyntaxError(`${what} is cut short`);
-  const [first = 0n, ...rest] = arcs;
-  const top = first < 80n ? first / 40n : 2n;
-  return [top, first - top * 40n, ...rest].join(".");
+  const [first = 0, ...rest] = arcs;
+  const top = first < 80 ? Math.trunc(Number(first) / 40) : 2;
+  const second = typeof first === "number" ? first - top * 40 : first - BigInt(top * 40);
+  return [top, second, ...rest].join(".");
 }
 
 /**
@@ -130,6 +133,26 @@ export function readBitString(element: Element | undefined, what: string): Uint8
   const { content } = expectTag(element, TAG.bitString, what);
   if (content[0] !== 0) throw new SyntaxError(`${what} is not a whole number of bytes`);
   return content.subarray(1);
+}
+
+/**
+ * The parts of an AlgorithmIdentifier (RFC 5280 section 4.1.1.2). Its parameters are an identifier,
+ * a NULL or a SEQUENCE in all algorithms that there are; OpenSSL refuses most of what is else.
+ * @throws {SyntaxError}
+ */
+export function readAlgorithm(
+  element: Element | undefined,
+  what: string,
+): { oid: string; parameters: Element | undefined } {
+  const [identifier, parameters, ...rest] = readSequence(element, what);
+  const oid = readOid(identifier, what);
+  const usual = parameters === undefined || parameters.tag === TAG.sequence ||
+    (parameters.tag === TAG.null && parameters.content.length === 0) ||
+    (parameters.tag === TAG.oid && readOid(parameters, what) !== "");
+  if (!usual || rest.length > 0) {
+    throw new SyntaxError(`the parameters of the ${what} are unusable`);
+  }
+  return { oid, parameters };
 }
 
 /**
@@ -147,17 +170,19 @@ export function readTime(element: Element | undefined, what: string): Date {
     : undefined;
   const digits = pattern?.exec(text)?.slice(1);
   if (!digits) throw new SyntaxError(`${what} is not a UTC time to the second`);
-  const [yearDigits, ...rest] = digits as [string, ...string[]];
-  const number = Number(yearDigits);
-  const year = yearDigits.length === 4 ? number : number + (number < 50 ? 2000 : 1900);
-  const [month, day, hour, minute, second] = rest;
-  const iso = `${String(year).padStart(4, "0")}-${month}-${day}T${hour}:${minute}:${second}.000Z`;
-  const time = new Date(iso);
-  if (Number.isNaN(time.getTime()) || time.toISOString() !== iso) {
-    throw new SyntaxError(`${what} is not a date of the calendar`);
-  }
+  const [given, month, day, hour, minute, second] = digits.map(Number) as SixNumbers;
+  const year = digits[0]!.length === 4 ? given : given + (given < 50 ? 2000 : 1900);
+  const time = new Date(0);
+  time.setUTCFullYear(year, month - 1, day);
+  time.setUTCHours(hour, minute, second);
+  // What no calendar has, a 30th of February or a 25th hour, is another date by now.
+  const exact = time.getUTCMonth() === month - 1 && time.getUTCDate() === day &&
+    time.getUTCHours() === hour && minute < 60 && second < 60;
+  if (!exact) throw new SyntaxError(`${what} is not a date of the calendar`);
   return time;
 }
+
+type SixNumbers = [number, number, number, number, number, number];
 
 function elementAt(bytes: Uint8Array, offset: number): Element {
   const tag = bytes[offset];

@@ -5,7 +5,15 @@
  * them. Parameters beyond the curve's name and the modulus' size are not judged here.
  */
 
-import { type Element, readBitString, readDer, readInteger, readOid, readSequence } from "./der.ts";
+import {
+  type Element,
+  readAlgorithm,
+  readBitString,
+  readDer,
+  readInteger,
+  readOid,
+  readSequence,
+} from "./der.ts";
 
 /** `name` is for people (`RSA 2048`, `P-256`, an object identifier when unknown). */
 export interface KeyKind {
@@ -29,9 +37,9 @@ const OTHERS = new Map([
 
 /** Reads the algorithm of a SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7). @throws {SyntaxError} */
 export function readKeyKind(spki: Element | undefined): KeyKind {
-  const [algorithm, bits] = readSequence(spki, "public key");
-  const [identifier, parameters] = readSequence(algorithm, "public key algorithm");
-  const oid = readOid(identifier, "public key algorithm");
+  const [algorithm, bits, ...rest] = readSequence(spki, "public key");
+  if (rest.length > 0) throw new SyntaxError("the public key has too many fields");
+  const { oid, parameters } = readAlgorithm(algorithm, "public key algorithm");
   const key = readBitString(bits, "public key");
   if (oid === "1.2.840.113549.1.1.1") {
     const [modulus] = readSequence(readDer(key), "RSA public key");

@@ -8,7 +8,15 @@
 
 import { ipv6Groups, parseIPv6 } from "../address.ts";
 import { printable } from "../log.ts";
-import { childrenOf, type Element, expectTag, readOid, readSequence, TAG } from "./der.ts";
+import {
+  childrenOf,
+  type Element,
+  expectTag,
+  readBitString,
+  readOid,
+  readSequence,
+  TAG,
+} from "./der.ts";
 
 /** A distinguished name: its attributes in order, as one line of text, and as DER to compare. */
 export interface DistinguishedName {
@@ -23,6 +31,9 @@ export interface AlternativeName {
   kind: "DNS" | "IP" | "email" | "URI" | "other";
   value: string;
 }
+
+const UTF_8 = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+const UTF_16 = new TextDecoder("utf-16be", { ignoreBOM: true, fatal: true });
 
 const ATTRIBUTE_TYPES = new Map([
   ["2.5.4.3", "CN"],
@@ -40,8 +51,8 @@ export function readDistinguishedName(name: Element | undefined, what: string): 
   const attributes: DistinguishedName["attributes"] = [];
   for (const relative of readSequence(name, what)) {
     for (const pair of childrenOf(expectTag(relative, TAG.set, `part of the ${what}`))) {
-      const [oid, value] = readSequence(pair, `part of the ${what}`);
-      if (!value) throw new SyntaxError(`part of the ${what} has no value`);
+      const [oid, value, ...rest] = readSequence(pair, `part of the ${what}`);
+      if (!value || rest.length > 0) throw new SyntaxError(`part of the ${what} is no pair`);
       const type = readOid(oid, `attribute type of the ${what}`);
       attributes.push({ type: ATTRIBUTE_TYPES.get(type) ?? type, value: decodeText(value) });
     }
@@ -94,28 +105,48 @@ function bytesOfGroups(groups: number[]): Uint8Array {
 
 /** Visible ASCII stays; everything else, the backslash too, becomes `\xNN`. */
 function escapeName(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => {
-    const plain = byte > 0x20 && byte < 0x7f && byte !== 0x5c;
-    return plain ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, "0")}`;
-  }).join("");
+  const isPlain = (byte: number) => byte > 0x20 && byte < 0x7f && byte !== 0x5c;
+  if (bytes.every(isPlain)) return UTF_8.decode(bytes);
+  return Array.from(
+    bytes,
+    (byte) =>
+      isPlain(byte) ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, "0")}`,
+  ).join("");
 }
 
 function escapeSeparators(value: string): string {
   return value.replace(/[,+"<>;=]/g, "\\$&");
 }
 
-/** An attribute value; kinds that hold no text are shown as RFC 4514 does, `#` and hex. */
-function decodeText({ tag, content, raw }: Element): string {
+/**
+ * An attribute value; kinds that hold no text are shown as RFC 4514 does, `#` and hex.
+ * @throws {SyntaxError} for what OpenSSL, and with it HAProxy, refuses a whole certificate for,
+ *   and for UniversalString, which nobody uses
+ */
+function decodeText(value: Element): string {
+  const { tag, content, raw } = value;
   switch (tag) {
     case TAG.utf8String:
+      return printable(decode(UTF_8, content));
     case TAG.printableString:
+    case TAG.numericString:
     case TAG.ia5String:
-      return printable(new TextDecoder("utf-8", { ignoreBOM: true }).decode(content));
     case TAG.teletexString:
-      return printable(String.fromCharCode(...content));
+      return printable(Array.from(content, (byte) => String.fromCharCode(byte)).join(""));
     case TAG.bmpString:
-      return printable(new TextDecoder("utf-16be", { ignoreBOM: true }).decode(content));
-    default:
+      return printable(decode(UTF_16, content));
+    case TAG.bitString:
+      readBitString(value, "attribute value");
       return `#${raw.toHex()}`;
+    default:
+      throw new SyntaxError(`an attribute value has tag ${tag.toString(16)}, which is no text`);
+  }
+}
+
+function decode(decoder: TextDecoder, content: Uint8Array): string {
+  try {
+    return decoder.decode(content);
+  } catch {
+    throw new SyntaxError("an attribute value is not in the encoding that it claims");
   }
 }

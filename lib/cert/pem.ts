@@ -28,6 +28,10 @@ export function parsePem(bytes: Uint8Array): PemBlock[] {
   const blocks: PemBlock[] = [];
   let open: { label: string; line: number; body: string[] } | undefined;
   for (const [index, raw] of lines.entries()) {
+    if (!raw.includes("-----")) {
+      open?.body.push(raw.trim());
+      continue;
+    }
     const text = raw.replace(/[ \t]+$/, "");
     const line = index + 1;
     const [, kind, label] = BOUNDARY.exec(text) ?? [];

@@ -22,24 +22,26 @@ export interface CheckedFiles {
 export interface CheckFilesOptions {
   /** Takes the SHA-1 fingerprint of each file's first certificate, by the file's path. */
   sha1?: Map<string, string>;
+  /** Whether private keys are compared with their certificates. @default true */
+  keys?: boolean;
+  /** How many files are open at once. @default 32: more gain nothing, and descriptors may be few */
+  atOnce?: number;
 }
-
-/** Files that are open at once; more gain nothing, and descriptors may be few. */
-const AT_ONCE = 32;
 
 /** Looks at files, directories and patterns. Never throws for what they hold. */
 export async function checkFiles(
   paths: string[],
   rules: Rules,
-  { sha1 }: CheckFilesOptions = {},
+  options: CheckFilesOptions = {},
 ): Promise<CheckedFiles> {
+  const { atOnce = 32 } = options;
   const { files, notes } = await findFiles(paths, { leaveOut });
   const results: (ExpiryRecord | { note: string })[] = new Array(files.length);
   let next = 0;
-  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+  await Promise.all(Array.from({ length: atOnce }, async () => {
     while (next < files.length) {
       const index = next++;
-      results[index] = await checkFile(files[index]!, { rules, sha1 });
+      results[index] = await checkFile(files[index]!, { rules, ...options });
     }
   }));
   const records = results.filter((result) => "state" in result);
@@ -52,7 +54,7 @@ export async function checkFiles(
 /** One record for one file, or the note that it is none of our business. */
 async function checkFile(
   { path, problem, met }: Find,
-  { rules, sha1 }: { rules: Rules; sha1: Map<string, string> | undefined },
+  { rules, sha1, keys: judgeKeys = true }: CheckFilesOptions & { rules: Rules },
 ): Promise<ExpiryRecord | { note: string }> {
   const where = { source: "file" as const, place: path };
   const unreadable = (text: string) =>
@@ -73,6 +75,7 @@ async function checkFile(
   if (met && certificates.length === 0 && keys.length > 0 && others.length === 0) {
     return { note: `${path}: holds a private key alone` };
   }
+  if (!judgeKeys) contents.keys = [];
   const record = await judgeContents(where, { contents, rules });
   const leaf = sha1 && certificates[0];
   if (leaf) sha1.set(path, await fingerprint(leaf, "SHA-1"));

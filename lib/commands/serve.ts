@@ -11,6 +11,7 @@ import { challengePorts, metricsPorts, type PortTools, publicPorts } from "../ht
 import { type PortSpec, runService } from "../http/service.ts";
 import { createLog } from "../log.ts";
 import { VERSION } from "../version.ts";
+import { createCertificateMetrics } from "./certificate_metrics.ts";
 
 const EXAMPLES = `
 Examples:
@@ -19,6 +20,9 @@ Examples:
   acme-lb serve --config /etc/acme-lb/config.yaml
       the same file on every balancer; each recognises its own address among the peers
   acme-lb serve --peer '[2001:db8::f001]:31080' --peer '[2001:db8::f002]:31080'
+
+The metrics port tells of the files under certificates as check-expiry does, keys left aside; what
+this user may not read is UNKNOWN there.
 
 Signals: SIGHUP reads the configuration again (and keeps the old one if the new one is wrong);
 SIGTERM stops accepting, finishes what is in flight within 3 s, and ends with 0.`;
@@ -42,7 +46,10 @@ export const serve: Subcommand<ConfigFlags> = {
       ports: (config, tools) => [
         ...publicPorts(config, { ...tools, role: "public" }),
         ...challengePorts(config, tools),
-        ...metricsPorts(config, tools),
+        ...metricsPorts(config, {
+          ...tools,
+          more: createCertificateMetrics({ paths: config.certificates, log: tools.log }),
+        }),
       ],
     }),
 };

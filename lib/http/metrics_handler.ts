@@ -8,11 +8,16 @@ const NOT_ALLOWED = methodNotAllowed("GET, HEAD");
 const HEADERS = headerLine("Content-Type", "text/plain; version=0.0.4; charset=utf-8") +
   headerLine("X-Content-Type-Options", "nosniff") + headerLine("Cache-Control", "no-store");
 
-export function createMetricsHandler(metrics: Metrics): (head: RequestHead) => Answer {
-  return (head) => {
+/** @param more gives further families of metrics, in the text format; never rejects */
+export function createMetricsHandler(
+  metrics: Metrics,
+  more: () => Promise<string>,
+): (head: RequestHead) => Promise<Answer> {
+  return async (head) => {
     if (head.method !== "GET" && head.method !== "HEAD") return NOT_ALLOWED;
     if (head.target === "/healthz") return textAnswer("ok\n");
     if (head.target !== "/metrics") return NOT_FOUND;
-    return { status: 200, headers: HEADERS, body: metrics.render(), close: head.body };
+    const body = await more() + metrics.render();
+    return { status: 200, headers: HEADERS, body, close: head.body };
   };
 }

@@ -81,10 +81,14 @@ export function challengePorts(config: Config, { log }: PortTools): PortSpec[] {
   });
 }
 
-export function metricsPorts(config: Config, { metrics }: PortTools): PortSpec[] {
+/** The metrics port; `more` gives what others have to tell there, see createMetricsHandler. */
+export function metricsPorts(
+  config: Config,
+  { metrics, more }: PortTools & { more: () => Promise<string> },
+): PortSpec[] {
   return ports(config.metrics.listen, {
     role: "metrics",
-    handler: createMetricsHandler(metrics),
+    handler: createMetricsHandler(metrics, more),
     limits: METRICS_LIMITS,
   });
 }

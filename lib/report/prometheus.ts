@@ -8,7 +8,12 @@
  * alone, so that a renewal does not begin new series of the others.
  */
 
-import { type ExpiryRecord, type ExpiryReport, STATES } from "../cert/expiry_record.ts";
+import {
+  type ExpiryRecord,
+  type ExpiryReport,
+  type LeafFacts,
+  STATES,
+} from "../cert/expiry_record.ts";
 import { printable } from "../log.ts";
 import { countStates, dueFirst } from "./due_order.ts";
 
@@ -21,7 +26,8 @@ export const METRICS = {
     "When the certificate's age makes it a WARNING.",
   acme_lb_certificate_critical_from_timestamp_seconds:
     "When the certificate's age makes it CRITICAL.",
-  acme_lb_certificate_finding: "Always 1, while the check finds what the reason says.",
+  acme_lb_certificate_finding:
+    "Always 1, while the check finds what the reason says, with the state it leads to.",
   acme_lb_certificate_info: "Always 1; the labels tell which certificate it is.",
   acme_lb_certificate_check_records: "How many places were checked, by state.",
   acme_lb_certificate_check_success: "Whether every place could be judged: none is UNKNOWN.",
@@ -29,7 +35,8 @@ export const METRICS = {
 } as const;
 
 type Metric = keyof typeof METRICS;
-type Sample = [metric: Metric, labels: Record<string, string>, value: number];
+/** The labels as `name="value"` pairs, or empty: those of a place are written once for all. */
+type Sample = [metric: Metric, labels: string, value: number];
 
 const CODES = { OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3 } as const;
 const MAX_VALUE = 200;
@@ -42,7 +49,7 @@ export function formatPrometheus(report: ExpiryReport): string {
     return found.length === 0 ? [] : [
       `# HELP ${metric} ${METRICS[metric]}`,
       `# TYPE ${metric} gauge`,
-      ...found.map(([, labels, value]) => `${metric}${formatLabels(labels)} ${value}`),
+      ...found.map(([, labels, value]) => `${metric}${labels && `{${labels}}`} ${value}`),
     ];
   });
   return lines.join("\n") + "\n";
@@ -55,11 +62,11 @@ function samples(report: ExpiryReport): Sample[] {
     ...worstOfEachPlace(report).flatMap(recordSamples),
     ...STATES.map((state): Sample => [
       "acme_lb_certificate_check_records",
-      { state },
+      formatLabels({ state }),
       counts[state],
     ]),
-    ["acme_lb_certificate_check_success", {}, success ? 1 : 0],
-    ["acme_lb_certificate_check_last_run_timestamp_seconds", {}, seconds(report.now)],
+    ["acme_lb_certificate_check_success", "", success ? 1 : 0],
+    ["acme_lb_certificate_check_last_run_timestamp_seconds", "", seconds(report.now)],
   ];
 }
 
@@ -74,32 +81,31 @@ function worstOfEachPlace(report: ExpiryReport): ExpiryRecord[] {
 
 function recordSamples(record: ExpiryRecord): Sample[] {
   const { source, place, state, findings, leaf, warningFrom, criticalFrom } = record;
-  const labels = { source, place };
+  const labels = formatLabels({ source, place });
   const at = (metric: Metric, date?: Date): Sample[] =>
     date ? [[metric, labels, seconds(date)]] : [];
-  const reasons = new Set(findings.map(({ reason }) => reason));
+  const found = new Map(
+    findings.map(({ reason, state }) => [`${reason} ${state}`, { reason, state }]),
+  );
   return [
     ["acme_lb_certificate_state", labels, CODES[state]],
     ...at("acme_lb_certificate_not_after_timestamp_seconds", leaf?.notAfter),
     ...at("acme_lb_certificate_not_before_timestamp_seconds", leaf?.notBefore),
     ...at("acme_lb_certificate_warning_from_timestamp_seconds", warningFrom),
     ...at("acme_lb_certificate_critical_from_timestamp_seconds", criticalFrom),
-    ...[...reasons].map((reason): Sample => [
+    ...[...found.values()].map((finding): Sample => [
       "acme_lb_certificate_finding",
-      { ...labels, reason },
+      `${labels},${formatLabels(finding)}`,
       1,
     ]),
     ...(leaf ? [infoSample(labels, leaf)] : []),
   ];
 }
 
-function infoSample(
-  labels: Record<string, string>,
-  { title, serial, issuer }: NonNullable<ExpiryRecord["leaf"]>,
-): Sample {
+function infoSample(labels: string, { title, serial, issuer }: LeafFacts): Sample {
   const cut = (text: string) => text.slice(0, MAX_VALUE);
-  const facts = { title: cut(title), serial: cut(serial), issuer: cut(issuer) };
-  return ["acme_lb_certificate_info", { ...labels, ...facts }, 1];
+  const facts = formatLabels({ title: cut(title), serial: cut(serial), issuer: cut(issuer) });
+  return ["acme_lb_certificate_info", `${labels},${facts}`, 1];
 }
 
 function seconds(date: Date): number {
@@ -112,5 +118,5 @@ function formatLabels(labels: Record<string, string>): string {
     const text = printable(value).replaceAll("\\", "\\\\").replaceAll('"', '\\"');
     return `${name}="${text}"`;
   });
-  return pairs.length > 0 ? `{${pairs.join(",")}}` : "";
+  return pairs.join(",");
 }

@@ -1,34 +1,13 @@
 /** The life of the servers as an operator sees it: starting, reloading, stopping, refusing. */
 
 import { deepStrictEqual, match, ok } from "node:assert/strict";
-import { header, latin1, readAll } from "../http/raw_client.ts";
-import { startServer } from "./server_process.ts";
+import { latin1, readAll } from "../http/raw_client.ts";
+import { ask, startServer, temporary } from "./server_process.ts";
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const CHALLENGE = "/.well-known/acme-challenge/";
 const ANY = "127.0.0.1:0";
 const SERVE = ["serve", "--public-listen", ANY, "--challenge-listen", ANY];
-
-async function ask(
-  port: number,
-  target: string,
-  { host = "service.example", hostname = "127.0.0.1" } = {},
-): Promise<{ status: number; location?: string; body: string }> {
-  const conn = await Deno.connect({ hostname, port });
-  await conn.write(latin1(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`));
-  const { text } = await readAll(conn, 10_000);
-  conn.close();
-  return {
-    status: Number(text.slice(9, 12)),
-    location: header(text, "location"),
-    body: text.slice(text.indexOf("\r\n\r\n") + 4),
-  };
-}
-
-async function temporary(): Promise<{ path: string } & AsyncDisposable> {
-  const path = await Deno.makeTempDir();
-  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
-}
 
 /** Deno.listen on a free port that accepts and says nothing. */
 function hungPeer(): { address: string } & Disposable {

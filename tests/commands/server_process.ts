@@ -1,5 +1,7 @@
 /** acme-lb as a child process, run from its source, with its log at hand. */
 
+import { header, latin1, readAll } from "../http/raw_client.ts";
+
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
 export interface ServerProcess extends AsyncDisposable {
@@ -95,4 +97,27 @@ export async function startServer(
     lines.filter((line) => line.includes("event=listening")).length >= listening || undefined;
   if (listening > 0) await until(ready, "start");
   return server;
+}
+
+/** The answer to a GET on a connection of its own. */
+export async function ask(
+  port: number,
+  target: string,
+  { host = "service.example", hostname = "127.0.0.1" } = {},
+): Promise<{ status: number; location?: string; body: string }> {
+  const conn = await Deno.connect({ hostname, port });
+  await conn.write(latin1(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`));
+  const { text } = await readAll(conn, 10_000);
+  conn.close();
+  return {
+    status: Number(text.slice(9, 12)),
+    location: header(text, "location"),
+    body: text.slice(text.indexOf("\r\n\r\n") + 4),
+  };
+}
+
+/** A directory that goes away with its scope. */
+export async function temporary(): Promise<{ path: string } & AsyncDisposable> {
+  const path = await Deno.makeTempDir();
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }

@@ -57,7 +57,7 @@ export async function startFront(
   network: Network,
   { host, paths }: { host: Host; paths: HookPaths },
 ): Promise<Front> {
-  const config = `${network.directory}/haproxy.cfg`;
+  const config = `${network.directory}/haproxy-${host.name}.cfg`;
   await Deno.writeTextFile(
     config,
     `global
@@ -72,7 +72,7 @@ frontend service
   http-request return status 200
 `,
   );
-  const log = `${network.directory}/haproxy.log`;
+  const log = `${network.directory}/haproxy-${host.name}.log`;
   const daemon = await startDaemon(network.on(host, ["haproxy", "-db", "-f", config]), { log });
   const front: Front = {
     daemon,

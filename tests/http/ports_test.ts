@@ -105,7 +105,7 @@ Deno.test("the log line of a challenge names each peer and its outcome", async (
     );
     const [metricsSpec] = metricsPorts(
       { ...config, metrics: { listen: [{ hostname: "::1", port: 0 }] } },
-      { ...rest },
+      { ...rest, more: () => Promise.resolve("more 1\n") },
     );
     const { body } = await ask(metricsSpec!, "/metrics");
     match(
@@ -113,6 +113,7 @@ Deno.test("the log line of a challenge names each peer and its outcome", async (
       new RegExp(`^acme_lb_peer_answers_total{peer="127.0.0.1:${port}",outcome="found"} 1$`, "m"),
     );
     match(body, /^acme_lb_lookups_total{result="found"} 1$/m);
+    match(body, /^more 1$/m);
     ok(body.endsWith("\n"));
   } finally {
     await holder.stop(0);

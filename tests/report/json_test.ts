@@ -64,7 +64,7 @@ Deno.test("formatJson() tells all of a report, what is due first on top", () => 
       fingerprint_sha256: "AB".repeat(32),
       issuer: "CN=R12, O=Let's Encrypt",
       names: ["gone.example"],
-      key: "ECDSA P-256",
+      key: "P-256",
       not_before: "2026-08-24T03:00:00Z",
       not_after: "2026-11-22T03:00:00Z",
       remaining_seconds: -183_600,

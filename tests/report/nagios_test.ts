@@ -51,7 +51,7 @@ Deno.test("formatNagios() tells more with each level, and the figures stay on th
   ]);
   const details = three!.more.join("\n");
   match(details, /CRITICAL expired\n {2}serial 04A1B2C3, SHA-256 ABAB/);
-  match(details, /issuer CN=R12, O=Let's Encrypt, key ECDSA P-256/);
+  match(details, /issuer CN=R12, O=Let's Encrypt, key P-256/);
   match(details, /valid 2026-08-24T03:00:00Z to 2026-11-22T03:00:00Z/);
   match(details, /note: \/etc\/haproxy\/certs\/\.old\.pem: hidden$/);
 });

@@ -12,7 +12,9 @@ function valuesOf(series: Series[], metric: string): Record<string, number> {
   const found = series.filter((one) => one.metric === metric);
   return Object.fromEntries(
     found.map(({ labels, value }) => [
-      labels.reason ? `${labels.place} ${labels.reason}` : labels.place ?? labels.state ?? "",
+      labels.reason
+        ? `${labels.place} ${labels.state} ${labels.reason}`
+        : labels.place ?? labels.state ?? "",
       value,
     ]),
   );
@@ -49,10 +51,10 @@ Deno.test("formatPrometheus() gives instants, states and reasons of every place"
     at("2026-12-03T00:00:00Z"),
   );
   deepStrictEqual(values("finding"), {
-    [`${CERTS}/gone.pem expired`]: 1,
-    "[2001:db8::1]:443 timeout": 1,
-    [`${CERTS}/soon.pem expires_soon`]: 1,
-    [`${CERTS}/secret.pem unreadable`]: 1,
+    [`${CERTS}/gone.pem CRITICAL expired`]: 1,
+    "[2001:db8::1]:443 CRITICAL timeout": 1,
+    [`${CERTS}/soon.pem WARNING expires_soon`]: 1,
+    [`${CERTS}/secret.pem UNKNOWN unreadable`]: 1,
   });
   deepStrictEqual(values("check_records"), { OK: 1, UNKNOWN: 1, WARNING: 1, CRITICAL: 2 });
   deepStrictEqual(values("check_success"), { "": 0 });

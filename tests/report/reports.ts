@@ -23,7 +23,7 @@ export function leafOf(title: string, left: number, lifetime = 90): LeafFacts {
     fingerprint: "AB".repeat(32),
     issuer: "CN=R12, O=Let's Encrypt",
     names: [title],
-    key: "ECDSA P-256",
+    key: "P-256",
     notBefore: new Date(notAfter.getTime() - lifetime * DAY),
     notAfter,
     placeholder: false,
