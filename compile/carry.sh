@@ -12,12 +12,9 @@ self=$0
 id='@ID@'
 payload_start=@START@
 file_size=@FILE_SIZE@
-runtime_size=@RUNTIME_SIZE@
-program_size=@PROGRAM_SIZE@
-runtime_sha256='@RUNTIME_SHA256@'
-program_sha256='@PROGRAM_SHA256@'
+# The runtime and the modules of the program, as NAME:SIZE:SHA256, in the order of the payload.
+files='@FILES@'
 
-uid=$(id -u)
 home=          # where runtime and program lie, once found
 unpacking=     # what a signal must remove
 passed_over='' # the places that would not do, each with its reason
@@ -45,24 +42,35 @@ each_place() {
   "$1" /var/cache/acme-lb && return
   if [ -n "${XDG_CACHE_HOME-}" ]; then "$1" "$XDG_CACHE_HOME/acme-lb" && return; fi
   if [ -d "${HOME-}" ]; then "$1" "${HOME%/}/.cache/acme-lb" && return; fi
-  "$1" "${TMPDIR:-/tmp}/acme-lb-$uid"
+  "$1" "${TMPDIR:-/tmp}/acme-lb-$(id -u)"
 }
 
-# trusted PLACE DIR: only root and the caller can have put there what is there. Every directory on
-# the way to DIR belongs to one of them and is closed to other writers, or sticky as /tmp is; where
-# PLACE is a symbolic link, that belongs to one of them too.
+# trusted PLACE DIR FILE...: only root and the caller can have put there what is there. Every
+# directory on the way to DIR, and each FILE in it, belongs to one of them and is closed to other
+# writers, or sticky as /tmp is; where PLACE is a symbolic link, that belongs to one of them too.
+# Leaves the sizes of the regular ones among the files in $sizes. One stat for all of it: this is
+# what every start waits for.
 trusted() {
+  place=$1
   path=$(cd -P -- "$2" 2>/dev/null && pwd -P) || return
-  set -- "$1" /
+  shift 2
   while [ -n "${path%/}" ]; do
-    set -- "$@" "$path"
+    set -- "$path" "$@"
     path=${path%/*}
   done
-  facts=$(stat -c '%u:%f' -- "$@") || return
+  # The slash matters: the directory belongs to the caller, the link before it to root.
+  facts=$(stat -c '%u:%f:%s' -- /proc/self/ "$place" / "$@" 2>/dev/null) || return
+  uid=
+  sizes=
   for fact in $facts; do
-    case ${fact%:*} in 0 | "$uid") ;; *) return 1 ;; esac
-    mode=0x${fact#*:}
-    [ $((mode & 0170000)) -eq $((0120000)) ] && continue
+    [ -n "$uid" ] || { uid=${fact%%:*} && continue; }
+    case ${fact%%:*} in 0 | "$uid") ;; *) return 1 ;; esac
+    fact=${fact#*:}
+    mode=0x${fact%:*}
+    case $((mode & 0170000)) in
+      $((0120000))) continue ;;
+      $((0100000))) sizes="$sizes ${fact#*:}" mode=$((mode & ~01000)) ;;
+    esac
     [ $((mode & 0022)) -eq 0 ] || [ $((mode & 01000)) -ne 0 ] || return 1
   done
 }
@@ -71,9 +79,15 @@ trusted() {
 ready() {
   case $1 in /*) ;; *) return 1 ;; esac
   home=$1/carried-$id
-  [ -x "$home/acme-lb" ] && trusted "$1" "$home" &&
-    [ "$(stat -c %s -- "$home/acme-lb" "$home/acme-lb.js" 2>/dev/null)" = "$runtime_size
-$program_size" ]
+  [ -x "$home/acme-lb" ] || return
+  set -- "$1" "$home"
+  expected=
+  for file in $files; do
+    set -- "$@" "$home/${file%%:*}"
+    file=${file#*:}
+    expected="$expected ${file%%:*}"
+  done
+  trusted "$@" && [ "$sizes" = "$expected" ]
 }
 
 # sweep PLACE: removes what a killed first start left, and versions that an upgrade replaced. A
@@ -99,20 +113,31 @@ unpack() {
   if fill "$1"; then settle "$1"; fi
   rm -rf -- "$unpacking"
   unpacking=
-  ready "$1"
+  ready "$1" && learn
 }
 
-# fill PLACE: runtime and program into $unpacking, checked. Their two gzip streams unpack as one.
+# learn: has the runtime note down what it finds out about each module, which takes it longer than
+# the program; those who may not write here would have to find it out at each start.
+learn() {
+  (program generate man) >/dev/null 2>&1
+  return 0
+}
+
+# fill PLACE: all files into $unpacking, checked. The two gzip streams unpack as one.
 fill() {
   { : >"$unpacking/acme-lb" && chmod 755 -- "$unpacking" "$unpacking/acme-lb"; } 2>/dev/null
   [ -x "$unpacking/acme-lb" ] || pass_over "$1" 'takes no executable file (noexec?)' || return
   said=$(
     exec 2>&1
     tail -c "+$((payload_start + 1))" -- "$self" | gzip -dc | {
-      head -c "$runtime_size" >"$unpacking/acme-lb" && cat >"$unpacking/acme-lb.js"
+      for file in $files; do
+        size=${file#*:}
+        head -c "${size%%:*}" >"$unpacking/${file%%:*}" || exit
+      done
+      cat >/dev/null # gzip has its last word when it is done
     }
   )
-  printf '%s  acme-lb\n%s  acme-lb.js\n' "$runtime_sha256" "$program_sha256" |
+  for file in $files; do printf '%s  %s\n' "${file##*:}" "${file%%:*}"; done |
     (cd -- "$unpacking" && sha256sum --check --status 2>/dev/null) ||
     pass_over "$1" "not unpacked whole: $(one_line "$said")" || return
   said=$("$unpacking/acme-lb" --version 2>&1) ||
@@ -146,12 +171,17 @@ first_start() {
   umask "$mask"
 }
 
+# program ARGUMENT...: becomes acme-lb. The runtime must not ask for updates, read a package.json or
+# an .npmrc, preload what NODE_OPTIONS names, or keep its compiled code where others can write.
+# acme-lb itself reads none of these.
+program() {
+  unset NODE_OPTIONS DENO_SERVE_ADDRESS DENO_AUTO_SERVE
+  export HOME="$home" DENO_DIR="$home/cache" DENO_NO_UPDATE_CHECK=1 DENO_NO_PACKAGE_JSON=1
+  exec "$home/acme-lb" run @FLAGS@ "$home/@MAIN@" "$@"
+}
+
 words=" $* "
 [ -e /proc/self/exe ] || fail 'the Deno runtime needs /proc, and it is not mounted'
 if [ -n "${ACME_LB_CACHE-}" ]; then chosen ready; else each_place ready; fi || first_start
 
-# The runtime must not ask for updates, read a package.json or an .npmrc, preload what NODE_OPTIONS
-# names, or keep its compiled code where others can write. acme-lb itself reads none of these.
-unset NODE_OPTIONS DENO_SERVE_ADDRESS DENO_AUTO_SERVE
-export HOME="$home" DENO_DIR="$home/cache" DENO_NO_UPDATE_CHECK=1 DENO_NO_PACKAGE_JSON=1
-exec "$home/acme-lb" run @FLAGS@ "$home/acme-lb.js" "$@"
+program "$@"

@@ -12,32 +12,52 @@ export interface Cargo {
   runtime: Uint8Array;
   /** `compress(runtime)`; apart, because it takes seconds and the runtime seldom changes. */
   compressedRuntime: Uint8Array;
-  program: Uint8Array;
+  /** The modules of the program by their names, which are plain words; the first is started. */
+  program: Map<string, Uint8Array>;
   /** Flags of `deno run`; each a single word that means nothing special to a shell. */
   flags: string[];
 }
 
-// The start takes a fixed number of bytes, so that it can name the place where the cargo begins.
-const START_SIZE = 8192;
+/** The name of the runtime beside the modules; what `ps` shows. */
+const RUNTIME = "acme-lb";
 
-/** The bytes of the executable. `start` is the text of carry.sh. */
+/** A word to a shell, without the colons between the fields. */
+const NAME = /^[A-Za-z0-9_.-]+$/;
+
+// The start takes a fixed number of bytes, so that it can name the place where the cargo begins.
+const START_SIZE = 16384;
+
+/**
+ * The bytes of the executable. `start` is the text of carry.sh.
+ * @throws {RangeError} when the start does not fit, or a name is none
+ */
 export async function carry(start: string, cargo: Cargo): Promise<Uint8Array> {
-  const program = await compress(cargo.program);
-  const runtimeDigest = await sha256(cargo.runtime);
-  const programDigest = await sha256(cargo.program);
+  const program = await compress(joined([...cargo.program.values()]));
+  const files = [];
+  for (const [name, bytes] of [[RUNTIME, cargo.runtime] as const, ...cargo.program]) {
+    if (!NAME.test(name)) throw new RangeError(`Cannot carry a file named ${JSON.stringify(name)}`);
+    files.push(`${name}:${bytes.length}:${await sha256(bytes)}`);
+  }
   const text = fillIn(start, {
     VERSION: cargo.version,
-    ID: (await sha256(new TextEncoder().encode(runtimeDigest + programDigest))).slice(0, 32),
+    ID: (await sha256(new TextEncoder().encode(files.join()))).slice(0, 32),
     START: START_SIZE,
     FILE_SIZE: START_SIZE + cargo.compressedRuntime.length + program.length,
-    RUNTIME_SIZE: cargo.runtime.length,
-    PROGRAM_SIZE: cargo.program.length,
-    RUNTIME_SHA256: runtimeDigest,
-    PROGRAM_SHA256: programDigest,
+    FILES: files.join("\n"),
+    MAIN: cargo.program.keys().next().value ?? "",
     FLAGS: cargo.flags.join(" "),
   });
-  const parts = [padded(text), cargo.compressedRuntime, program];
-  return new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer());
+  return joined([padded(text), cargo.compressedRuntime, program]);
+}
+
+function joined(parts: Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 /** gzip at its best level, without a name or a time. */

@@ -51,6 +51,9 @@ export interface CliResult {
   error?: unknown;
 }
 
+/** Where there is no terminal, or one that does not tell its width. */
+const DEFAULT_WIDTH = 80;
+
 /** Runs the subcommand that `args` name. Help and version go to stdout. Never throws. */
 export async function runCommandLine(args: string[], options: CliOptions): Promise<CliResult> {
   const chosen = chosenCommand(args);
@@ -131,7 +134,15 @@ function buildProgram(
     )
     .helpCommand(false)
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ writeErr: () => {}, writeOut: writeToStdout })
+    .configureOutput({
+      writeErr: () => {},
+      writeOut: writeToStdout,
+      // Told, so that commander asks no terminal and no environment: help is plain everywhere.
+      getOutHelpWidth: terminalWidth,
+      getErrHelpWidth: () => DEFAULT_WIDTH,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
     .exitOverride();
   for (const [name, { summary }] of Object.entries(options.commands)) {
     const command = program.command(name).summary(summary).description(summary)
@@ -165,6 +176,12 @@ function usageError(error: CommanderError, command: string | undefined): UsageEr
     .replace(" is invalid. ", " is invalid: ").replace(/\.$/, "");
   const help = ["acme-lb", command, "--help"].filter((word) => word !== undefined).join(" ");
   return new UsageError(`${text}; see ${help}`);
+}
+
+/** Columns that help is wrapped to. */
+function terminalWidth(): number {
+  const { columns } = Deno.stdout.isTerminal() ? Deno.consoleSize() : { columns: 0 };
+  return columns > 0 ? columns : DEFAULT_WIDTH;
 }
 
 const encoder = new TextEncoder();

@@ -87,9 +87,11 @@ Deno.test("deno.json gives each permission of the executable a reason", () => {
 
 Deno.test(`${form} form: its permissions are those of deno.json`, async () => {
   const bytes = await Deno.readFile(await executablePath());
-  const text = new TextDecoder("latin1").decode(form === "carrying" ? bytes.slice(0, 8192) : bytes);
+  const text = new TextDecoder("latin1").decode(
+    form === "carrying" ? bytes.slice(0, 16384) : bytes,
+  );
   if (form === "carrying") {
-    const flags = text.match(/^exec "\$home\/acme-lb" run (.*) "\$home\/acme-lb\.js" "\$@"$/m);
+    const flags = text.match(/^ *exec "\$home\/acme-lb" run (.*) "\$home\/main\.js" "\$@"$/m);
     const permissions = flags![1]!.split(" ").filter((flag) => /^--(allow|deny)-/.test(flag));
     assert.deepEqual(permissions, permissionFlags(denoJson.compile.permissions));
     return;

@@ -44,13 +44,22 @@ async function copyInto({ path }: Room): Promise<string> {
   return `${path}/acme-lb`;
 }
 
+interface Packed {
+  id: string;
+  files: { name: string; size: number }[];
+}
+
 /** What the executable says about itself in its first lines. */
-async function facts(executable: string): Promise<Record<string, string>> {
+async function facts(executable: string): Promise<Packed> {
   using file = await Deno.open(executable);
-  const start = new Uint8Array(8192);
+  const start = new Uint8Array(16384);
   await file.read(start);
-  const assignments = new TextDecoder().decode(start).matchAll(/^([a-z0-9_]+)='?([0-9a-f]+)'?$/mg);
-  return Object.fromEntries(Array.from(assignments, ([, name, value]) => [name, value]));
+  const text = new TextDecoder().decode(start);
+  const list = /^files='([^']+)'$/m.exec(text)![1]!.split("\n").map((line) => line.split(":"));
+  return {
+    id: /^id='([0-9a-f]+)'$/m.exec(text)![1]!,
+    files: list.map(([name, size]) => ({ name: name!, size: Number(size) })),
+  };
 }
 
 /** Waits until the condition holds; fails rather than hang. */
@@ -96,16 +105,19 @@ Deno.test({
     await Deno.chmod(tmp, 0o1777);
     const trap = `${tmp}/acme-lb-${NOBODY}`;
     const planted = `${trap}/carried-${packed.id}`;
-    await Deno.mkdir(planted, { recursive: true });
-    await Deno.writeTextFile(`${planted}/acme-lb`, "#!/bin/sh\necho trapped\nexit\n", {
-      mode: 0o755,
-    });
-    await Deno.writeTextFile(`${planted}/acme-lb.js`, "");
-    await Deno.truncate(`${planted}/acme-lb`, Number(packed.runtime_size));
-    await Deno.truncate(`${planted}/acme-lb.js`, Number(packed.program_size));
+    const plant = async () => {
+      await Deno.mkdir(planted, { recursive: true });
+      for (const { name, size } of packed.files) {
+        const mode = name === "acme-lb" ? 0o755 : 0o644;
+        await Deno.writeTextFile(`${planted}/${name}`, "#!/bin/sh\necho trapped\nexit\n", { mode });
+        await Deno.truncate(`${planted}/${name}`, size);
+      }
+    };
+    await plant();
     const options = { executable, uid: NOBODY, prelude: EMPTY_SYSTEM_CACHE, env: { TMPDIR: tmp } };
+    const files = packed.files.map(({ name }) => `${planted}/${name}`);
     const own = async (uid: number) => {
-      for (const path of [trap, planted]) await Deno.chown(path, uid, uid);
+      for (const path of [trap, planted, ...files]) await Deno.chown(path, uid, uid);
     };
 
     await t.step("when the directory is the stranger's", async () => {
@@ -141,6 +153,33 @@ Deno.test({
     await t.step("though it would be, were nothing of all that so", async () => {
       assert.equal((await runExecutable(["--version"], options)).stdout, "trapped\n");
     });
+
+    const module = files.at(-1)!;
+    const spoilt: Record<string, () => Promise<void>> = {
+      "is the stranger's": () => Deno.chown(module, STRANGER, STRANGER),
+      "is open to others": () => Deno.chmod(module, 0o1666),
+      "is a link": async () => {
+        await Deno.rename(module, `${module}.other`);
+        await Deno.symlink(`${module}.other`, module);
+        await lchown(module, NOBODY, NOBODY);
+      },
+      "is cut short": () => Deno.truncate(module, 1),
+      "is gone": () => Deno.remove(module),
+    };
+    for (const [how, spoil] of Object.entries(spoilt)) {
+      await t.step(`nor when one module in it ${how}: it is unpacked again`, async () => {
+        await spoil();
+        assert.match((await runExecutable(["--version"], options)).stdout, /^acme-lb \d/);
+        assert.ok(
+          packed.files.every(({ name, size }) =>
+            Deno.lstatSync(`${planted}/${name}`).size === size
+          ),
+        );
+        await Deno.remove(planted, { recursive: true });
+        await plant();
+        await own(NOBODY);
+      });
+    }
 
     await t.step("and the next place serves instead", async () => {
       await own(STRANGER);

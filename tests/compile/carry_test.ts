@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
 import { type Cargo, carry, compress } from "../../compile/carry.ts";
 
-const START = "#!/bin/sh\n# @VERSION@ @ID@ @FLAGS@\n# @START@ @RUNTIME_SIZE@ @PROGRAM_SIZE@\n";
+const START = "#!/bin/sh\n# @VERSION@ @ID@ @FLAGS@\n# @START@ @MAIN@\n# @FILES@\n";
 
 async function cargo(parts: Partial<Cargo> = {}): Promise<Cargo> {
   const runtime = new TextEncoder().encode("runtime ".repeat(1000));
@@ -10,10 +10,14 @@ async function cargo(parts: Partial<Cargo> = {}): Promise<Cargo> {
     version: "1.2.3",
     runtime,
     compressedRuntime: await compress(runtime),
-    program: new TextEncoder().encode("program"),
+    program: program(["main.js", "program"], ["part.js", " and part"]),
     flags: ["--allow-net", "--no-prompt"],
     ...parts,
   };
+}
+
+function program(...files: [string, string][]): Map<string, Uint8Array> {
+  return new Map(files.map(([name, text]) => [name, new TextEncoder().encode(text)]));
 }
 
 Deno.test("carry() gives the same bytes for the same cargo", async () => {
@@ -23,21 +27,30 @@ Deno.test("carry() gives the same bytes for the same cargo", async () => {
 
 Deno.test("carry() puts runtime and program behind the start, as gzip unpacks them", async () => {
   const bytes = await carry(START, await cargo());
-  assert.equal(gunzipSync(bytes.slice(8192)).toString(), "runtime ".repeat(1000) + "program");
+  assert.equal(
+    gunzipSync(bytes.slice(16384)).toString(),
+    "runtime ".repeat(1000) + "program and part",
+  );
 });
 
 Deno.test("carry() fills in the start and ends it with a line of comment", async () => {
-  const start = new TextDecoder().decode((await carry(START, await cargo())).slice(0, 8192));
+  const start = new TextDecoder().decode((await carry(START, await cargo())).slice(0, 16384));
   assert.match(start, /^#!\/bin\/sh\n# 1\.2\.3 [0-9a-f]{32} --allow-net --no-prompt\n/);
-  assert.match(start, /\n# 8192 8000 7\n#+\n$/);
+  const digest = "[0-9a-f]{64}";
+  const files = `acme-lb:8000:${digest}\\nmain\\.js:7:${digest}\\npart\\.js:9:${digest}`;
+  assert.match(start, new RegExp(`\\n# 16384 main\\.js\\n# ${files}\\n#+\\n$`));
 });
 
 Deno.test("carry() gives another id to another program or runtime", async () => {
   const id = async (parts: Partial<Cargo>) =>
     new TextDecoder().decode((await carry("@ID@", await cargo(parts))).slice(0, 32));
-  const other = new Uint8Array(1);
-  const ids = [await id({}), await id({ program: other }), await id({ runtime: other })];
-  assert.equal(new Set(ids).size, 3);
+  const ids = [
+    await id({}),
+    await id({ program: program(["main.js", "program"], ["part.js", " and parT"]) }),
+    await id({ program: program(["main.js", "program"], ["other.js", " and part"]) }),
+    await id({ runtime: new Uint8Array(1) }),
+  ];
+  assert.equal(new Set(ids).size, ids.length);
 });
 
 Deno.test("carry() refuses a start with a value that it does not know", async () => {
@@ -45,5 +58,11 @@ Deno.test("carry() refuses a start with a value that it does not know", async ()
 });
 
 Deno.test("carry() refuses a start that does not fit", async () => {
-  await assert.rejects(carry("#".repeat(8191), await cargo()), RangeError);
+  await assert.rejects(carry("#".repeat(16383), await cargo()), RangeError);
+});
+
+Deno.test("carry() refuses names that would not be one word to the shell", async () => {
+  for (const name of ["a b", "a:b", "$(id)", "../a", "", "a'b"]) {
+    await assert.rejects(carry(START, await cargo({ program: program([name, ""]) })), RangeError);
+  }
 });
