@@ -1,37 +1,37 @@
 #!/bin/sh
-# install.sh: a fresh clone of acme-lb, running. ./install.sh --help says what it can do.
+# install.sh: acme-lb on this machine, or a fresh clone running. ./install.sh --help says the rest.
 #
-# It needs Deno of exactly the version below: the one on PATH, else one it fetches and checks. All
-# that it fetches lies in one folder, outside the checkout where it can; only --test as root on
-# Debian installs packages. A registry is never named here: npm knows which one this machine uses.
+# With --binary this file alone is enough, so that it can be copied to a balancer beside the
+# executable. What builds or tests needs the checkout: install/deno.sh finds the pinned Deno,
+# install/debian.sh installs what the tests run against.
 set -eu
-
-deno_version=2.9.6
-# Of the executable itself, so that it holds for every way to fetch it. For arm64 there is npm's
-# own check alone.
-deno_sha256_x64=bceb5b6a6239b0b010418406d8c77a508f67cf4337d94288f1c19fe71304aab0
-# Of npm's package, for a download without npm: checked before it is unpacked.
-package_sha512_x64=de67784ca2c2bb3b0b0e67cea02e4a37b34065ac525643209bae2f83a7e80f4d090400c2a584b6ff942a5dfce09cfe59433de22cff6f05026d120735d7a380a1
-
-# What the end-to-end tests run against; all in Debian 12's main.
-test_packages='acmetool ca-certificates certbot curl dehydrated haproxy iproute2 keepalived lego
-nftables nghttp2-client nginx-light openssl pebble procps shellcheck slowhttptest strace wrk'
-# Services and timers of those packages, which no test needs.
-test_units='haproxy.service keepalived.service nginx.service acmetool.timer certbot.timer'
 
 usage() {
   cat <<'USAGE'
-Usage: ./install.sh --demo [--keep]
+Usage: ./install.sh --install [--prefix DIR] [--binary FILE] [--no-systemd] [--dry-run]
+       ./install.sh --uninstall [--prefix DIR] [--dry-run]
+       ./install.sh --demo [--keep]
        ./install.sh --test
        ./install.sh --help
 
-  --demo   builds dist/acme-lb, starts it as three balancers on loopback ports, plays the test
-           requests of the original article against them and prints every request and answer
-  --keep   leaves the three running after the demo and says how to stop them
-  --test   builds dist/acme-lb and runs every test; as root on Debian it first installs the
-           programs that the end-to-end tests need, elsewhere those tests are skipped
+  --install      sets up this balancer: the program, its manual and completions; the user acme-lb,
+                 the group acme-challenge and the webroot it may write to; /etc/acme-lb/config.yaml
+                 unless it is there; systemd units, enabled and not started. Run it again to
+                 upgrade: what is right already stays as it is. A failure takes back what was done
+  --prefix DIR   instead of /usr/local; without root, only what lies below it is installed
+  --binary FILE  this executable instead of a new one; then install.sh needs no checkout and no Deno
+  --no-systemd   no units and none of what they describe: no user, group or webroot
+  --dry-run      says what would be done, and does nothing
+  --uninstall    removes what --install has installed; asks before it removes configuration or
+                 webroot, and keeps them where there is no terminal to ask on
 
-To install acme-lb on a balancer, copy dist/acme-lb to its /usr/local/bin: that file is all.
+  --demo         builds dist/acme-lb, starts it as three balancers on loopback ports, plays the test
+                 requests of the original article against them, printing every request and answer
+  --keep         leaves the three running after the demo and says how to stop them
+  --test         builds dist/acme-lb and runs every test; as root on Debian it first installs the
+                 programs that the end-to-end tests need, elsewhere those tests are skipped
+
+--prefix, --binary, --no-systemd and --dry-run alone mean --install.
 USAGE
 }
 
@@ -53,252 +53,513 @@ have() {
   command -v "$1" >/dev/null 2>&1
 }
 
-# choose_cache: where all that is fetched goes, so that the next run need not fetch it again.
-choose_cache() {
-  for parent in "${XDG_CACHE_HOME-}" "${HOME:+$HOME/.cache}"; do
-    # Not within the checkout either, where it would be linted and tested: a HOME may be there.
-    case $parent in "$checkout"/*) continue ;; /*) ;; *) continue ;; esac
-    cache=$parent/acme-lb-build
-    if mkdir -p -- "$cache" 2>/dev/null && [ -w "$cache" ]; then return; fi
-  done
-  cache=$checkout/dist/fetched
-  mkdir -p -- "$cache"
+# doing VERB WHAT: one line for each step; in a dry run the line is all.
+doing() {
+  if [ -n "$dry" ]; then say "would $1 $2"; else say "$1 $2"; fi
 }
 
-# find_deno: sets $deno to a Deno of the pinned version.
-find_deno() {
-  if have deno && is_pinned deno; then
-    deno=$(command -v deno)
-    return
-  fi
-  choose_cache
-  deno=$cache/deno-$deno_version/deno
-  if is_authentic "$deno" && is_pinned "$deno"; then return; fi
-  fetch_deno
-}
+# ---- Installing. Every file is first written beside its place and only then renamed into it; a
+# journal in $work says how to take back each step, a list says what --uninstall must remove.
 
-is_pinned() {
-  case $("$1" --version 2>/dev/null) in "deno $deno_version "*) ;; *) return 1 ;; esac
-}
-
-# is_authentic FILE: it has the digest above, where there is one.
-is_authentic() {
-  [ -f "$1" ] || return
-  [ "$architecture" != x64 ] || has_digest 256 "$deno_sha256_x64" "$1"
-}
-
-# has_digest BITS DIGEST FILE
-has_digest() {
-  [ "$("sha${1}sum" <"$3")" = "$2  -" ]
-}
-
-# fetch_deno: each way in turn, from the one that changes least on this machine.
-fetch_deno() {
-  work=$(mktemp -d -- "$cache/fetch-XXXXXXXX")
-  trap 'rm -rf -- "$work"' EXIT
+install_program() {
+  check_machine
+  [ -n "$binary" ] || build
+  umask 022
+  work=$(mktemp -d)
+  for file in journal list new; do : >"$work/$file"; done
+  trap take_back EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
-  say "fetching Deno $deno_version into $cache"
-  by_npm || by_download || by_release || by_packaged_npm ||
-    die "Deno $deno_version cannot be had here; put it on PATH, install npm, or set NPM_CONFIG_REGISTRY"
-  chmod 755 -- "$work/deno"
-  is_authentic "$work/deno" || die "the Deno that was fetched is not the one that is pinned here"
-  is_pinned "$work/deno" ||
-    die "the Deno that was fetched does not start: $("$work/deno" --version 2>&1 | head -n 1)"
-  mkdir -p -- "$cache/deno-$deno_version"
-  mv -f -- "$work/deno" "$deno"
-  rm -rf -- "$work"
-  trap - EXIT HUP INT TERM
+
+  place_program
+  place_documents
+  if [ -n "$machine" ]; then place_configuration; fi
+  if [ -n "$units" ]; then place_units; fi
+  place_list
+  put_in_place
+  if [ -n "$machine" ]; then unpack_runtime; fi
+  if [ -n "$units" ]; then set_up_units; fi
+  settle
 }
 
-# by_npm: npm compares what it gets with the digest that its registry states.
-by_npm() {
-  have npm || return
-  (
-    cd -- "$work" &&
-      npm pack --loglevel=error --ignore-scripts --cache "$work/npm" \
-        "@deno/linux-$architecture-glibc@$deno_version" >npm.log 2>&1
-  ) || {
-    say "npm has no Deno $deno_version for $architecture: $(grep -m 1 . "$work/npm.log")"
-    return 1
-  }
-  unpack "$work"/*.tgz
+# check_machine: sets $machine when the whole of it is set up, $units when with systemd.
+check_machine() {
+  machine='' units=''
+  if [ "$(id -u)" -eq 0 ]; then
+    machine=yes
+    if [ -z "$no_systemd" ]; then units=yes; fi
+  elif [ "$prefix" != /usr/local ]; then
+    say "without root: only what lies below $prefix"
+  fi
+  for tool in ${units:+systemctl systemd-sysusers systemd-tmpfiles}; do
+    have "$tool" || die "there is no $tool here; without systemd, add --no-systemd"
+  done
+  parent=$prefix
+  while [ ! -e "$parent" ]; do parent=$(dirname -- "$parent"); done
+  [ -d "$parent" ] || die "$parent is not a directory"
+  [ -w "$parent" ] || die "$parent cannot be written to; run this as root, or give --prefix DIR"
+  [ -z "$binary" ] || [ -f "$binary" ] || die "--binary: there is no file $binary"
 }
 
-# by_download: the same package without npm, where the registry is known from npm's settings.
-by_download() {
-  [ "$architecture" = x64 ] || return
-  registry=$(configured_registry)
-  [ -n "$registry" ] || return
-  package=@deno/linux-x64-glibc
-  download "${registry%/}/$package/-/${package#*/}-$deno_version.tgz" "$work/deno.tgz" || return
-  has_digest 512 "$package_sha512_x64" "$work/deno.tgz" ||
-    die "the package from $registry is not the one that is pinned here"
-  unpack "$work/deno.tgz"
+build() {
+  [ -e "$checkout/compile.ts" ] ||
+    die "nothing to build acme-lb from in $checkout; give the executable as --binary FILE"
+  doing build "$checkout/dist/acme-lb"
+  if [ -n "$dry" ]; then return; fi
+  read_parts
+  set_up
+  (cd -- "$checkout" && "$deno" run --quiet -A compile.ts)
+  binary=$checkout/dist/acme-lb
 }
 
-configured_registry() {
-  if [ -n "${NPM_CONFIG_REGISTRY:-${npm_config_registry-}}" ]; then
-    printf '%s\n' "${NPM_CONFIG_REGISTRY:-$npm_config_registry}"
+# place_program: one for another machine, or half a copy, must not replace a good one.
+place_program() {
+  place "$binary" "$prefix/bin/acme-lb" 755
+  program=$(beside "$prefix/bin/acme-lb" new)
+  if [ ! -e "$program" ]; then program=$binary; fi
+  if [ -n "$dry" ] && [ ! -x "$program" ]; then program=''; fi
+  if [ -z "$program" ]; then return; fi
+  said=$(acme_lb --version 2>&1) ||
+    die "$binary does not run on this machine ($(uname -sm)): $(first_line "$said")"
+  case $said in
+    'acme-lb '*) say "this is $said" ;;
+    *) die "$binary is not acme-lb; its --version says: $(first_line "$said")" ;;
+  esac
+}
+
+# acme_lb ...: what is to be installed, unpacking nothing where its users would look for it.
+acme_lb() {
+  ACME_LB_CACHE=${ACME_LB_CACHE:-$work/cache} "$program" "$@"
+}
+
+first_line() {
+  printf '%s\n' "$1" | head -n 1 | LC_ALL=C tr -cd '[:print:]'
+}
+
+place_documents() {
+  place_output "$prefix/share/man/man8/acme-lb.8" generate man
+  place_output "$prefix/share/bash-completion/completions/acme-lb" generate bash
+  place_output "$prefix/share/zsh/site-functions/_acme-lb" generate zsh
+  place_output "$prefix/share/fish/vendor_completions.d/acme-lb.fish" generate fish
+}
+
+place_configuration() {
+  make_folder /etc/acme-lb
+  if [ -e /etc/acme-lb/config.yaml ]; then
+    say 'keep /etc/acme-lb/config.yaml'
     return
   fi
-  for file in "$checkout/.npmrc" "${HOME-}/.npmrc" /etc/npmrc; do
-    [ -r "$file" ] || continue
-    registry=$(sed -n 's/^ *registry *= *//p' "$file" | tail -n 1)
-    if [ -n "$registry" ]; then
-      printf '%s\n' "$registry"
-      return
+  configuration >"$work/config.yaml"
+  place "$work/config.yaml" /etc/acme-lb/config.yaml 644 config
+}
+
+# configuration: every line after # and a blank can be used as it is.
+configuration() {
+  cat <<'YAML'
+# The configuration of acme-lb: the same file on every balancer. Every key has a default, so this
+# file may stay as it is on a single machine. acme-lb check-config shows all keys, or what is wrong.
+# After a change: systemctl reload acme-lb.
+
+## The challenge ports of all balancers, this one included.
+# peers:
+#   - "[2001:db8::f001]:31080"
+#   - "[2001:db8::f002]:31080"
+#   - "[2001:db8::f003]:31080"
+
+## Where the ACME client puts its tokens.
+# webroot: /run/acme/acme-challenge
+
+## What acme-lb check-expiry looks at: files, directories, patterns.
+# certificates:
+#   - /etc/haproxy/certs
+
+## For Prometheus (/metrics) and for keepalived's health check (/healthz).
+# metrics:
+#   listen: ["[::1]:9180"]
+YAML
+}
+
+unit_files='/etc/sysusers.d/acme-lb.conf /etc/tmpfiles.d/acme-lb.conf
+/etc/systemd/system/acme-lb.service /etc/systemd/system/acme-lb-check-expiry.service
+/etc/systemd/system/acme-lb-check-expiry.timer'
+
+place_units() {
+  if [ -n "$program" ]; then
+    acme_lb render systemd --root "$work/root" >/dev/null ||
+      die 'the units follow from the configuration: mend it and run this again'
+    sed -i "s|/usr/local/bin/acme-lb|$prefix/bin/acme-lb|" "$work/root/etc/systemd/system"/*.service
+  fi
+  for file in $unit_files; do
+    place "$work/root$file" "$file" 644
+  done
+}
+
+# place_list: what --uninstall removes, backwards; what earlier runs have made stays on it.
+place_list() {
+  make_folder "$(dirname -- "$list")"
+  if [ -n "$machine" ]; then listed cache "$runtime_cache"; fi
+  if [ -n "$units" ]; then
+    getent group acme-challenge >/dev/null || listed group acme-challenge
+    getent passwd acme-lb >/dev/null || listed user acme-lb
+    for webroot in $(webroots); do
+      make_folder "$(dirname -- "$webroot")"
+      [ -e "$webroot" ] || listed webroot "$webroot"
+    done
+    choose_units
+  fi
+  if [ -e "$list" ]; then
+    cat -- "$list" "$work/list"
+  else
+    cat -- "$work/list"
+  fi | awk '!seen[$0]++' >"$work/whole-list"
+  place "$work/whole-list" "$list" 644
+}
+
+# choose_units: sets $new_units; one that an earlier run has enabled is the operator's business.
+choose_units() {
+  new_units=''
+  for unit in acme-lb.service acme-lb-check-expiry.timer; do
+    if [ "$unit" != acme-lb.service ] && ! has_certificates; then
+      say "no certificates in the configuration to watch: $unit is not enabled"
+    elif ! grep -qxs "unit $unit" "$list"; then
+      new_units="$new_units $unit"
+      listed unit "$unit"
     fi
   done
 }
 
-# by_release: the archive that Deno's official installer takes.
-by_release() {
-  [ "$architecture" = x64 ] && have unzip || return
-  url=https://dl.deno.land/release/v$deno_version/deno-x86_64-unknown-linux-gnu.zip
-  download "$url" "$work/deno.zip" && unzip -q "$work/deno.zip" deno -d "$work"
+# has_certificates: without anything to look at, the check would fail every hour.
+has_certificates() {
+  [ -n "$program" ] && acme_lb check-config | grep -qx -e 'certificates:' -e '  sockets:'
 }
 
-# by_packaged_npm: many packages, so it comes last.
-by_packaged_npm() {
-  if have npm || ! may_install; then return 1; fi
-  say 'installing the Debian package npm'
-  install_packages npm && by_npm
-}
-
-download() {
-  if have curl; then
-    curl -fsSL --connect-timeout 15 -o "$2" "$1"
-  elif have wget; then
-    wget -q --timeout=15 --tries=2 -O "$2" "$1"
-  else
-    return 1
+# webroots: those that systemd-tmpfiles is to make.
+webroots() {
+  if [ -e "$work/root/etc/tmpfiles.d/acme-lb.conf" ]; then
+    sed -n 's/^d \([^" ]*\) .*/\1/p' "$work/root/etc/tmpfiles.d/acme-lb.conf"
   fi
 }
 
-unpack() {
-  tar -xzf "$1" -C "$work" --strip-components=1 package/deno
-}
-
-# may_install: root, on Debian or what derives from it.
-may_install() {
-  [ "$(id -u)" -eq 0 ] && [ -e /etc/debian_version ] && have apt-get
-}
-
-install_packages() {
-  apt_get -qq update && apt_get -qq install -y --no-install-recommends "$@" >/dev/null
-}
-
-apt_get() {
-  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@" </dev/null
-}
-
-# prepare_tests: installs what the end-to-end tests need, or says which of them will be skipped.
-prepare_tests() {
-  missing=
-  for package in $test_packages; do
-    is_installed "$package" || missing="$missing $package"
-  done
-  [ -n "$missing" ] || return 0
-  if ! may_install; then
-    say "tests that need these Debian packages, and root, are skipped:$missing"
+# place SOURCE TARGET MODE [KIND]: beside its place, unless the same is there.
+place() {
+  listed "${4-file}" "$2"
+  if [ -d "$2" ]; then die "$2 is a directory"; fi
+  if cmp -s -- "$1" "$2" && [ "$(stat -c %a -- "$2")" = "$3" ]; then
+    say "keep $2"
     return
   fi
-  say "installing for the end-to-end tests:$missing"
-  hold_services
-  # shellcheck disable=SC2086 # a list of words
-  install_packages $missing ||
-    for package in $missing; do
-      apt_get -qq install -y --no-install-recommends "$package" >/dev/null ||
-        say "tests that need the Debian package $package are skipped: it cannot be installed"
+  make_folder "$(dirname -- "$2")"
+  if [ -e "$2" ]; then doing replace "$2"; else doing install "$2"; fi
+  if [ -n "$dry" ]; then return; fi
+  new=$(beside "$2" new)
+  journal remove "$new"
+  rm -f -- "$new"
+  cp -- "$1" "$new"
+  chmod -- "$3" "$new"
+  printf '%s\n' "$2" >>"$work/new"
+}
+
+# place_output TARGET ARGUMENT...: what the program prints.
+place_output() {
+  target=$1
+  shift
+  if [ -n "$program" ]; then
+    acme_lb "$@" >"$work/output" || die "$binary is older than this install.sh: it cannot $*"
+  fi
+  place "$work/output" "$target" 644
+}
+
+# beside FILE WHAT: in the same directory, and nothing that reads such directories reads it.
+beside() {
+  printf '%s/.%s.acme-lb-%s\n' "$(dirname -- "$1")" "$(basename -- "$1")" "$2"
+}
+
+make_folder() {
+  if [ -d "$1" ] || grep -qxF "folder $1" "$work/list"; then return; fi
+  make_folder "$(dirname -- "$1")"
+  doing make "$1"
+  listed folder "$1"
+  if [ -n "$dry" ]; then return; fi
+  mkdir -- "$1"
+  journal rmdir "$1"
+}
+
+put_in_place() {
+  while read -r file; do
+    if [ -e "$file" ]; then
+      old=$(beside "$file" old)
+      ln -f -- "$file" "$old" 2>/dev/null || cp -p -- "$file" "$old"
+      journal restore "$file"
+    else
+      journal remove "$file"
+    fi
+    mv -f -- "$(beside "$file" new)" "$file"
+  done <"$work/new"
+  if [ -z "$dry" ]; then program=$prefix/bin/acme-lb; fi
+}
+
+# unpack_runtime: root does it once for all, so that no user has to.
+unpack_runtime() {
+  doing 'unpack the runtime in' "$runtime_cache"
+  if [ -n "$dry" ]; then return; fi
+  [ -e "$runtime_cache" ] || journal empty "$runtime_cache"
+  env -u ACME_LB_CACHE -u CACHE_DIRECTORY "$prefix/bin/acme-lb" --version >/dev/null
+}
+
+set_up_units() {
+  doing run 'systemd-sysusers and systemd-tmpfiles, for acme-lb.conf'
+  if [ -z "$dry" ]; then
+    getent group acme-challenge >/dev/null || journal group acme-challenge
+    getent passwd acme-lb >/dev/null || journal user acme-lb
+    systemd-sysusers /etc/sysusers.d/acme-lb.conf
+    for webroot in $(webroots); do
+      [ -e "$webroot" ] || journal rmdir "$webroot"
     done
-  release_services
-}
-
-is_installed() {
-  have dpkg-query && case $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) in
-    installed) ;;
-    *) return 1 ;;
-  esac
-}
-
-# hold_services: keeps new packages from starting their services. Debian's own switch for that is
-# policy-rc.d; one that is there and says otherwise is put aside and comes back, come what may.
-policy=/usr/sbin/policy-rc.d
-hold_services() {
-  idle=
-  for unit in $test_units; do
-    systemctl is-enabled --quiet "$unit" 2>/dev/null || idle="$idle $unit"
-  done
-  trap release_services EXIT
-  trap 'exit 129' HUP
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
-  answer=0
-  if [ -x "$policy" ]; then "$policy" haproxy start >/dev/null 2>&1 || answer=$?; fi
-  [ "$answer" -ne 101 ] || return 0
-  if [ -e "$policy" ]; then mv -- "$policy" "$policy.before-acme-lb"; fi
-  printf '#!/bin/sh\n# acme-lb install.sh, for as long as it installs packages\nexit 101\n' >"$policy"
-  chmod 755 "$policy"
-}
-
-release_services() {
-  if grep -qs '^# acme-lb install.sh' "$policy"; then rm -f -- "$policy"; fi
-  if [ -e "$policy.before-acme-lb" ]; then mv -- "$policy.before-acme-lb" "$policy"; fi
-  if [ -d /run/systemd/system ]; then
-    # shellcheck disable=SC2086 # a list of words
-    systemctl disable --now --quiet $idle 2>/dev/null || :
+    systemd-tmpfiles --create /etc/tmpfiles.d/acme-lb.conf
+    if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
   fi
+  for unit in $new_units; do enable_unit "$unit"; done
+}
+
+# enable_unit UNIT: a timer also starts; the service takes port 80, so its operator starts it.
+enable_unit() {
+  doing enable "$1"
+  if [ -n "$dry" ]; then return; fi
+  journal disable "$1"
+  systemctl enable --quiet "$1"
+  case $1 in *.timer) if [ -d /run/systemd/system ]; then systemctl start "$1"; fi ;; esac
+}
+
+journal() {
+  printf '%s %s\n' "$1" "$2" >>"$work/journal"
+}
+
+listed() {
+  printf '%s %s\n' "$1" "$2" >>"$work/list"
+}
+
+# settle: from here on nothing is taken back.
+settle() {
   trap - EXIT HUP INT TERM
-}
-
-# set_up: a pinned Deno in $deno, and an environment in which it finds what it needs.
-set_up() {
-  case $(uname -sm) in
-    'Linux x86_64') architecture=x64 ;;
-    'Linux aarch64') architecture=arm64 ;;
-    *) die "acme-lb runs on Linux, on x86-64 and arm64; this is $(uname -sm)" ;;
-  esac
-  PATH=$PATH:/usr/sbin:/sbin
-  find_deno
-  PATH=$(dirname -- "$deno"):$PATH
-  # The packages that the build bundles come from the registry that npm uses on this machine, and
-  # trust goes to the authorities that the machine trusts.
-  if [ -z "${NPM_CONFIG_REGISTRY-}" ] && have npm; then
-    registry=$(cd -- "$checkout" && npm config get registry 2>/dev/null) || registry=
-    [ -z "$registry" ] || export NPM_CONFIG_REGISTRY="$registry"
+  changed=''
+  if [ -s "$work/journal" ]; then changed=yes; fi
+  sed -n 's/^restore //p' "$work/journal" | while read -r file; do
+    rm -f -- "$(beside "$file" old)"
+  done
+  if [ -s "$work/new" ] && [ -n "$units" ] && [ -d /run/systemd/system ]; then
+    say 'restart acme-lb.service, if it runs'
+    systemctl try-restart acme-lb.service
   fi
-  export PATH DENO_TLS_CA_STORE="${DENO_TLS_CA_STORE:-system,mozilla}" DENO_NO_UPDATE_CHECK=1
-  if [ -z "${DENO_DIR-}" ]; then
-    choose_cache
-    export DENO_DIR="$cache/deno-dir"
+  rm -rf -- "$work"
+  if [ -n "$changed" ]; then
+    next_steps
+  elif [ -z "$dry" ]; then
+    say 'nothing to change'
   fi
 }
 
-demo='' keep='' tests=''
-for argument; do
-  case $argument in
-    --demo) demo=yes ;;
-    --keep) keep=--keep ;;
-    --test) tests=yes ;;
-    --help | -h) usage && exit ;;
-    *) refuse "unknown argument: $argument" ;;
+# take_back: the end of a run that failed or was ended.
+take_back() {
+  trap - EXIT HUP INT TERM
+  if [ -s "$work/journal" ]; then say 'failed: what this run has done is taken back'; fi
+  tac -- "$work/journal" | while read -r act what; do
+    case $act in
+      remove) rm -f -- "$what" ;;
+      restore) mv -f -- "$(beside "$what" old)" "$what" ;;
+      rmdir) rmdir -- "$what" ;;
+      empty) rm -rf -- "$what" ;;
+      disable) stop_unit "$what" ;;
+      user) userdel "$what" ;;
+      group) groupdel "$what" ;;
+    esac || say "not taken back: $act $what"
+  done
+  if [ -n "$units" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+  rm -rf -- "$work"
+}
+
+next_steps() {
+  printf '\nacme-lb is installed. Next, unless it is done:\n'
+  case ":$PATH:" in
+    *":$prefix/bin:"*) ;;
+    *) printf '  put %s on the PATH\n' "$prefix/bin" ;;
   esac
-done
-[ -z "$demo" ] || [ -z "$tests" ] || refuse '--demo and --test go one at a time'
-[ -z "$keep" ] || [ -n "$demo" ] || refuse '--keep goes with --demo'
+  if [ -n "$machine" ]; then
+    printf '  edit /etc/acme-lb/config.yaml: the peers, and the certificates to watch\n'
+  fi
+  printf '  acme-lb check-config\n'
+  if [ -n "$units" ]; then
+    printf '  systemctl start acme-lb\n'
+    printf '  systemctl enable --now acme-lb-check-expiry.timer\n'
+  else
+    printf '  acme-lb serve\n'
+  fi
+}
+
+# ---- Uninstalling: what is on the list, backwards, and the folders that are empty then.
+
+uninstall_program() {
+  [ -e "$list" ] || die "there is no $list: nothing is installed there, or --prefix was another one"
+  if grep -q '^cache ' "$list" && [ "$(id -u)" -ne 0 ]; then
+    die 'root has installed this: run this as root'
+  fi
+  work=$(mktemp)
+  trap 'rm -f -- "$work"' EXIT
+  tac -- "$list" >"$work"
+  kept=''
+  while read -r kind what <&3; do
+    case $kind in
+      folder) ;;
+      unit) stop_unit "$what" ;;
+      webroot) if may_remove "$what"; then take_away "$what"; else kept=acme-challenge; fi ;;
+      config) if may_remove "$what"; then take_away "$what"; fi ;;
+      group | user) remove_account "$kind" "$what" ;;
+      file | cache) take_away "$what" ;;
+      *) die "$list: unknown line: $kind $what" ;;
+    esac
+  done 3<"$work"
+  if grep -q '^unit ' "$work" && [ -z "$dry" ] && [ -d /run/systemd/system ]; then
+    systemctl daemon-reload
+  fi
+  take_away "$list"
+  sed -n 's/^folder //p' "$work" | while read -r folder; do
+    if [ -n "$dry" ]; then
+      doing remove "$folder, if it is empty"
+    elif [ -d "$folder" ]; then
+      rmdir -- "$folder" 2>/dev/null || say "keep $folder, which is not empty"
+    fi
+  done
+}
+
+take_away() {
+  [ -e "$1" ] || [ -L "$1" ] || return 0
+  doing remove "$1"
+  [ -n "$dry" ] || rm -rf -- "$1"
+}
+
+# may_remove PATH: what holds an operator's own work goes with his consent alone.
+may_remove() {
+  [ -e "$1" ] || return 0
+  if [ -n "$dry" ]; then
+    say "would ask before removing $1"
+    return 1
+  fi
+  answer=''
+  if [ -t 0 ]; then
+    printf 'install.sh: remove %s? [y/N] ' "$1" >&2
+    read -r answer || :
+  fi
+  case $answer in [Yy] | [Yy][Ee][Ss]) return ;; esac
+  say "keep $1"
+  return 1
+}
+
+stop_unit() {
+  doing 'stop and disable' "$1"
+  [ -z "$dry" ] || return 0
+  if [ -d /run/systemd/system ]; then systemctl stop "$1"; fi
+  systemctl disable --quiet "$1"
+}
+
+# remove_account group|user NAME: the group of a webroot that stays must stay as well.
+remove_account() {
+  case $1 in
+    user) getent passwd "$2" >/dev/null || return 0 ;;
+    group) getent group "$2" >/dev/null || return 0 ;;
+  esac
+  if [ "$2" = "$kept" ]; then
+    say "keep the group $2"
+    return
+  fi
+  doing "remove the $1" "$2"
+  [ -n "$dry" ] || "${1}del" "$2"
+}
+
+# ---- The rest: what needs the checkout, and which of all this is asked for.
+
+# read_parts: what is not needed beside --binary.
+read_parts() {
+  [ -e "$checkout/install/deno.sh" ] || die "$checkout is no checkout of acme-lb"
+  # shellcheck source=install/deno.sh
+  . "$checkout/install/deno.sh"
+  # shellcheck source=install/debian.sh
+  . "$checkout/install/debian.sh"
+}
+
+choose() {
+  [ -z "$mode" ] || [ "$mode" = "$1" ] || refuse "$mode and $1 go one at a time"
+  mode=$1
+}
+
+# only_with FLAG VALUE MODE...: refuses a flag that means nothing here.
+only_with() {
+  [ -n "$2" ] || return 0
+  flag=$1
+  shift 2
+  for allowed; do
+    [ "$mode" != "$allowed" ] || return 0
+  done
+  refuse "$flag goes with $1"
+}
 
 checkout=$(cd -- "$(dirname -- "$0")" && pwd)
-if [ -n "$demo" ]; then
-  set_up
-  cd -- "$checkout"
-  exec "$deno" run --quiet -A examples/demo.ts $keep
-elif [ -n "$tests" ]; then
-  set_up
-  prepare_tests
-  cd -- "$checkout"
-  exec "$deno" run --quiet -A tests/run.ts
-else
-  usage
-fi
+mode='' keep='' prefix='' binary='' no_systemd='' dry=''
+while [ $# -gt 0 ]; do
+  case $1 in
+    --install | --uninstall | --demo | --test) choose "$1" ;;
+    --keep) keep=--keep ;;
+    --no-systemd) no_systemd=yes ;;
+    --dry-run) dry=yes ;;
+    --prefix | --binary)
+      [ -n "${2-}" ] || refuse "$1 needs a value"
+      if [ "$1" = --prefix ]; then prefix=$2; else binary=$2; fi
+      shift
+      ;;
+    --prefix=?* | --binary=?*)
+      flag=${1%%=*} value=${1#*=}
+      shift
+      set -- "$flag" "$value" "$@"
+      continue
+      ;;
+    --help | -h) usage && exit ;;
+    *) refuse "unknown argument: $1" ;;
+  esac
+  shift
+done
+if [ -z "$mode" ] && [ -n "$prefix$binary$no_systemd$dry" ]; then mode=--install; fi
+only_with --keep "$keep" --demo
+only_with --binary "$binary" --install
+only_with --no-systemd "$no_systemd" --install
+only_with --prefix "$prefix" --install --uninstall
+only_with --dry-run "$dry" --install --uninstall
+
+case ${prefix:=/usr/local} in /*) ;; *) prefix=$PWD/$prefix ;; esac
+while [ "$prefix" != "${prefix%/}" ]; do prefix=${prefix%/}; done
+case $prefix in
+  '' | *[!A-Za-z0-9/._+:@-]*)
+    refuse '--prefix: expected a directory named with letters, digits and . _ + : @ -'
+    ;;
+esac
+case $binary in '' | /*) ;; *) binary=$PWD/$binary ;; esac
+# What --uninstall has to remove, and where root lets the runtime unpack for all.
+list=$prefix/share/acme-lb/installed
+runtime_cache=/var/cache/acme-lb
+
+case $mode in
+  --install) install_program ;;
+  --uninstall) uninstall_program ;;
+  --demo)
+    read_parts
+    set_up
+    cd -- "$checkout"
+    exec "$deno" run --quiet -A examples/demo.ts $keep
+    ;;
+  --test)
+    read_parts
+    set_up
+    prepare_tests
+    cd -- "$checkout"
+    exec "$deno" run --quiet -A tests/run.ts
+    ;;
+  *) usage ;;
+esac

@@ -7,7 +7,10 @@ import assert from "node:assert/strict";
 import { entries } from "./executable.ts";
 import { demo, emptyRoom, run } from "./install_script.ts";
 
-const SCRIPTS = ["install.sh", ".ci/run", "compile/carry.sh"];
+const SCRIPTS = [
+  ...["install.sh", "install/deno.sh", "install/debian.sh"],
+  ...[".ci/run", "compile/carry.sh"],
+];
 
 // Enough for install.sh, and no npm, curl, wget or apt-get: what is not given cannot be used.
 const TOOLS =
@@ -30,20 +33,30 @@ Deno.test({
   },
 });
 
+const FLAGS = [
+  ...["--install", "--prefix DIR", "--binary FILE", "--no-systemd", "--dry-run", "--uninstall"],
+  ...["--demo", "--keep", "--test"],
+];
+
 for (const args of [[], ["--help"], ["-h"]]) {
   Deno.test(`${["install.sh", ...args].join(" ")} says what it can do and does nothing`, async () => {
     const { code, stdout, stderr } = await run(["./install.sh", ...args], {
       PATH: "/usr/bin:/bin",
     });
     assert.equal(stderr, "");
-    for (const flag of ["--demo", "--keep", "--test"]) {
+    for (const flag of FLAGS) {
       assert.match(stdout, new RegExp(`^ +${flag} `, "m"));
     }
     assert.equal(code, 0);
   });
 }
 
-const REFUSED = ["--tests", "--demo=yes", "demo", "", "--keep", "--test --keep", "--demo --test"];
+const REFUSED = [
+  ...["--tests", "--demo=yes", "demo", "", "--keep", "--test --keep", "--demo --test"],
+  ...["--install --uninstall", "--install --demo", "--uninstall --binary x", "--demo --prefix x"],
+  ...["--uninstall --no-systemd", "--test --dry-run", "--install --keep", "--prefix", "--prefix="],
+  ...["--binary", "--prefix /", "--prefix /a%b", "--install=yes", "--install x"],
+];
 
 for (const line of REFUSED) {
   Deno.test(`install.sh refuses "${line}"`, async () => {

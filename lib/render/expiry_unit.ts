@@ -1,6 +1,6 @@
 /**
- * acme-lb-check-expiry.service and its timer: the certificates that the configuration names, to the
- * journal and, where node_exporter is installed, to its text files.
+ * acme-lb-check-expiry.service and its timer: the certificates and the running HAProxys that the
+ * configuration names, to the journal and, where node_exporter is installed, to its text files.
  *
  * The files hold private keys: 0600, of root, of haproxy or of an ACME client's user. Every hook
  * would have to keep up a group for this check; so it is root, without anything that root may do but
@@ -18,7 +18,7 @@ export function expiryUnit({ program, flags }: Invocation): string {
   return `# Written by "acme-lb render systemd"; for changes of your own: systemctl edit acme-lb-check-expiry.service
 [Unit]
 Description=acme-lb: expiry of the certificates in its configuration
-Documentation=man:acme-lb(1)
+Documentation=man:acme-lb(8)
 
 [Service]
 Type=oneshot
@@ -33,10 +33,10 @@ CacheDirectory=acme-lb
 CacheDirectoryMode=0755
 ReadWritePaths=-${TEXTFILES}
 
-# It reads files that are anyone's; it can change, start and reach nothing.
+# It may read what is anyone's, and change nothing. UNIX is for HAProxy's runtime API.
 CapabilityBoundingSet=CAP_DAC_READ_SEARCH
 PrivateNetwork=yes
-RestrictAddressFamilies=none
+RestrictAddressFamilies=AF_UNIX
 ProtectHome=read-only
 PrivateTmp=yes
 LimitCORE=0
@@ -54,7 +54,7 @@ export function expiryTimer(): string {
   return `# Written by "acme-lb render systemd"; for changes of your own: systemctl edit acme-lb-check-expiry.timer
 [Unit]
 Description=acme-lb: expiry of certificates, every hour
-Documentation=man:acme-lb(1)
+Documentation=man:acme-lb(8)
 
 [Timer]
 # A certificate of six days is renewed after three or four: for it a day is too long.

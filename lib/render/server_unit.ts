@@ -36,7 +36,7 @@ export function serverUnit(
   return `# Written by "acme-lb render systemd"; for changes of your own: systemctl edit acme-lb.service
 [Unit]
 Description=acme-lb: ACME challenges and redirects to HTTPS
-Documentation=man:acme-lb(1)
+Documentation=man:acme-lb(8)
 # As it starts, it looks which of the peers has an address of this machine.
 Wants=network-online.target
 After=network-online.target

@@ -8,15 +8,9 @@
 
 import type { Config } from "../config/schema.ts";
 import { expiryTimer, expiryUnit } from "./expiry_unit.ts";
+import type { RenderedFile } from "./rendered_file.ts";
 import { serverUnit } from "./server_unit.ts";
 import { argumentWord, type Invocation, unitWord } from "./unit_words.ts";
-
-/** A file as it lies on the balancer. */
-export interface SystemdFile {
-  /** Absolute. */
-  path: string;
-  text: string;
-}
 
 export interface SystemdOptions {
   /** @default "/usr/local/bin/acme-lb" */
@@ -34,7 +28,7 @@ const GROUP = "acme-challenge";
 export function systemdFiles(
   config: Config,
   { executable = "/usr/local/bin/acme-lb", configFile }: SystemdOptions = {},
-): SystemdFile[] {
+): RenderedFile[] {
   const invocation: Invocation = {
     program: unitWord(executable),
     flags: configFile === undefined ? "" : ` --config ${argumentWord(configFile)}`,

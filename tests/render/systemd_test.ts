@@ -6,7 +6,8 @@
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { parseConfig } from "../../lib/config/load.ts";
-import { type SystemdFile, systemdFiles } from "../../lib/render/systemd.ts";
+import type { RenderedFile } from "../../lib/render/rendered_file.ts";
+import { systemdFiles } from "../../lib/render/systemd.ts";
 import { argumentWord, unitWord } from "../../lib/render/unit_words.ts";
 import { emptyRoom, run } from "../install_script.ts";
 import { works } from "../works.ts";
@@ -17,7 +18,7 @@ const EXAMPLES = `${ROOT}examples/systemd`;
 /** Every kind of unit that a configuration can lead to, each with the exposure it may have. */
 const CONFIGURATIONS = [
   { name: "the defaults", yaml: "", exposure: 1.6 },
-  { name: "unprivileged ports", yaml: 'public: { listen: ["[::]:8080"] }', exposure: 1.3 },
+  { name: "unprivileged ports", yaml: 'public: { listen: ["[::]:8080"] }', exposure: 1.4 },
   { name: "a webroot beside keys", yaml: "webroot: /etc/haproxy/webroot", exposure: 1.6 },
   { name: "a path of odd characters", yaml: `webroot: '/run/a b%h$c"d\\e/f'`, exposure: 1.6 },
   { name: "large limits", yaml: "limits: { connections: 100000 }", exposure: 1.6 },
@@ -182,7 +183,7 @@ function settings(yaml: string, keys: string[]): (string | undefined)[] {
 }
 
 /** Writes the files below a folder; the paths of the units. */
-async function write(root: string, files: SystemdFile[]): Promise<string[]> {
+async function write(root: string, files: RenderedFile[]): Promise<string[]> {
   for (const { path, text } of files) {
     await Deno.mkdir(dirname(root + path), { recursive: true });
     await Deno.writeTextFile(root + path, text);
