@@ -1,0 +1,145 @@
+/**
+ * What is rendered is loaded by the programs that it is for: keepalived and HAProxy read and check
+ * it, for the examples and for clusters of any size.
+ *
+ * In a network namespace with the cluster's interface, and with a directory of ours as /etc/haproxy.
+ * keepalived runs as process 1 of a namespace of its own: up to 2.2.7 (Debian 12) its -t ends itself
+ * when a file has a script, because it takes itself for an orphan unless its parent has the id 0.
+ */
+
+import assert from "node:assert/strict";
+import { parseConfig } from "../../lib/config/load.ts";
+import { haproxyFiles } from "../../lib/render/haproxy.ts";
+import { keepalivedFiles } from "../../lib/render/keepalived.ts";
+import { issue } from "../cert/issue.ts";
+import { clusterYaml } from "../render/cluster_yaml.ts";
+import { execute } from "./network.ts";
+import { lacking } from "./requirements.ts";
+
+const EXAMPLES = new URL("../../examples/article/", import.meta.url).pathname;
+
+const noKeepalived = lacking({
+  for: "keepalived's view of what is rendered",
+  root: true,
+  programs: ["keepalived", "ip", "unshare"],
+});
+const noHaproxy = lacking({
+  for: "HAProxy's view of what is rendered",
+  root: true,
+  programs: ["haproxy", "unshare"],
+});
+
+/** Prints `FILE: STATUS` for each file, and whatever the program says. */
+const CHECK_KEEPALIVED = `
+ip link add eth0 type veth peer name cable
+for file; do
+  unshare --pid --fork keepalived --log-console --no-syslog --config-test -f "$file" 2>&1
+  echo "$file: $?"
+done`;
+const CHECK_HAPROXY = `
+mount --bind "$1" /etc/haproxy; shift
+for file; do haproxy -c -q -dW -f "$file" 2>&1; echo "$file: $?"; done`;
+
+async function assertLoads(
+  files: Map<string, string>,
+  { check, directory }: { check: string; directory: string },
+): Promise<void> {
+  const paths = await Promise.all(
+    files.entries().map(async ([name, text]) => {
+      const path = `${directory}/${name}`;
+      await Deno.writeTextFile(path, text);
+      return path;
+    }),
+  );
+  const words = check === CHECK_HAPROXY ? [`${directory}/haproxy`, ...paths] : paths;
+  const { stdout, stderr } = await execute([
+    ...["unshare", "--net", "--mount", "sh", "-c", check, "sh", ...words],
+  ]);
+  assert.deepEqual(stdout.trimEnd().split("\n"), paths.map((path) => `${path}: 0`), stderr);
+}
+
+/** Something for HAProxy's `crt` and `ca-file`. */
+async function haproxyDirectory(directory: string): Promise<void> {
+  await Deno.mkdir(`${directory}/haproxy/certs`, { recursive: true });
+  const { key, pem } = await issue({ names: ["service.example"] });
+  await Deno.writeTextFile(`${directory}/haproxy/certs/service.example.pem`, key.pem + pem);
+  await Deno.writeTextFile(`${directory}/haproxy/backend-ca.pem`, pem);
+}
+
+async function inDirectory(action: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await Deno.makeTempDir({ prefix: "acme-lb-e2e-" });
+  try {
+    await action(directory);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+/** Every configuration of the examples, and clusters of 1 to 5 balancers with 1 to 8 addresses. */
+async function configurations(): Promise<Map<string, string>> {
+  const all = new Map<string, string>();
+  for (const name of ["config", "ipv4-only", "ipv6-only"]) {
+    all.set(name, await Deno.readTextFile(`${EXAMPLES}${name}.yaml`));
+  }
+  for (let nodes = 1; nodes <= 5; nodes++) {
+    for (let addresses = 1; addresses <= 8; addresses++) {
+      all.set(`${nodes}-${addresses}`, clusterYaml({ nodes, addresses }));
+    }
+  }
+  // As many as can be, in names as long as they can be.
+  const long = clusterYaml({ nodes: 50, addresses: 100 })
+    .replaceAll(/^ {4}lb(\d+):/gm, (_, i) => `    ${i.padEnd(63, "x")}:`);
+  all.set("largest", `${long}  virtual_router_id: 156\n`);
+  return all;
+}
+
+Deno.test({
+  name: "keepalived takes what is rendered, for every balancer, without a word",
+  ignore: noKeepalived,
+  fn: () =>
+    inDirectory(async (directory) => {
+      const files = new Map<string, string>();
+      for (const [name, yaml] of await configurations()) {
+        const config = parseConfig(yaml, name);
+        for (const node of Object.keys(config.cluster.nodes)) {
+          files.set(`${name}-${node}`, keepalivedFiles(config, { node })[0]!.text);
+        }
+      }
+      await assertLoads(files, { check: CHECK_KEEPALIVED, directory });
+    }),
+});
+
+Deno.test({
+  name: "keepalived does refuse a file with a mistake here",
+  ignore: noKeepalived,
+  fn: () =>
+    inDirectory(async (directory) => {
+      const [file] = keepalivedFiles(
+        parseConfig(clusterYaml({ nodes: 1, addresses: 1 }), "config.yaml"),
+        { node: "lb0" },
+      );
+      const broken = file!.text.replace("priority 101", "priority 301");
+      const files = new Map([["broken", broken]]);
+      await assert.rejects(assertLoads(files, { check: CHECK_KEEPALIVED, directory }), /outside/);
+    }),
+});
+
+Deno.test({
+  name: "HAProxy takes what is rendered without a warning",
+  ignore: noHaproxy,
+  fn: () =>
+    inDirectory(async (directory) => {
+      await haproxyDirectory(directory);
+      const files = new Map<string, string>();
+      const odd = clusterYaml({ nodes: 1, addresses: 1 });
+      const all = [
+        ...await configurations(),
+        ["odd", `${odd}  backend_tls: false\nhaproxy: {sockets: ["/run/a b$c\\"d#"]}\n`],
+        ["mapped", odd.replace("192.0.2.201", "[::ffff:192.0.2.201]")],
+      ] as [string, string][];
+      for (const [name, yaml] of all) {
+        files.set(name, haproxyFiles(parseConfig(yaml, name))[0]!.text);
+      }
+      await assertLoads(files, { check: CHECK_HAPROXY, directory });
+    }),
+});
