@@ -80,6 +80,21 @@ Deno.test("lib/cert, lib/report and lib/render ask neither files nor network nor
   deepStrictEqual(found.map(({ path }) => path), []);
 });
 
+Deno.test("lib/self_test knows the servers; only the commands know it", () => {
+  const known = ["shelf", "self_test", "http", "config"];
+  deepStrictEqual(breaches((from, to) => from === "self_test" && !known.includes(to)), []);
+  deepStrictEqual(
+    breaches((from, to) => to === "self_test" && from !== "self_test" && from !== "commands"),
+    [],
+  );
+});
+
+Deno.test("lib/self_test judges plain values: the DNS alone is asked there, and peers through lib/http", () => {
+  const found = SOURCES.filter((source) => room(source) === "self_test")
+    .filter(({ text }) => /\bDeno\.|Date\.now|new Date\(\)|performance\.now/.test(text));
+  deepStrictEqual(found.map(({ path }) => path), ["self_test/resolve_names.ts"]);
+});
+
 Deno.test("no basename stands twice in lib", () => {
   const names = SOURCES.map(({ path }) => path.split("/").at(-1)!);
   deepStrictEqual(names.filter((name, i) => names.indexOf(name) < i), []);

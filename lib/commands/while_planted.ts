@@ -1,6 +1,6 @@
 /** Work that needs a token file for its while: the file is gone afterwards, whatever happens. */
 
-import { JobError } from "../errors.ts";
+import { JobError, messageOf } from "../errors.ts";
 import { plantToken, removeToken, type TokenContent } from "./plant_token.ts";
 
 const SIGNALS: Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
@@ -25,19 +25,33 @@ export async function whilePlanted<T>(
   }));
   // Before the file is there: by default a signal ends the process on the spot.
   for (const { signal, handle } of handlers) Deno.addSignalListener(signal, handle);
-  let made: string[] = [];
   try {
-    made = await plantToken(webroot, content);
-    const result = await work(controller.signal);
-    controller.signal.throwIfAborted();
-    return result;
+    const made = await plant(webroot, content);
+    try {
+      const result = await work(controller.signal);
+      controller.signal.throwIfAborted();
+      return result;
+    } finally {
+      await removeToken(webroot, content.token);
+      // A webroot that the ACME client has yet to make must not be left to it as another user's.
+      for (const path of made.reverse()) await Deno.remove(path).catch(() => {});
+    }
   } catch (error) {
-    if (!ended) throw error;
+    // A file that could not be removed has to be told of before all else.
+    if (!ended || error instanceof JobError) throw error;
     throw new JobError(`ended by ${ended}`, { cause: error });
   } finally {
-    await removeToken(webroot, content.token);
-    // A webroot that the ACME client has yet to make must not be left to it as another user's.
-    for (const path of made.reverse()) await Deno.remove(path).catch(() => {});
     for (const { signal, handle } of handlers) Deno.removeSignalListener(signal, handle);
+  }
+}
+
+async function plant(webroot: string, content: TokenContent): Promise<string[]> {
+  try {
+    return await plantToken(webroot, content);
+  } catch (error) {
+    // It may have been written and found unfit.
+    await removeToken(webroot, content.token).catch(() => {});
+    const reason = `${messageOf(error)}; it takes root, or a user who may write to the webroot`;
+    throw new JobError(reason, { cause: error });
   }
 }

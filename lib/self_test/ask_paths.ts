@@ -36,8 +36,11 @@ export interface AskPathsOptions {
 /** The CA waits 10 s for a connection (Boulder, va/va.go), and for an answer not much longer. */
 const CA_PATIENCE = 10_000;
 
-/** Paths at once: far below what a balancer allows one source, `limits.per_source`. */
-const AT_ONCE = 32;
+/**
+ * Paths at once: as many lookups as a balancer runs for one source, a quarter of `limits.fan_outs`.
+ * With more, names that all lead to one balancer would be told 503 when a peer of it is slow.
+ */
+const AT_ONCE = 16;
 
 /** The replies on each path, in the order of the paths. Never rejects. */
 export async function askPaths(

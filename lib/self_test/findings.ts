@@ -1,4 +1,4 @@
-/** What self-test finds, as types that the judges and both formats share. */
+/** What self-test finds, as the judges and both formats share it. */
 
 import type { AskFault } from "../http/ask_whole.ts";
 
@@ -39,6 +39,11 @@ export interface Finding {
   text: string;
   /** What it is about, where that is no path: a name, or a key of the configuration. */
   about?: string;
+}
+
+/** A finding that fails the test. */
+export function fault(rule: Rule, text: string): Finding {
+  return { level: "fail", rule, text };
 }
 
 /** One path with what was found on it; no findings: all is well. */

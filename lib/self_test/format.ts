@@ -3,6 +3,9 @@
 import { printable } from "../log.ts";
 import type { Finding, PathReport, Report } from "./findings.ts";
 
+/** Of challenge ports that are well, but for the one that has the token. */
+const OUTCOMES: { [outcome: string]: string } = { absent: "absent, as it should be" };
+
 /** Lines, each with its end; whatever servers said is escaped. */
 export function formatReport(report: Report): string {
   const lines = [
@@ -25,7 +28,7 @@ function pathLines({ port, address, of, outcome, ms, findings }: PathReport): st
   const name = `${port} ${address}${whose}`;
   const bad = findings.some(({ level }) => level !== "note");
   return [
-    ...bad ? [] : [line("ok", `${name}: ${outcome}, ${ms} ms`)],
+    ...bad ? [] : [line("ok", `${name}: ${OUTCOMES[outcome] ?? outcome}, ${ms} ms`)],
     ...findings.map((finding) => line(finding.level, `${name}: ${said(finding)}`)),
   ];
 }
@@ -41,7 +44,11 @@ function line(level: string, text: string): string {
 function summary({ ok, paths, findings }: Report): string {
   const all = [...paths.flatMap((path) => path.findings), ...findings];
   const count = (level: string) => all.filter((finding) => finding.level === level).length;
-  const [fail, warn] = [count("fail"), count("warn")];
-  return `${paths.length} paths: ${ok ? "all well" : `${fail} failed`}` +
-    (warn > 0 ? `, ${warn} to look at` : "");
+  const warnings = count("warn");
+  return `${counted(paths.length, "path")}: ${ok ? "all well" : counted(count("fail"), "fault")}` +
+    (warnings > 0 ? `, ${counted(warnings, "warning")}` : "");
+}
+
+function counted(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }

@@ -3,7 +3,7 @@
 import { formatSocketAddress } from "../address.ts";
 import type { Config } from "../config/schema.ts";
 import type { Questions, Replies } from "./ask_paths.ts";
-import type { Finding, PathReport, Report } from "./findings.ts";
+import { fault, type Finding, type PathReport, type Report } from "./findings.ts";
 import { judgeClock, judgeConfiguration } from "./judge_balancer.ts";
 import { judgeChallengePort } from "./judge_challenge_port.ts";
 import { judgeNames, type NameRecords } from "./judge_names.ts";
@@ -51,10 +51,10 @@ function judgePath(
   asked: Asked,
   { all, evidence }: { all: Asked[]; evidence: Evidence },
 ): PathReport {
-  const { config, text, webroot, questions, digest, file } = evidence;
+  const { config, text, webroot, questions, digest, file, unresolved } = evidence;
   const { path, replies } = asked;
   const httpsPort = config.redirect.https_port;
-  const around = surroundingsOf(asked, { all, text, webroot, httpsPort });
+  const around = surroundingsOf(asked, { all, unresolved, text, webroot, httpsPort });
   const judged = path.port === "public"
     ? judgePublicPort({ path, replies, page: questions.page }, around)
     : judgeChallengePort({ path, token: replies.token, unknown: replies.unknown }, around);
@@ -76,19 +76,15 @@ function judgePath(
 function judgeOwnPeer({ config, paths }: Evidence): Finding[] {
   if (config.peers.length === 0 || paths.some(({ own }) => own)) return [];
   const listeners = config.challenge.listen.map(formatSocketAddress).join(", ") || "nothing";
-  return [{
-    level: "fail",
-    rule: "not_a_peer",
-    about: "peers",
-    text: "none of them is this machine with the port of its challenge listener " +
-      `(${listeners}), so no balancer asks this one; add it or correct its port`,
-  }];
+  const text = "none of them is this machine with the port of its challenge listener " +
+    `(${listeners}), so no balancer asks this one; add it or correct its port`;
+  return [{ ...fault("not_a_peer", text), about: "peers" }];
 }
 
 function unresolvedPeer(name: string): Finding {
   const text = "it has no address here, so no balancer behind it is asked; see the resolver, or " +
     "/etc/hosts";
-  return { level: "fail", rule: "unresolved", about: `dns:${name}`, text };
+  return { ...fault("unresolved", text), about: `dns:${name}` };
 }
 
 function countBalancers({ config, paths }: Evidence): number {

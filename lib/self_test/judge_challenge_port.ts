@@ -4,7 +4,7 @@
  */
 
 import type { Reply } from "../http/ask_whole.ts";
-import type { Finding, TokenOutcome } from "./findings.ts";
+import { fault, type Finding, type TokenOutcome } from "./findings.ts";
 import { judgeToken } from "./judge_token.ts";
 import type { Path } from "./paths.ts";
 import { excerpt, statusOf, type Surroundings } from "./surroundings.ts";
@@ -15,22 +15,21 @@ export function judgeChallengePort(
   around: Surroundings,
 ): { outcome: TokenOutcome; findings: Finding[] } {
   const outcome = judgeToken(token, around.text);
-  const fail = (rule: Finding["rule"], text: string): Finding => ({ level: "fail", rule, text });
   const findings: Finding[] = [];
   if (outcome === "found" || outcome === "absent" && !path.own) {
     // One that gives the token of another has the same webroot on a shared file system.
     if (unknown?.fault === undefined && unknown?.status === 200) {
-      findings.push(fail("catch_all", CATCH_ALL));
+      findings.push(fault("catch_all", CATCH_ALL));
     }
   } else if (!path.own && token.fault === undefined && token.status === 200) {
-    findings.push(fail("catch_all", CATCH_ALL));
+    findings.push(fault("catch_all", CATCH_ALL));
   } else if (outcome === "absent") {
-    findings.push(fail(
+    findings.push(fault(
       outcome,
       `acme-lb here does not give what stands in ${around.webroot}: it runs with another webroot, ` +
         "or its user may not read this one (its log says token_file_ignored)",
     ));
-  } else findings.push(fail(outcome, advice(outcome, { path, token, around })));
+  } else findings.push(fault(outcome, advice(outcome, { path, token, around })));
   return { outcome, findings };
 }
 

@@ -5,7 +5,7 @@
 
 import { comparableAddress } from "../address.ts";
 import type { Config } from "../config/schema.ts";
-import type { Finding } from "./findings.ts";
+import { fault, type Finding } from "./findings.ts";
 
 /** The addresses of a name, or why there are none. */
 export type NameRecords =
@@ -29,7 +29,7 @@ export function judgeNames(
 
 function judge(about: string, found: NameRecords, offered: string[]): Finding[] {
   if (found.reason !== undefined) {
-    return [{ level: "fail", rule: "unresolved", about, text: found.reason }];
+    return [{ ...fault("unresolved", found.reason), about }];
   }
   const families = [["IPv6", "AAAA", true], ["IPv4", "A", false]] as const;
   return families.flatMap(([family, record, six]): Finding[] => {

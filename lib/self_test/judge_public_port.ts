@@ -5,7 +5,8 @@
 
 import type { Reply } from "../http/ask_whole.ts";
 import type { Replies } from "./ask_paths.ts";
-import type { Finding, TokenOutcome } from "./findings.ts";
+import { fault, type Finding, type TokenOutcome } from "./findings.ts";
+import { judgeRedirect } from "./judge_redirect.ts";
 import { CA_LIMIT, judgeToken } from "./judge_token.ts";
 import { type Path, VIRTUAL } from "./paths.ts";
 import { excerpt, isIPv6, quoted, statusOf, type Surroundings } from "./surroundings.ts";
@@ -15,8 +16,6 @@ import { excerpt, isIPv6, quoted, statusOf, type Surroundings } from "./surround
  */
 const SLOW = 5_000;
 
-const REDIRECTS = [301, 302, 307, 308];
-
 /** The outcome of asking for the token, and the findings. */
 export function judgePublicPort(
   { path, replies, page }: { path: Path; replies: Replies; page: string },
@@ -25,11 +24,12 @@ export function judgePublicPort(
   const { token, unknown, redirect } = replies;
   const outcome = judgeToken(token, around.text);
   const findings: Finding[] = [];
-  const fail = (rule: Finding["rule"], text: string) =>
-    findings.push({ level: "fail", rule, text });
   if (outcome !== "found") {
-    if (path.foreign) fail("foreign_address", foreignAdvice(outcome, path));
-    else fail(outcome, advice(outcome, { path, token, around }));
+    findings.push(
+      path.foreign
+        ? fault("foreign_address", foreignAdvice(outcome, path))
+        : fault(outcome, advice(outcome, { path, token, around })),
+    );
   } else if (token.ms > SLOW) {
     const text = `it took ${(token.ms / 1000).toFixed(1)} s; the CA gives up near 10 s in all, ` +
       "for several requests; see ms= and peers= in its log";
@@ -40,7 +40,10 @@ export function judgePublicPort(
     if (finding) findings.push(finding);
   }
   const ours = outcome === "found" || !path.foreign;
-  if (redirect && ours) findings.push(...judgeRedirect(redirect, { path, page, around }));
+  if (redirect && ours) {
+    const { httpsPort } = around;
+    findings.push(...judgeRedirect(redirect, { host: path.host, page, httpsPort }));
+  }
   return { outcome, findings };
 }
 
@@ -54,56 +57,27 @@ function foreignAdvice(outcome: TokenOutcome, { address, of }: Path): string {
 }
 
 function judgeUnknown(reply: Reply, around: Surroundings): Finding | undefined {
-  const fail = (rule: Finding["rule"], text: string): Finding => ({ level: "fail", rule, text });
   if (reply.fault !== undefined) {
-    return fail(reply.fault, "no answer for a token that nobody has; it must be 404");
+    return fault(reply.fault, "no answer for a token that nobody has; it must be 404");
   }
   if (reply.status === 404) return undefined;
   if (reply.status === 200) {
-    return fail(
+    return fault(
       "catch_all",
-      `200 for a token that nobody has: ${excerpt(reply)}; one of its peers answers everything`,
+      `200 for a token that nobody has: ${excerpt(reply)}; it, or one of its peers, answers ` +
+        "everything",
     );
   }
   // With a peer down this is the right answer, and the peer has a line of its own.
   const failedPeer = [502, 504].includes(reply.status);
-  if (failedPeer && !around.peersAnswer) return undefined;
-  return fail(
+  if (failedPeer && !around.peersWell) return undefined;
+  return fault(
     "bad_status",
     failedPeer
       ? `HTTP ${reply.status} for a token that nobody has: it cannot ask one of its peers, though ` +
         "all answer this balancer; see peers= in its log"
       : `${statusOf(reply)} for a token that nobody has; it must be 404`,
   );
-}
-
-function judgeRedirect(
-  reply: Reply,
-  { path, page, around }: { path: Path; page: string; around: Surroundings },
-): Finding[] {
-  const fail = (rule: Finding["rule"], text: string): Finding => ({ level: "fail", rule, text });
-  if (reply.fault !== undefined) {
-    return [fail("no_redirect", `${reply.fault} instead of a redirect to https`)];
-  }
-  const findings: Finding[] = [];
-  const port = around.httpsPort === 443 ? "" : `:${around.httpsPort}`;
-  const expected = `https://${path.host}${port}${page}`;
-  const location = reply.fields["location"];
-  if (reply.status === 421) {
-    const text = `HTTP 421: ${path.host} is not in redirect.hosts there`;
-    findings.push(fail("no_redirect", text));
-  } else if (!REDIRECTS.includes(reply.status) || location === undefined) {
-    findings.push(fail("no_redirect", `${statusOf(reply)} instead of a redirect to https`));
-  } else if (location !== expected) {
-    findings.push(fail("location", `it redirects to ${quoted(location)} instead of ${expected}`));
-  }
-  if (reply.fields["strict-transport-security"] !== undefined) {
-    findings.push(fail(
-      "hsts",
-      "Strict-Transport-Security over plain HTTP, which RFC 6797 forbids; send it from HAProxy",
-    ));
-  }
-  return findings;
 }
 
 function advice(
@@ -119,7 +93,9 @@ function advice(
           '["[::]:80"] takes both'
         : "nothing listens on port 80 there; start acme-lb";
     case "timeout":
-      if (token.fault && token.connected) return "it takes the connection and does not answer";
+      if (token.fault && token.connected) {
+        return "it takes the connection and does not answer; see its log";
+      }
       if (around.alive) {
         return "a firewall swallows port 80, while the challenge port answers; open it to the world";
       }
@@ -151,10 +127,17 @@ function advice(
       return `the CA reads ${CA_LIMIT} bytes and refuses more` +
         (token.fault === undefined ? `, here are ${token.body.length}` : "");
     case "leading_bytes":
-      return `the CA trims nothing before the text, here is ${excerpt(token)}`;
+      return `the CA trims nothing before the text, and here is ${leading(token, around)}`;
     case "bad_body":
       return `200 with another text: ${excerpt(token)}; what answers there, or which of its peers?`;
     case "bad_framing":
       return "the answer is cut short, compressed, or no HTTP";
   }
+}
+
+/** What stands before the text that was planted. */
+function leading(token: Reply, { text }: Surroundings): string {
+  const before = token.fault === undefined ? token.body.slice(0, token.body.indexOf(text)) : "";
+  if (before === "\xef\xbb\xbf") return "a byte order mark";
+  return before.trim() === "" ? "white space" : quoted(before);
 }

@@ -57,45 +57,52 @@ function challengePaths({ config, peers, machine }: PathsOptions): Path[] {
   });
 }
 
-function publicPaths({ config, records, peers, machine }: PathsOptions): Path[] {
-  const { nodes, virtual_addresses } = config.cluster;
-  const found = new Map<string, Path>();
+function publicPaths(options: PathsOptions): Path[] {
+  const { config, records, peers, machine } = options;
+  const configured = configuredAddresses(options);
   const known = new Set(
-    [...Object.values(nodes).flat(), ...virtual_addresses, ...machine, ...peers.map(hostnameOf)]
+    [...configured, ...peers].map(({ hostname }) => hostname).concat(machine)
       .map(comparableAddress),
   );
-  const add = (hostname: string, { of, host }: { of: string[]; host: string }) => {
-    const address = { hostname, port: CA_PORT };
+  const wanted = [
+    ...configured.map((one) => ({ ...one, host: defaultHost(config, one.hostname) })),
+    ...records.entries().flatMap(([name, { addresses = [] }]) =>
+      addresses.map((hostname) => ({ hostname, whose: name, host: name }))
+    ),
+  ];
+  const found = new Map<string, Path>();
+  for (const { hostname, whose, host } of wanted) {
     const key = `${comparableAddress(hostname)} ${host}`;
     const path = found.get(key) ?? {
       port: "public",
-      address,
+      address: { hostname, port: CA_PORT },
       host,
       of: [],
       machine: machineOf(hostname, config),
       own: false,
       foreign: !known.has(comparableAddress(hostname)),
     };
-    path.of.push(...of.filter((word) => !path.of.includes(word)));
+    if (whose !== undefined && !path.of.includes(whose)) path.of.push(whose);
     found.set(key, path);
-  };
-  const own = (hostname: string, of: string[]) =>
-    add(hostname, { of, host: defaultHost(config, hostname) });
-  for (const [name, addresses] of Object.entries(nodes)) {
-    for (const address of addresses) own(address, [name]);
-  }
-  for (const address of virtual_addresses) own(address, [VIRTUAL]);
-  if (Object.keys(nodes).length === 0) {
-    const others = peers.map(hostnameOf).filter((hostname) => !isLocalOnly(hostname));
-    const here = machine.filter((hostname) => !isLocalOnly(hostname));
-    for (const address of others) own(address, []);
-    if (others.length === 0) { for (const address of here) own(address, [HERE]); }
-    if (others.length === 0 && here.length === 0) own("127.0.0.1", [HERE]);
-  }
-  for (const [name, { addresses = [] }] of records) {
-    for (const address of addresses) add(address, { of: [name], host: name });
   }
   return [...found.values()];
+}
+
+/** Where this configuration has public ports; without any cluster, on the peers or on this machine. */
+function configuredAddresses(
+  { config, peers, machine }: PathsOptions,
+): { hostname: string; whose?: string }[] {
+  const { nodes, virtual_addresses } = config.cluster;
+  const named = Object.entries(nodes).flatMap(([whose, addresses]) =>
+    addresses.map((hostname) => ({ hostname, whose }))
+  );
+  const virtual = virtual_addresses.map((hostname) => ({ hostname, whose: VIRTUAL }));
+  if (named.length > 0) return [...named, ...virtual];
+  const others = peers.filter(({ hostname }) => !isLocalOnly(hostname));
+  if (others.length > 0) return [...others.map(({ hostname }) => ({ hostname })), ...virtual];
+  const here = machine.filter((hostname) => !isLocalOnly(hostname));
+  return [...here.length > 0 ? here : ["127.0.0.1"]]
+    .map((hostname) => ({ hostname, whose: HERE })).concat(virtual);
 }
 
 /** The nodes that have the address. */
@@ -116,10 +123,6 @@ function defaultHost({ cluster, redirect }: Config, hostname: string): string {
   if (name !== undefined) return name.replace(/^\*/, "www");
   const address = comparableAddress(hostname);
   return address.includes(":") ? `[${address}]` : address;
-}
-
-function hostnameOf({ hostname }: SocketAddress): string {
-  return hostname;
 }
 
 /** Where to ask a listener of this machine. */

@@ -21,8 +21,8 @@ export interface Surroundings {
   alive: boolean;
   /** The same machine, or another address of the same name, answers in the other family. */
   otherFamily: boolean;
-  /** Every challenge port that was asked answers. */
-  peersAnswer: boolean;
+  /** Every peer has an address, and its challenge port answers as one should. */
+  peersWell: boolean;
 }
 
 /** A path with what came of it. */
@@ -34,23 +34,26 @@ export interface Asked {
 /** What stands around one of the paths. */
 export function surroundingsOf(
   { path }: Asked,
-  { all, ...given }: Pick<Surroundings, "text" | "webroot" | "httpsPort"> & { all: Asked[] },
+  { all, unresolved, ...given }: Pick<Surroundings, "text" | "webroot" | "httpsPort"> & {
+    all: Asked[];
+    unresolved: readonly string[];
+  },
 ): Surroundings {
+  const outcomeOf = ({ replies }: Asked) => judgeToken(replies.token, given.text);
   const own = all.filter((one) => one.path.own);
   const others = all.filter((one) => one.path !== path && connects(one.replies.token));
   const isPublic = (one: Asked) => one.path.port === "public";
   return {
     ...given,
-    held: own.length > 0
-      ? own.some(({ replies }) => judgeToken(replies.token, given.text) === "found")
-      : undefined,
+    held: own.length > 0 ? own.some((one) => outcomeOf(one) === "found") : undefined,
     alive: others.some((one) => one.path.machine === path.machine && one.path.port !== path.port),
     otherFamily: path.port === "public" &&
       others.some((one) =>
         isPublic(one) && isIPv6(one.path) !== isIPv6(path) &&
         one.path.of.some((word) => path.of.includes(word))
       ),
-    peersAnswer: all.every((one) => isPublic(one) || one.replies.token.fault === undefined),
+    peersWell: unresolved.length === 0 &&
+      all.every((one) => isPublic(one) || ["found", "absent"].includes(outcomeOf(one))),
   };
 }
 
@@ -69,7 +72,7 @@ export function excerpt(reply: Reply): string {
 
 /** Text of a server in quotes, and cut; whoever prints it escapes it. */
 export function quoted(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+  return `"${text.length > 60 ? `${text.slice(0, 60)}…` : text}"`;
 }
 
 /** Such as `HTTP 301 to "http://…"`. */

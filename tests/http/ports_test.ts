@@ -1,7 +1,9 @@
 /** The ports as the configuration makes them: who is answered, and that no loop can form. */
 
 import { deepStrictEqual, match, ok } from "node:assert/strict";
+import { configDigest } from "../../lib/config/digest.ts";
 import { parseConfig } from "../../lib/config/load.ts";
+import { NOT_FOUND } from "../../lib/http/answer.ts";
 import type { PortSpec } from "../../lib/http/service.ts";
 import { challengePorts, metricsPorts, publicPorts } from "../../lib/http/ports.ts";
 import { createMetrics } from "../../lib/http/metrics.ts";
@@ -118,5 +120,52 @@ Deno.test("the log line of a challenge names each peer and its outcome", async (
   } finally {
     await holder.stop(0);
     await Deno.remove(webroot);
+  }
+});
+
+Deno.test("the challenge port tells balancers its configuration's digest with a 404, and nobody else", async () => {
+  const text = `
+webroot: /nonexistent/acme
+peers: ["[2001:db8::f001]:31080", "192.0.2.12:31080", "dns:nothing.invalid:31080"]
+cluster: { nodes: { lb2: ["2001:db8::f003"] }, virtual_addresses: ["2001:db8::1"] }
+`;
+  const config = parseConfig(text, "config.yaml");
+  const [spec] = challengePorts(config, tools());
+  const line = `Acme-Lb-Config: ${await configDigest(config)}\r\n`;
+  const told = [
+    "2001:db8::f001",
+    "192.0.2.12",
+    "::ffff:192.0.2.12",
+    "2001:db8::f003",
+    "2001:db8::1",
+  ];
+  for (const from of [...told, "2001:db8::f009", "192.0.2.13", "::1"]) {
+    const { status, headers, body, close } = await ask(spec!, CHALLENGE, { from });
+    const expected = told.includes(from) ? NOT_FOUND.headers + line : NOT_FOUND.headers;
+    deepStrictEqual([status, headers, body, close], [404, expected, NOT_FOUND.body, false], from);
+  }
+  // What asks for no token that could exist is answered without any work, as before.
+  const odd = await ask(spec!, "/", { from: told[0]! });
+  deepStrictEqual(odd.headers.includes("Acme-Lb-Config"), false);
+});
+
+Deno.test("the challenge port tells no digest with a token, and the public port never", async () => {
+  const webroot = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${webroot}/${TOKEN}`, KEY_AUTHORIZATION);
+    const config = parseConfig(`webroot: ${webroot}\npeers: ["192.0.2.12:31080"]`, "config.yaml");
+    const alone = { ...config, peers: [] };
+    const specs = [
+      ...challengePorts(config, tools()),
+      ...publicPorts(alone, { ...tools(), role: "public" }),
+    ];
+    for (const spec of specs) {
+      const found = await ask(spec, CHALLENGE, { from: "192.0.2.12" });
+      deepStrictEqual([found.status, found.headers.includes("Acme-Lb")], [200, false]);
+    }
+    const absent = await ask(specs[1]!, `${CHALLENGE}x`, { from: "192.0.2.12" });
+    deepStrictEqual([absent.status, absent.headers], [404, NOT_FOUND.headers]);
+  } finally {
+    await Deno.remove(webroot, { recursive: true });
   }
 });

@@ -1,0 +1,97 @@
+/** self-test as a process on loopback; the network with its faults is in e2e/self_test_test.ts. */
+
+import assert from "node:assert/strict";
+import type { PathReport, Report } from "../../lib/self_test/findings.ts";
+import { acmeLb } from "./program.ts";
+import { startServer } from "./server_process.ts";
+
+async function withDirectory(job: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "self_test_" }));
+  try {
+    await job(directory);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+async function challengePath(args: string[]): Promise<{ report: Report; path: PathReport }> {
+  const { stdout, stderr } = await acmeLb(["self-test", "--json", ...args]);
+  assert.equal(stderr, "");
+  const report = JSON.parse(stdout) as Report;
+  const [path] = report.paths;
+  assert.equal(path?.port, "challenge");
+  return { report, path: path! };
+}
+
+Deno.test("self-test finds its token through the challenge port here, and leaves nothing behind", async () => {
+  await withDirectory(async (directory) => {
+    const webroot = `${directory}/webroot`;
+    const config = `${directory}/config.yaml`;
+    const write = (port: number, more = "") =>
+      Deno.writeTextFile(
+        config,
+        `webroot: ${webroot}\npeers: ["127.0.0.1:${port}"]\n` +
+          `challenge: { listen: ["127.0.0.1:${port}"] }\ncluster: { nodes: { lb0: [127.0.0.1] } }\n${more}`,
+      );
+    await write(1);
+    await using server = await startServer([
+      ...["challenge-server", "--config", config, "--listen", "127.0.0.1:0"],
+    ]);
+    const port = server.port("challenge");
+    await write(port);
+    const stale = await challengePath(["--config", config]);
+    assert.deepEqual(stale.path.of, ["lb0", "this balancer"]);
+    assert.equal(stale.path.outcome, "found");
+    // It was started while the file named another peer, and does not know this balancer yet.
+    assert.deepEqual(stale.path.findings.map(({ rule }) => rule), ["configuration"]);
+    server.signal("SIGHUP");
+    await server.line(/event=reloaded/);
+    await Deno.stat(webroot).then(() => assert.fail("the webroot was left"), () => {});
+
+    // The same text on the command line as in the file: the digest is the same.
+    const fresh = await challengePath(["--config", config, "--peer", `127.0.0.1:${port}`]);
+    assert.deepEqual([fresh.path.outcome, fresh.path.findings.length], ["found", 0]);
+    assert.match(fresh.report.token, /^acme-lb-self-test-/);
+    await write(port, "lookup: { timeout: 3s }");
+    const changed = await challengePath(["--config", config]);
+    assert.match(changed.path.findings[0]!.text, /^acme-lb runs here with another configuration/);
+  });
+});
+
+Deno.test("self-test --help documents every key of its JSON", async () => {
+  const { stdout } = await acmeLb(["self-test", "--help"]);
+  await withDirectory(async (webroot) => {
+    const { report, path } = await challengePath([
+      ...["--webroot", webroot, "--peer", "127.0.0.1:1", "--challenge-listen", "127.0.0.1:1"],
+    ]);
+    const findings = [...path.findings, ...report.findings];
+    assert.ok(findings.some((finding) => "about" in finding));
+    const keys = [report, path, ...findings].flatMap((part) => Object.keys(part));
+    for (const key of new Set(keys)) assert.match(stdout, new RegExp(`\\b${key}\\b`), key);
+  });
+});
+
+Deno.test("self-test refuses what it does not understand, in one line", async () => {
+  const table: [string[], number, RegExp][] = [
+    [
+      ["--lifetime", "soon"],
+      64,
+      /--lifetime <duration>' argument 'soon' is invalid: expected a dur/,
+    ],
+    [["--lifetime", "5m"], 64, /is invalid: expected a duration of 1h or more/],
+    [["--jsn"], 64, /unknown option '--jsn' \(Did you mean --json\?\)/],
+    [["service.example"], 64, /too many arguments/],
+    [["--config", "/nonexistent.yaml"], 78, /\/nonexistent\.yaml: no such file/],
+    [
+      ["--webroot", "/proc/nothing"],
+      1,
+      /^acme-lb: cannot make \/proc\/nothing: .*; it takes root, or/,
+    ],
+  ];
+  for (const [args, code, pattern] of table) {
+    const result = await acmeLb(["self-test", ...args]);
+    assert.deepEqual([result.code, result.stdout], [code, ""], args.join(" "));
+    assert.match(result.stderr, pattern);
+    assert.equal(result.stderr.trimEnd().split("\n").length, 1, result.stderr);
+  }
+});

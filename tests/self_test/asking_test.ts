@@ -1,0 +1,108 @@
+/** What self-test asks, of whom and how often; names and servers are stood in for. */
+
+import { deepStrictEqual, match, ok } from "node:assert/strict";
+import { parseConfig } from "../../lib/config/load.ts";
+import type { AskWholeOptions } from "../../lib/http/ask_whole.ts";
+import { askPaths } from "../../lib/self_test/ask_paths.ts";
+import { documentPlan, randomPlan } from "../../lib/self_test/questions.ts";
+import { resolveNames } from "../../lib/self_test/resolve_names.ts";
+import { answer, pathTo, silence } from "./evidence.ts";
+
+const QUESTIONS = { token: "tok", unknown: "unk", page: "/page" };
+const PREFIX = "/.well-known/acme-challenge/";
+
+Deno.test("askPaths() asks each port what there is to ask, the CA's way or a peer's", async () => {
+  const asked: string[] = [];
+  const ask = (
+    { hostname }: { hostname: string },
+    { target, host, asPeer, timeout }: AskWholeOptions,
+  ) => {
+    asked.push(`${hostname} ${host} ${target} ${asPeer ? "peer" : "ca"} ${timeout}`);
+    return Promise.resolve(hostname === "192.0.2.3" ? silence("timeout", true) : answer(404));
+  };
+  const paths = [
+    pathTo("192.0.2.1"),
+    pathTo("192.0.2.2", { port: "challenge" }),
+    pathTo("192.0.2.3"),
+  ];
+  const signal = new AbortController().signal;
+  const replies = await askPaths(paths, { questions: QUESTIONS, signal, ask });
+  deepStrictEqual(
+    asked.sort(),
+    [
+      `192.0.2.1 service.example ${PREFIX}tok ca 10000`,
+      `192.0.2.1 service.example ${PREFIX}unk ca 10000`,
+      "192.0.2.1 service.example /page ca 10000",
+      `192.0.2.2 service.example ${PREFIX}tok peer 10000`,
+      `192.0.2.2 service.example ${PREFIX}unk peer 10000`,
+      // Without an answer there is nothing more to ask.
+      `192.0.2.3 service.example ${PREFIX}tok ca 10000`,
+    ].sort(),
+  );
+  deepStrictEqual(replies.map((one) => Object.keys(one)), [
+    ["token", "unknown", "redirect"],
+    ["token", "unknown"],
+    ["token"],
+  ]);
+});
+
+Deno.test("askPaths() asks along a bounded number of paths at once", async () => {
+  let [now, most] = [0, 0];
+  const ask = async () => {
+    most = Math.max(most, ++now);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    now--;
+    return silence("refused");
+  };
+  const paths = Array.from({ length: 200 }, (_, i) => pathTo(`192.0.2.${i}`));
+  const signal = new AbortController().signal;
+  deepStrictEqual((await askPaths(paths, { questions: QUESTIONS, signal, ask })).length, 200);
+  ok(most > 1 && most <= 16, String(most));
+});
+
+Deno.test("randomPlan() is as long as the CA's, new each time, and known by its beginning", () => {
+  const plans = Array.from({ length: 100 }, randomPlan);
+  for (const { token, unknown, text, page } of plans) {
+    for (const one of [token, unknown]) match(one, /^acme-lb-self-test-[A-Za-z0-9_-]{25}$/);
+    match(text, /^[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}$/);
+    ok(text.startsWith(`${token}.`));
+    match(page, /^\/acme-lb-self-test\?from=[A-Za-z0-9_-]{8}$/);
+  }
+  const all = plans.flatMap(({ token, unknown, text }) => [token, unknown, text]);
+  deepStrictEqual(new Set(all).size, 300);
+});
+
+Deno.test("documentPlan() names its file after this node, as the article does", () => {
+  const config = parseConfig(
+    'cluster: { nodes: { lb7: ["192.0.2.7"], lb8.example: ["2001:db8::8"], b.c: ["192.0.2.9"] } }',
+    "config.yaml",
+  );
+  const named = (...machine: string[]) => documentPlan(config, machine).token;
+  deepStrictEqual([named("::1", "192.0.2.7"), named("2001:DB8::8"), named("192.0.2.1")], [
+    "lb7",
+    "lb8",
+    "lb0",
+  ]);
+  deepStrictEqual(documentPlan(config, []).text, "Hello World");
+});
+
+Deno.test("resolveNames() asks the DNS for both families, and says why a name has none", async () => {
+  const resolve = (name: string, type: "A" | "AAAA") => {
+    if (name === "both.example") {
+      return Promise.resolve(type === "A" ? ["192.0.2.1"] : ["2001:db8::1"]);
+    }
+    if (name === "six.example" && type === "AAAA") return Promise.resolve(["2001:db8::1"]);
+    if (name === "broken.example") return Promise.reject(new Error("timed\nout"));
+    return Promise.reject(new Deno.errors.NotFound("no records"));
+  };
+  const names = ["*.example", "both.example", "six.example", "none.example", "broken.example"];
+  const found = await resolveNames([...names, "[2001:db8::7]", "192.0.2.7"], resolve);
+  deepStrictEqual(Object.fromEntries(found), {
+    "both.example": { addresses: ["2001:db8::1", "192.0.2.1"] },
+    "six.example": { addresses: ["2001:db8::1"] },
+    "none.example": { reason: "it has neither AAAA nor A records, so the CA finds no balancer" },
+    "broken.example": { reason: "the DNS does not tell its addresses: timed out" },
+    "[2001:db8::7]": { addresses: ["2001:db8::7"] },
+    "192.0.2.7": { addresses: ["192.0.2.7"] },
+  });
+});

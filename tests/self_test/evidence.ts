@@ -1,0 +1,43 @@
+/** Plain values that the judges of self-test are asked about. */
+
+import type { AskFault, Reply } from "../../lib/http/ask_whole.ts";
+import type { Path } from "../../lib/self_test/paths.ts";
+import type { Surroundings } from "../../lib/self_test/surroundings.ts";
+
+export const TEXT = `${"t".repeat(43)}.${"h".repeat(43)}`;
+
+/** When an answer was asked for, and its Date. */
+export const NOW = Date.UTC(2026, 10, 24, 6, 0, 0);
+
+/** An answer within a millisecond. */
+export function answer(status: number, body = "", fields: Record<string, string> = {}): Reply {
+  return { status, body, fields, sent: NOW, received: NOW + 1, ms: 1 };
+}
+
+/** No answer; the connection was never made unless told. */
+export function silence(fault: AskFault, connected = false): Reply {
+  return { fault, connected, ms: 10_000 };
+}
+
+export function pathTo(hostname: string, more: Partial<Path> = {}): Path {
+  return {
+    port: "public",
+    address: { hostname, port: more.port === "challenge" ? 31080 : 80 },
+    host: "service.example",
+    of: [],
+    machine: hostname,
+    own: false,
+    foreign: false,
+    ...more,
+  };
+}
+
+export const AROUND: Surroundings = {
+  text: TEXT,
+  webroot: "/run/acme/acme-challenge",
+  httpsPort: 443,
+  held: true,
+  alive: false,
+  otherFamily: false,
+  peersWell: true,
+};

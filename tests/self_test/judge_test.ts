@@ -1,0 +1,182 @@
+/** The judgements together: what one path's answers say about another, and what no path says. */
+
+import { deepStrictEqual, match, ok } from "node:assert/strict";
+import { parseConfig } from "../../lib/config/load.ts";
+import type { Replies } from "../../lib/self_test/ask_paths.ts";
+import type { Report } from "../../lib/self_test/findings.ts";
+import { type Evidence, judge } from "../../lib/self_test/judge.ts";
+import { judgeNames } from "../../lib/self_test/judge_names.ts";
+import { planPaths } from "../../lib/self_test/paths.ts";
+import { answer, NOW, silence, TEXT } from "./evidence.ts";
+
+const CONFIG = `
+peers: ["[2001:db8::f001]:31080", "[2001:db8::f002]:31080"]
+cluster:
+  nodes: { lb0: ["2001:db8::f001", "192.0.2.11"], lb1: ["2001:db8::f002", "192.0.2.12"] }
+`;
+const PAGE = "/page";
+const DIGEST = "0011223344556677";
+const SHARED = { date: new Date(NOW).toUTCString(), "acme-lb-config": DIGEST };
+
+/** All is well, but for the replies at the addresses given. */
+function report(
+  amiss: Record<string, Partial<Replies>> = {},
+  { config: text = CONFIG, ...more }: Partial<Omit<Evidence, "config">> & { config?: string } = {},
+): Report {
+  const config = parseConfig(text, "config.yaml");
+  const peers = config.peers.filter((peer) => "hostname" in peer);
+  const paths = planPaths({ config, records: new Map(), peers, machine: ["2001:db8::f001"] });
+  const replies = paths.map(({ port, address, own, host }): Replies => {
+    const well = port === "challenge"
+      ? { token: own ? answer(200, TEXT) : answer(404), unknown: answer(404, "", SHARED) }
+      : {
+        token: answer(200, TEXT),
+        unknown: answer(404),
+        redirect: answer(301, "", { location: `https://${host}${PAGE}` }),
+      };
+    const other = amiss[`${port} ${address.hostname}`];
+    return other?.token?.fault ? { token: other.token } : { ...well, ...other };
+  });
+  return judge({
+    ...{ config, paths, replies, text: TEXT, webroot: "/w", file: "config.yaml", digest: DIGEST },
+    ...{ records: new Map(), unresolved: [], lifetime: 90 * 86_400_000 },
+    questions: { token: "token", unknown: "unknown", page: PAGE },
+    ...more,
+  });
+}
+
+function texts({ paths, findings }: Report): string[] {
+  return [...paths.flatMap((path) => path.findings), ...findings]
+    .filter(({ level }) => level !== "note")
+    .map(({ level, rule, about, text }) => `${level} ${rule}${about ? ` ${about}` : ""}: ${text}`);
+}
+
+Deno.test("judge() finds nothing where all is well, and tells the arithmetic of the limit", () => {
+  const well = report();
+  deepStrictEqual([well.ok, texts(well), well.token], [true, [], "token"]);
+  deepStrictEqual(well.findings.map(({ level, rule }) => [level, rule]), [[
+    "note",
+    "weekly_limit",
+  ]]);
+  match(well.findings[0]!.text, /^2 balancers, /);
+});
+
+Deno.test("judge() tells a stopped acme-lb from a wrong port, by port 80 of the same machine", () => {
+  const refused = { token: silence("refused") };
+  const port = texts(report({ "challenge 2001:db8::f002": refused }));
+  match(port.join(), /^fail refused: nothing listens on port 31080, though the machine/);
+  const stopped = texts(report({
+    "challenge 2001:db8::f002": refused,
+    "public 2001:db8::f002": refused,
+    "public 192.0.2.12": refused,
+  }));
+  deepStrictEqual(stopped.length, 3);
+  match(stopped[0]!, /^fail refused: the machine is up, but acme-lb is not running on it/);
+  match(stopped[1]!, /^fail refused: nothing listens on port 80 there; start acme-lb/);
+});
+
+Deno.test("judge() tells a machine that is down from a firewall", () => {
+  const silent = { token: silence("timeout") };
+  match(texts(report({ "challenge 2001:db8::f002": silent })).join(), /swallows port 31080/);
+  match(texts(report({ "public 192.0.2.12": silent })).join(), /swallows port 80, while the chall/);
+  const down = texts(report({
+    "challenge 2001:db8::f002": silent,
+    "public 2001:db8::f002": silent,
+    "public 192.0.2.12": silent,
+  }));
+  match(down.join("\n"), /no sign of life.*\n.*is the machine up.*\n.*is the machine up/);
+});
+
+Deno.test("judge() tells IPv4 that is missing while IPv6 of the same node answers", () => {
+  const found = texts(report({ "public 192.0.2.12": { token: silence("refused") } }));
+  match(found.join(), /^fail refused: nothing listens on port 80 of IPv4, while IPv6 answers/);
+});
+
+Deno.test("judge() blames one webroot for all that does not find the token", () => {
+  const absent = { token: answer(404) };
+  const found = texts(report({
+    "challenge 2001:db8::f001": absent,
+    "public 2001:db8::f001": absent,
+    "public 192.0.2.11": absent,
+  }));
+  match(found[0]!, /does not give what stands in \/w/);
+  for (const text of found.slice(1)) match(text, /as this balancer itself does not give the token/);
+});
+
+Deno.test("judge() forgives a 504 for an unknown token only while a peer is not well", () => {
+  const unknown = { unknown: answer(504) };
+  deepStrictEqual(texts(report({ "public 2001:db8::f001": unknown })).length, 1);
+  const found = texts(report({
+    "public 2001:db8::f001": unknown,
+    "challenge 2001:db8::f002": { token: silence("timeout") },
+  }));
+  deepStrictEqual(found.length, 1);
+  match(found[0]!, /^fail timeout: a firewall/);
+  const failing = { "challenge 2001:db8::f002": { token: answer(500) } };
+  deepStrictEqual(texts(report({ "public 2001:db8::f001": unknown, ...failing })).length, 1);
+  const nameless = report({ "public 2001:db8::f001": unknown }, { unresolved: ["lb2.example"] });
+  deepStrictEqual(texts(nameless).length, 1);
+});
+
+Deno.test("judge() compares clock and configuration at challenge ports alone", () => {
+  const late = { ...SHARED, date: new Date(NOW - 600_000).toUTCString() };
+  const stale = { ...SHARED, "acme-lb-config": "8899aabbccddeeff" };
+  const found = report({
+    "challenge 2001:db8::f001": { unknown: answer(404, "", stale) },
+    "challenge 2001:db8::f002": { unknown: answer(404, "", late) },
+    "public 2001:db8::f001": { unknown: answer(404, "", { ...late, ...stale }) },
+  });
+  deepStrictEqual(found.ok, false);
+  deepStrictEqual(texts(found).map((text) => text.split(";")[0]), [
+    "fail configuration: acme-lb runs here with another configuration than config.yaml",
+    "fail clock: its clock is 10 min behind the one here",
+  ]);
+});
+
+Deno.test("judge() lets a peer that is no acme-lb be, with a note", () => {
+  const nginx = report({
+    "challenge 2001:db8::f002": { unknown: answer(404, "", { date: SHARED.date }) },
+  });
+  deepStrictEqual([nginx.ok, texts(nginx)], [true, []]);
+  const [finding] = nginx.paths[1]!.findings;
+  deepStrictEqual([finding?.level, finding?.rule], ["note", "configuration"]);
+});
+
+Deno.test("judge() says that this balancer is none of the peers, and that a peer has no address", () => {
+  const config = 'peers: ["[2001:db8::f001]:31081", "[2001:db8::f002]:31080"]';
+  match(
+    texts(report({}, { config })).join(),
+    /^fail not_a_peer peers: none of them is this machine/,
+  );
+  const found = texts(report({}, { unresolved: ["lb2.example"] }));
+  match(found.join(), /^fail unresolved dns:lb2\.example: it has no address here/);
+});
+
+Deno.test("judge() takes warnings for no failure", () => {
+  const slow = report({ "public 192.0.2.11": { token: { ...answer(200, TEXT), ms: 6000 } } });
+  deepStrictEqual([slow.ok, texts(slow).length], [true, 1]);
+  ok(report({}, { lifetime: 3_600_000 }).ok);
+});
+
+Deno.test("judgeNames() names wildcards, names without addresses, and families that are missing", () => {
+  const cluster = {
+    ...parseConfig(CONFIG, "config.yaml").cluster,
+    names: ["*.example", "none.example", "six.example", "four.example", "both.example"],
+  };
+  const records = new Map([
+    ["none.example", { reason: "no records" }],
+    ["six.example", { addresses: ["2001:db8::1"] }],
+    ["four.example", { addresses: ["192.0.2.1"] }],
+    ["both.example", { addresses: ["192.0.2.1", "2001:db8::1"] }],
+  ]);
+  const judged = (virtual_addresses: string[]) =>
+    judgeNames(records, { cluster: { ...cluster, virtual_addresses } })
+      .map(({ level, rule, about }) => `${level} ${rule} ${about}`);
+  const always = ["warn wildcard *.example", "fail unresolved none.example"];
+  const both = [...always, "warn one_family six.example", "warn one_family four.example"];
+  // By the virtual addresses, where there are any: nodes have both families in this cluster.
+  deepStrictEqual(judged([]), both);
+  deepStrictEqual(judged(["192.0.2.1", "2001:db8::1"]), both);
+  deepStrictEqual(judged(["2001:db8::1"]), [...always, "warn one_family four.example"]);
+  deepStrictEqual(judged(["192.0.2.1"]), [...always, "warn one_family six.example"]);
+});

@@ -1,0 +1,48 @@
+import { deepStrictEqual } from "node:assert/strict";
+import fc from "fast-check";
+import type { Reply } from "../../lib/http/ask_whole.ts";
+import { judgeToken } from "../../lib/self_test/judge_token.ts";
+import { answer, silence, TEXT } from "./evidence.ts";
+
+const TABLE: [string, Reply, string][] = [
+  ["the text", answer(200, TEXT), "found"],
+  ["with a line end", answer(200, `${TEXT}\n`), "found"],
+  ["with all white space after it", answer(200, `${TEXT} \t\v\f\r\n`), "found"],
+  ["filled up to 127 bytes", answer(200, TEXT.padEnd(127)), "found"],
+  ["filled up to 128 bytes", answer(200, TEXT.padEnd(128)), "too_large"],
+  ["a line before it", answer(200, `\n${TEXT}`), "leading_bytes"],
+  ["a blank before it", answer(200, ` ${TEXT}`), "leading_bytes"],
+  ["a byte order mark before it", answer(200, `\xef\xbb\xbf${TEXT}`), "leading_bytes"],
+  ["something glued to it", answer(200, `${TEXT}x`), "bad_body"],
+  ["a NUL after it", answer(200, `${TEXT}\0`), "bad_body"],
+  ["half of it", answer(200, TEXT.slice(0, 43)), "bad_body"],
+  ["another text", answer(200, "Hello World"), "bad_body"],
+  ["nothing", answer(200, ""), "empty"],
+  ["201", answer(201, TEXT), "bad_status"],
+  ["204", answer(204), "bad_status"],
+  ["206", answer(206, TEXT), "bad_status"],
+  ["301", answer(301), "redirected"],
+  ["403", answer(403), "bad_status"],
+  ["404", answer(404), "absent"],
+  ["410", answer(410), "bad_status"],
+  ["500", answer(500), "bad_status"],
+  ["a timeout", silence("timeout"), "timeout"],
+  ["a reset", silence("reset", true), "reset"],
+];
+
+for (const [name, reply, outcome] of TABLE) {
+  Deno.test(`judgeToken() calls ${name} ${outcome}`, () => {
+    deepStrictEqual(judgeToken(reply, TEXT), outcome);
+  });
+}
+
+Deno.test("judgeToken() takes nothing but what the CA takes", () => {
+  // Boulder: read at most 128 bytes, refuse if all 128 came, trim on the right, compare.
+  const boulder = (body: string) => body.length < 128 && body.replace(/\s+$/, "") === TEXT;
+  const piece = fc.constantFrom("", " ", "\n", "\r\n", "x", "\t".repeat(60), "\xa0");
+  fc.assert(fc.property(piece, piece, piece, (before, after, more) => {
+    const body = before + TEXT + after + more;
+    fc.pre(!body.includes("\xa0"));
+    deepStrictEqual(judgeToken(answer(200, body), TEXT) === "found", boulder(body));
+  }));
+});
