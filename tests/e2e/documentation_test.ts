@@ -87,7 +87,6 @@ async function runStep(
     return;
   }
   const { code, stdout } = await machine.sh(command, options);
-  if (Deno.env.get("SHOW")) console.error(stdout);
   assert.equal(code, 0, `exit code ${code}:\n${stdout}`);
   const shown = expected.join("\n").trimEnd();
   assert.ok(

@@ -29,7 +29,7 @@ mount -t tmpfs tmpfs "$1/root/run"
 cp /etc/hosts /etc/resolv.conf "$1/root/etc/"
 cd "$1/root"
 rm -rf etc/acme-lb etc/haproxy/certs etc/letsencrypt/* var/lib/acme/* var/lib/lego var/lib/dehydrated/*
-mkdir run/acme-lb-stand-in
+mkdir -p run/acme-lb-stand-in/enabled run/systemd/system
 cd /
 exec chroot "$1/root" sh -c 'echo ready; exec sleep infinity'
 `;
@@ -109,8 +109,10 @@ for unit in $units; do
     restart) stop "$unit"; start "$unit" ;;
     reload) active "$unit" && kill -"$(signal "$unit")" "$pid" ;;
     stop) stop "$unit" ;;
-    enable) [ -z "$now" ] || start "$unit" ;;
-    disable) [ -z "$now" ] || stop "$unit" ;;
+    try-restart) ! active "$unit" || { stop "$unit"; start "$unit"; } ;;
+    enable) touch "/run/acme-lb-stand-in/enabled/$unit"; [ -z "$now" ] || start "$unit" ;;
+    disable) rm -f "/run/acme-lb-stand-in/enabled/$unit"; [ -z "$now" ] || stop "$unit" ;;
+    is-enabled) [ -e "/run/acme-lb-stand-in/enabled/$unit" ] || exit 1 ;;
     is-active) if active "$unit"; then echo active; else echo inactive; exit 3; fi ;;
     *) echo "the stand-in for systemctl does not know $verb" >&2; exit 1 ;;
   esac

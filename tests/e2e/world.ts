@@ -164,6 +164,14 @@ type Preparation = (machine: Machine, world: World) => Promise<void>;
 
 const PREPARATIONS: Record<string, Preparation> = {
   "docs/migrating-from-nginx.md": withNginx,
+  "examples/monitoring/README.md": async (machine, world) => {
+    await withAcmeLb(machine, world);
+    await must(machine, world, [
+      "mkdir -p /var/lib/prometheus/node-exporter",
+      "cd /root && acme-lb assemble-pem --key privkey.pem --fullchain fullchain.pem " +
+      "--out /etc/haproxy/certs/service.example.pem",
+    ]);
+  },
   // The page itself begins with nothing of acme-lb.
   "docs/operations.md": async (machine) => {
     await withHaproxy(machine);
