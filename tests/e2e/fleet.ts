@@ -1,6 +1,6 @@
 /**
  * The running fleet that the issuance stories share: three balancers with one configuration file,
- * a host for the CA, a host for a user.
+ * a host for the CA, a host for a user. One of the three may be the source document's nginx.
  *
  * The configuration lists one webroot for each ACME client, so that several clients can order on
  * one balancer at once and each challenge still tells whose it is.
@@ -11,6 +11,7 @@ import { CLIENTS } from "./clients.ts";
 import { BALANCERS, clusterConfig, VIRTUAL_ADDRESSES } from "./cluster.ts";
 import type { Daemon } from "./daemon.ts";
 import { createNetwork, type Host, type Network } from "./network.ts";
+import { type Nginx, startNginx } from "./nginx.ts";
 
 export const CA_NAME = "ca.example";
 export const CA_ADDRESS = "2001:db8::ca";
@@ -32,6 +33,8 @@ export interface Fleet extends AsyncDisposable {
   hosts: Host[];
   /** What runs on each host at the moment. */
   balancers: Map<string, Daemon>;
+  /** The one that is no acme-lb. */
+  nginx?: { name: string; daemon: Nginx };
   /** Ends a balancer by SIGTERM and starts it again; the exit code of the one that ended. */
   restart(name: string): Promise<number>;
 }
@@ -41,7 +44,8 @@ export function webrootOf(network: Network, client: string): string {
   return `${network.webroot}/${client}`;
 }
 
-export async function startFleet(): Promise<Fleet> {
+/** With `nginx`, that balancer runs nginx and serves the challenges of acmetool alone. */
+export async function startFleet(options: { nginx?: string } = {}): Promise<Fleet> {
   const network = await createNetwork({
     ...BALANCERS,
     ca: { ipv6: CA_ADDRESS, ipv4: "192.0.2.100" },
@@ -60,11 +64,18 @@ export async function startFleet(): Promise<Fleet> {
     const start = async (host: Host) => {
       balancers.set(host.name, await startBalancer(network, { host, config }));
     };
-    await Promise.all(hosts.map(start));
+    await Promise.all(hosts.filter(({ name }) => name !== options.nginx).map(start));
+    let nginx: Fleet["nginx"];
+    if (options.nginx !== undefined) {
+      const host = network.host(options.nginx);
+      const daemon = await startNginx(network, { host, webroot: webrootOf(network, "acmetool") });
+      nginx = { name: host.name, daemon };
+    }
     return {
       network,
       hosts,
       balancers,
+      nginx,
       async restart(name) {
         const { code } = await balancers.get(name)!.stop();
         await start(network.host(name));

@@ -9,7 +9,7 @@ import { CLIENTS } from "./clients.ts";
 import { delay } from "./daemon.ts";
 import { type Fleet, startFleet } from "./fleet.ts";
 import { lacking, NETWORK_PROGRAMS } from "./requirements.ts";
-import { type Outcomes, runStory, type Story } from "./story.ts";
+import { declareStories, type Story } from "./story.ts";
 
 const STORIES: Story[] = [
   { while: "all balancers are well" },
@@ -50,23 +50,7 @@ Deno.test.afterAll(async () => {
   await fleet?.[Symbol.asyncDispose]();
 });
 
-for (const story of STORIES) {
-  const clients = story.clients ?? Object.keys(CLIENTS);
-  const present = clients.filter((client) => !missing.includes(client));
-  // The first of a story's tests runs it for all clients; the others ask what became of theirs.
-  let outcomes: Promise<Outcomes> | undefined;
-  for (const client of clients) {
-    Deno.test({
-      name: `${client} obtains a certificate on lb1 while ${story.while}`,
-      ignore: noCluster || missing.includes(client),
-      async fn() {
-        outcomes ??= runStory(fleet, { story, clients: present });
-        const failure = (await outcomes).get(client);
-        if (failure) throw failure;
-      },
-    });
-  }
-}
+declareStories(STORIES, { fleet: () => fleet, ignore: noCluster, missing });
 
 async function restartAgainAndAgain(fleet: Fleet, signal: AbortSignal): Promise<number> {
   let restarts = 0;

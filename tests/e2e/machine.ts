@@ -27,12 +27,17 @@ mount --rbind /proc "$1/root/proc"
 mount --rbind /dev "$1/root/dev"
 mount -t tmpfs tmpfs "$1/root/run"
 cp /etc/hosts /etc/resolv.conf "$1/root/etc/"
-rm -rf "$1/root/etc/haproxy" "$1/root/etc/letsencrypt" "$1/root/etc/acme-lb"
-mkdir "$1/root/run/acme-lb-stand-in"
+cd "$1/root"
+rm -rf etc/acme-lb etc/haproxy/certs etc/letsencrypt/* var/lib/acme/* var/lib/lego var/lib/dehydrated/*
+mkdir -p run/acme-lb-stand-in/enabled run/systemd/system
+cd /
 exec chroot "$1/root" sh -c 'echo ready; exec sleep infinity'
 `;
 
-/** Units by name; each waits until it listens where it does, as a ready unit would. */
+/**
+ * Units by name; each waits until it listens where it does, as a ready unit would. A timer is not
+ * started but verified, with its service, by systemd's own reader where there is one.
+ */
 const SYSTEMCTL = `#!/bin/sh
 # Stand-in for systemd's: starts and stops the programs themselves, one process group each.
 set -u
@@ -41,17 +46,30 @@ now=''; units=''
 for word; do
   case $word in --now) now=yes ;; -*) ;; *) units="$units \${word%.service}" ;; esac
 done
+# Until a log has more than its first lines and nothing new for 3 s.
+settle() {
+  before=0
+  for attempt in $(seq 20); do
+    sleep 3
+    lines=$(wc -l <"$1")
+    [ "$lines" != "$before" ] || grep -q STATE "$1" || continue
+    [ "$lines" != "$before" ] || return 0
+    before=$lines
+  done
+}
 start() {
   case $1 in
     acme-lb) port=80; set -- "$1" acme-lb serve ;;
     nginx) port=80; set -- "$1" nginx -e stderr -g 'daemon off;' ;;
     haproxy) port=443; mkdir -p /run/haproxy
       set -- "$1" haproxy -W -db -f /etc/haproxy/haproxy.cfg ;;
+    keepalived) port=''; set -- "$1" keepalived --dont-fork --log-console ;;
     *) echo "Unit $1.service not found." >&2; exit 5 ;;
   esac
   unit=$1; shift
   setsid "$@" >>"/var/log/$unit.unit.log" 2>&1 </dev/null &
   echo $! >"/run/acme-lb-stand-in/$unit"
+  [ -n "$port" ] || { settle "/var/log/$unit.unit.log"; return; }
   for attempt in $(seq 200); do
     ss -Hltn "sport = :$port" | grep -q . && return
     kill -0 $! 2>/dev/null || break
@@ -66,21 +84,35 @@ stop() {
   for attempt in $(seq 200); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
   rm -f "/run/acme-lb-stand-in/$1"
 }
+verify() {
+  command -v systemd-analyze >/dev/null || return 0
+  folder=$(mktemp -d)
+  for name in "$1" "\${1%timer}service"; do
+    for place in /lib/systemd/system /etc/systemd/system; do
+      file=$place/$(echo "$name" | sed 's/@[^.]*/@/')
+      [ ! -e "$file" ] || cp "$file" "$folder/$name"
+    done
+  done
+  systemd-analyze --man=no verify "$folder/$1" || exit
+}
 active() {
   pid=$(cat "/run/acme-lb-stand-in/$1" 2>/dev/null) && kill -0 "$pid" 2>/dev/null
 }
 signal() {
-  case $1 in acme-lb | nginx) echo HUP ;; haproxy) echo USR2 ;; esac
+  case $1 in haproxy) echo USR2 ;; *) echo HUP ;; esac
 }
 [ "$verb" != daemon-reload ] || exit 0
 for unit in $units; do
+  case $unit in *.timer) verify "$unit"; continue ;; esac
   case $verb in
     start) active "$unit" || start "$unit" ;;
     restart) stop "$unit"; start "$unit" ;;
     reload) active "$unit" && kill -"$(signal "$unit")" "$pid" ;;
     stop) stop "$unit" ;;
-    enable) [ -z "$now" ] || start "$unit" ;;
-    disable) [ -z "$now" ] || stop "$unit" ;;
+    try-restart) ! active "$unit" || { stop "$unit"; start "$unit"; } ;;
+    enable) touch "/run/acme-lb-stand-in/enabled/$unit"; [ -z "$now" ] || start "$unit" ;;
+    disable) rm -f "/run/acme-lb-stand-in/enabled/$unit"; [ -z "$now" ] || stop "$unit" ;;
+    is-enabled) [ -e "/run/acme-lb-stand-in/enabled/$unit" ] || exit 1 ;;
     is-active) if active "$unit"; then echo active; else echo inactive; exit 3; fi ;;
     *) echo "the stand-in for systemctl does not know $verb" >&2; exit 1 ;;
   esac

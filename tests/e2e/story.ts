@@ -1,7 +1,7 @@
 /**
  * One story of the issuance tests: brings the fleet into a state, lets several ACME clients order
- * on lb1 at the same time (most of an order is the client's own waiting), judges each, and leaves
- * the fleet well.
+ * on one balancer at the same time (most of an order is the client's own waiting), judges each, and
+ * leaves the fleet well.
  */
 
 import assert from "node:assert/strict";
@@ -18,6 +18,8 @@ import type { Host } from "./network.ts";
 export interface Story {
   /** What is going on while the clients order. */
   while: string;
+  /** The balancer on which the clients order. @default lb1 */
+  holder?: string;
   /** Balancers that swallow packets; keepalived has moved their addresses. */
   swallowing?: string[];
   /** Balancers without a virtual address although they run. */
@@ -38,14 +40,44 @@ export interface Story {
 const MAX_RUNS = 20;
 
 /** What became of each client: the failure, or undefined. */
-export type Outcomes = Map<string, Error | undefined>;
+type Outcomes = Map<string, Error | undefined>;
 
-export async function runStory(
+export interface StoriesOptions {
+  /** Asked when the first test runs. */
+  fleet: () => Fleet;
+  /** Nothing can be run here. */
+  ignore: boolean;
+  /** Clients that are not installed. */
+  missing: string[];
+}
+
+/** A test for each client of each story. */
+export function declareStories(stories: Story[], { fleet, ignore, missing }: StoriesOptions): void {
+  for (const story of stories) {
+    const clients = story.clients ?? Object.keys(CLIENTS);
+    const present = clients.filter((client) => !missing.includes(client));
+    // The first of a story's tests runs it for all clients; the others ask what became of theirs.
+    let outcomes: Promise<Outcomes> | undefined;
+    for (const client of clients) {
+      Deno.test({
+        name: `${client} obtains a certificate on ${story.holder ?? "lb1"} while ${story.while}`,
+        ignore: ignore || missing.includes(client),
+        async fn() {
+          outcomes ??= runStory(fleet(), { story, clients: present });
+          const failure = (await outcomes).get(client);
+          if (failure) throw failure;
+        },
+      });
+    }
+  }
+}
+
+async function runStory(
   fleet: Fleet,
   { story, clients }: { story: Story; clients: string[] },
 ): Promise<Outcomes> {
   const { network, hosts } = fleet;
-  const { swallowing = [], standby = [] } = story;
+  const { holder = "lb1", swallowing = [], standby = [] } = story;
   const runs = story.rejectedNonces === undefined ? 1 : MAX_RUNS;
   const placement = keepers(hosts, { down: [...swallowing, ...standby] });
   await network.place(placement);
@@ -64,7 +96,7 @@ export async function runStory(
     disturbance?.catch(() => {});
     const orders = clients.map(async (client): Promise<[string, Error | undefined]> => [
       client,
-      await failureOf(() => order(fleet, { client, authority, placement, runs })),
+      await failureOf(() => order(fleet, { client, holder, authority, placement, runs })),
     ]);
     const outcomes = new Map(await Promise.all(orders));
     end.abort();
@@ -90,6 +122,7 @@ async function swallow({ network }: Fleet, name: string): Promise<void> {
 
 interface OrderOptions {
   client: string;
+  holder: string;
   authority: Authority;
   /** Which balancer has which virtual address. */
   placement: Map<string, Host>;
@@ -100,9 +133,9 @@ interface OrderOptions {
 async function order(fleet: Fleet, options: OrderOptions): Promise<void> {
   const { client, authority, placement, runs } = options;
   const { network } = fleet;
-  const lb1 = network.host("lb1");
+  const host = network.host(options.holder);
   const watch = watchChallenges(network, {
-    webroot: `${lb1.webroot}/${client}`,
+    webroot: `${host.webroot}/${client}`,
     from: network.host("user"),
     addresses: VIRTUAL_ADDRESSES,
   });
@@ -111,7 +144,7 @@ async function order(fleet: Fleet, options: OrderOptions): Promise<void> {
     for (let run = 1; run <= runs; run++) {
       issued = await CLIENTS[client]!({
         network,
-        host: lb1,
+        host,
         webroot: webrootOf(network, client),
         names: Object.keys(NAMES),
         state: await Deno.makeTempDir({ dir: network.directory, prefix: `${client}-` }),
@@ -131,7 +164,7 @@ async function order(fleet: Fleet, options: OrderOptions): Promise<void> {
     for (const observation of observations) {
       assert.equal(boulderObjection(observation), undefined, JSON.stringify(observation));
     }
-    await assertAnswered(fleet, { tokens, keepers: new Set(placement.values()) });
+    await assertAnswered(fleet, { tokens, holder: host, keepers: new Set(placement.values()) });
   } catch (error) {
     throw new Error(await report(fleet, { error, authority, issued }), { cause: error });
   } finally {
@@ -147,31 +180,41 @@ async function assertCertificate(path: string): Promise<void> {
 }
 
 /**
- * Every balancer with a virtual address told the CA one of the tokens: lb1 from its own files, the
- * others from a peer. Without this a story would prove nothing: the CA might have met lb1 alone.
+ * Every balancer with a virtual address told the CA one of the tokens: the holder from its own
+ * files, the others from a peer. Without this a story would prove nothing: the CA might have met
+ * the holder alone.
  */
 async function assertAnswered(
-  { balancers }: Fleet,
-  { tokens, keepers }: { tokens: Set<string>; keepers: Set<Host> },
+  { balancers, nginx }: Fleet,
+  { tokens, holder, keepers }: { tokens: Set<string>; holder: Host; keepers: Set<Host> },
 ): Promise<void> {
   for (const { name } of keepers) {
-    const source = name === "lb1" ? "own" : "peer";
-    const fields = ["event=challenge", "role=public", `from=${CA_ADDRESS}`, "status=200"];
-    const log = await Deno.readTextFile(balancers.get(name)!.log);
-    const told = log.split("\n").map((line) => line.split(" ")).filter((words) =>
-      [...fields, `source=${source}`].every((field) => words.includes(field)) &&
-      words.some((word) => word.startsWith("token=") && tokens.has(word.slice(6)))
+    const source = name === holder.name ? "own" : "peer";
+    const told = name === nginx?.name
+      ? await nginx.daemon.told(CA_ADDRESS)
+      : toldByAcmeLb(await Deno.readTextFile(balancers.get(name)!.log), source);
+    assert.ok(
+      told.some((token) => tokens.has(token)),
+      `${name} did not answer the CA with source=${source}`,
     );
-    assert.notEqual(told.length, 0, `${name} did not answer the CA with source=${source}`);
   }
+}
+
+/** The tokens that the CA was told from there, by a log of acme-lb. */
+function toldByAcmeLb(log: string, source: "own" | "peer"): string[] {
+  const wanted = ["event=challenge", "role=public", `from=${CA_ADDRESS}`, "status=200"];
+  return log.split("\n").map((line) => line.split(" "))
+    .filter((words) => [...wanted, `source=${source}`].every((field) => words.includes(field)))
+    .flatMap((words) => words.find((word) => word.startsWith("token="))?.slice(6) ?? []);
 }
 
 /** The failure with the ends of everybody's logs. */
 async function report(
-  { balancers }: Fleet,
+  { balancers, nginx }: Fleet,
   { error, authority, issued }: { error: unknown; authority: Authority; issued?: Issued },
 ): Promise<string> {
-  const daemons = [...balancers.values(), ...authority.daemons];
+  const front = [...balancers.values(), ...nginx ? [nginx.daemon] : []];
+  const daemons = [...front, ...authority.daemons];
   const logs = await Promise.all(daemons.map(({ log }) => tail(log)));
   const client = issued ? [`--- client\n${issued.stdout}\n${issued.stderr}`] : [];
   return [String(error), ...logs, ...client].join("\n");

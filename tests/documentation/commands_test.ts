@@ -1,0 +1,85 @@
+/** How the commands of a page are read. */
+
+import { deepStrictEqual, throws } from "node:assert/strict";
+import { callsIn, printsAsShown, spansOf, stepsOf } from "./commands.ts";
+
+function page(...lines: string[]): string {
+  return ["# Page", "```sh", ...lines, "```", "after"].join("\n");
+}
+
+Deno.test("stepsOf() takes each line of a plain block for a command, and joins what goes on", () => {
+  const steps = stepsOf("a.md", page("# comment", "one \\", "  two", "", "three  # why"));
+  deepStrictEqual(steps.map(({ line, command }) => [line, command]), [
+    [4, "one \\\n  two"],
+    [7, "three  # why"],
+  ]);
+});
+
+Deno.test("stepsOf() takes what follows a prompt's command for what it prints", () => {
+  const steps = stepsOf("a.md", page("lb0# one", "printed", "# too", "you$ two", "lb1# three"));
+  deepStrictEqual(steps.map(({ host, command, expected }) => [host, command, expected]), [
+    ["lb0", "one", ["printed", "# too"]],
+    ["you", "two", []],
+    ["lb1", "three", []],
+  ]);
+});
+
+Deno.test("stepsOf() refuses what it cannot read, and passes other blocks by", () => {
+  throws(() => stepsOf("a.md", page("printed", "lb0# one")), /a.md:3: output before any prompt/);
+  throws(() => stepsOf("a.md", "```sh\none"), /a.md:1: a block without an end/);
+  deepStrictEqual(stepsOf("a.md", "```yaml\nlb0# one\n```\n"), []);
+});
+
+Deno.test("stepsOf() reads the blocks of a list, without their indent", () => {
+  const steps = stepsOf("a.md", "1. Do\n\n   ```sh\n   one \\\n     two\n   ```\n");
+  deepStrictEqual(steps.map(({ line, command }) => [line, command]), [[4, "one \\\n  two"]]);
+});
+
+Deno.test("printsAsShown() lets … stand for any text, alone for any lines", () => {
+  const table: [string, string[], boolean][] = [
+    ["anything\n", [], true],
+    ["a b c\n", ["a … c"], true],
+    ["a.c\n", ["a.c"], true],
+    ["abc\n", ["a.c"], false],
+    ["a\n1\n2\nb\n", ["a", "…", "b"], true],
+    ["a\nb\n", ["a", "…", "b"], true],
+    ["a\nb\nc\n", ["a", "b"], false],
+    ["a\n", ["a", "b"], false],
+  ];
+  for (const [output, expected, right] of table) {
+    deepStrictEqual(printsAsShown(output, expected), right, JSON.stringify([output, expected]));
+  }
+});
+
+Deno.test("callsIn() finds the calls of acme-lb in a shell's line, with their flags", () => {
+  const table: [string, [string[], string[]][]][] = [
+    ["acme-lb serve --peer '[::1]:1' --webroot /w", [[["serve"], ["--peer", "--webroot"]]]],
+    ["printf %s x | acme-lb challenge put T; acme-lb --version", [
+      [["challenge", "put"], []],
+      [[], ["--version"]],
+    ]],
+    ["exec acme-lb assemble-pem --hook=lego \\\n  --out-dir D -- --not-ours", [
+      [["assemble-pem"], ["--hook", "--out-dir"]],
+    ]],
+    ["ssh lb0 acme-lb serve  # comment --no", [[["serve"], []]]],
+    ["dist/acme-lb self-test", [[["self-test"], []]]],
+    ["ssh lb0 'true && \\\n  acme-lb self-test --json'; acme-lb --version", [
+      [["self-test"], ["--json"]],
+      [[], ["--version"]],
+    ]],
+    ["cp dist/acme-lb /usr/local/bin/", []],
+    ["journalctl -u acme-lb --since -1h", []],
+    ["ls /etc/acme-lb/config.yaml", []],
+  ];
+  for (const [command, expected] of table) {
+    deepStrictEqual(callsIn(command).map(({ words, flags }) => [words, flags]), expected, command);
+  }
+});
+
+Deno.test("spansOf() takes code spans that call acme-lb, over a line's end too", () => {
+  const text =
+    "Run `acme-lb check-config\n--config x`, not `acme-lb COMMAND --help`; `acme-lb` is.";
+  deepStrictEqual(spansOf("a.md", text).map(({ command }) => command), [
+    "acme-lb check-config --config x",
+  ]);
+});

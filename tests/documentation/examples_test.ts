@@ -1,0 +1,98 @@
+/**
+ * examples/ as a whole: each part of it is loaded by its own program in some test, its scripts are
+ * scripts, and acme.sh, which is in no package registry, is at least called as it documents.
+ */
+
+import assert from "node:assert/strict";
+import { works } from "../works.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+
+/** Where each part is loaded, by a test that names it. */
+const LOADED_IN: Record<string, string> = {
+  "article": "tests/render/examples_test.ts",
+  "clients": "docs/clients.md",
+  "config.yaml": "tests/render/examples_test.ts",
+  "demo.ts": "install.sh",
+  "demo_fleet.ts": "tests/fleet_test.ts",
+  "hooks": "tests/e2e/hooks.ts",
+  "monitoring": "tests/monitoring_examples_test.ts",
+  "nginx-migration": "tests/e2e/nginx.ts",
+  "systemd": "tests/render/systemd_test.ts",
+};
+
+Deno.test("each part of examples/ is loaded in a test, or by the commands of a page", async () => {
+  const parts = await Array.fromAsync(Deno.readDir(`${ROOT}examples`), ({ name }) => name);
+  assert.deepEqual(parts.sort(), Object.keys(LOADED_IN).sort());
+  for (const [part, test] of Object.entries(LOADED_IN)) {
+    const text = await Deno.readTextFile(`${ROOT}${test}`);
+    const named = text.includes(`examples/${part}`) ||
+      (text.includes('examples/"') || text.includes("examples/`")) && text.includes(part);
+    assert.ok(named, `${test} does not name examples/${part}`);
+  }
+});
+
+Deno.test("each file for an ACME client is named on the page whose commands are run", async () => {
+  const page = await Deno.readTextFile(`${ROOT}docs/clients.md`);
+  for (const path of await filesBelow("examples/clients")) {
+    const folder = path.replace(/[^/]*$/, "");
+    assert.ok(page.includes(path) || page.includes(`${folder}*`), path);
+  }
+  for (const path of await filesBelow("examples/hooks")) assert.ok(page.includes(path), path);
+});
+
+const scripts = [...await filesBelow("examples/hooks"), ...await filesBelow("examples/clients")];
+
+Deno.test("what may be run there is a shell script that a shell can read, and the rest is not", async () => {
+  for (const path of scripts) {
+    const file = `${ROOT}${path}`;
+    const script = (await Deno.readTextFile(file)).startsWith("#!/bin/sh\n");
+    assert.equal(((await Deno.stat(file)).mode! & 0o111) !== 0, script, path);
+    if (script) assert.ok(await works("sh", { args: ["-n", file] }), path);
+  }
+});
+
+const shellcheck = await works("shellcheck", { args: ["--version"] });
+// deno-lint-ignore no-console -- the reason belongs beside the test's "ignored" line
+if (!shellcheck) console.error("skipped: scripts of examples/ under shellcheck: not installed");
+
+Deno.test({
+  name: "the scripts there are clean under shellcheck",
+  ignore: !shellcheck,
+  async fn() {
+    const shell = [];
+    for (const path of scripts) {
+      if ((await Deno.readTextFile(`${ROOT}${path}`)).startsWith("#!/bin/sh\n")) shell.push(path);
+    }
+    const { stdout } = await new Deno.Command("shellcheck", { args: shell, cwd: ROOT }).output();
+    assert.equal(new TextDecoder().decode(stdout), "");
+  },
+});
+
+Deno.test("acme.sh's order is one for the webroot, and one that remembers the hook", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "acme-lb-test-" });
+  try {
+    await Deno.writeTextFile(`${folder}/acme.sh`, '#!/bin/sh\necho "$@"\n', { mode: 0o755 });
+    const { stdout } = await new Deno.Command(`${ROOT}examples/clients/acme.sh/order`, {
+      clearEnv: true,
+      env: { PATH: `${folder}:/usr/bin:/bin` },
+    }).output();
+    assert.deepEqual(new TextDecoder().decode(stdout).split("\n"), [
+      "--issue --server letsencrypt -d service.example -w /run/acme/acme-challenge",
+      "--install-cert -d service.example --reloadcmd /etc/acme-lb/hooks/acme.sh",
+      "",
+    ]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+/** Paths from the checkout. */
+async function filesBelow(folder: string): Promise<string[]> {
+  const paths = [];
+  for await (const { name, isDirectory } of Deno.readDir(`${ROOT}${folder}`)) {
+    const path = `${folder}/${name}`;
+    paths.push(...isDirectory ? await filesBelow(path) : [path]);
+  }
+  return paths.sort();
+}
