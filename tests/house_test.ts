@@ -108,7 +108,9 @@ Deno.test("each package is used in one file", () => {
 });
 
 Deno.test("nothing in lib loads a part of Node unless it is needed: each costs a start 10 to 50 ms", () => {
-  const found = SOURCES.filter(({ text }) => /^(?:import|export)\b[^;]*\bfrom "node:|^import "node:/m.test(text));
+  const found = SOURCES.filter(({ text }) =>
+    /^(?:import|export)\b[^;]*\bfrom "node:|^import "node:/m.test(text)
+  );
   deepStrictEqual(found.map(({ path }) => path), []);
 });
 
