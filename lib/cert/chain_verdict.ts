@@ -1,8 +1,7 @@
 /**
  * What follows a leaf: is each certificate the issuer of the one before, and does it last?
  *
- * Whether anybody trusts the top is not asked, and a leaf alone is not blamed: it may be the file
- * of an ACME client, or signed by a private root. A self-signed certificate at the top is sent for
+ * Whether anybody trusts the top is not asked. A self-signed certificate at the top is sent for
  * nothing and harms nobody.
  */
 
@@ -39,6 +38,17 @@ export async function judgeChain(
     findings.push(...judgeEnd(certificate, { leaf, now, changes, indispensable: index === 0 }));
   }
   return findings;
+}
+
+/**
+ * A leaf alone where a server sends it. Only one that says where its issuer's certificate can be
+ * had is blamed, as all of public CAs do: another may well be signed by a root that clients have.
+ */
+export function judgeLonely([leaf, ...above]: Certificate[]): Finding[] {
+  if (!leaf?.issuerPublished || leaf.selfIssued || above.length > 0) return [];
+  const text = `no intermediate follows ${titleOf(leaf)}: clients that do not know ` +
+    `${leaf.issuer.text} will refuse it; use the client's fullchain`;
+  return [{ state: "WARNING", reason: "chain_broken", text }];
 }
 
 async function judgeOrder(

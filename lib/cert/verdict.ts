@@ -8,13 +8,13 @@
 import { messageOf } from "../errors.ts";
 import { judgeAge } from "./age_verdict.ts";
 import { type Certificate, fingerprint, nameOf, readCertificate } from "./certificate.ts";
-import { judgeChain } from "./chain_verdict.ts";
+import { judgeChain, judgeLonely } from "./chain_verdict.ts";
 import type { Contents } from "./contents.ts";
 import { covers } from "./coverage.ts";
 import { type ExpiryRecord, type Finding, type LeafFacts, STATES } from "./expiry_record.ts";
 import { judgeKey } from "./key_verdict.ts";
 import { PLAIN_QUESTIONS, type Questions } from "./questions.ts";
-import { changesOf, type Thresholds } from "./thresholds.ts";
+import { asSpans, changesOf, type Thresholds } from "./thresholds.ts";
 
 export interface Rules {
   now: Date;
@@ -48,14 +48,29 @@ export async function judgeContents(
     ...damage.map((text): Finding => ({ state: "UNKNOWN", reason: "unreadable", text })),
     ...await judgeKey(keys, { certificates, questions }),
   ];
-  const collection = keys.length === 0 && certificates.every(({ ca }) => ca);
-  return await judgeCertificates(where, {
-    // CA certificates alone are a chain or a trust store: the first to expire speaks for all.
-    certificates: collection ? [firstToExpire(certificates)] : certificates,
-    findings,
-    rules,
-    questions,
-  });
+  if (keys.length === 0 && isOfCas(certificates)) {
+    return await judgeCertificates(where, {
+      certificates: [firstToExpire(certificates)],
+      findings,
+      rules: { ...rules, names: [], thresholds: asSpans(rules.thresholds, CA_LIFETIME_MS) },
+      questions,
+    });
+  }
+  if (keys.length > 0) findings.push(...judgeLonely(certificates));
+  return await judgeCertificates(where, { certificates, findings, rules, questions });
+}
+
+/**
+ * A chain or a trust store of its own, of which the first to expire speaks for all. Nobody renews
+ * a CA's certificate by the share of years that is left of it; it gets the days that a
+ * certificate of 90 days gets.
+ */
+const CA_LIFETIME_MS = 90 * 86_400_000;
+
+/** A single self-signed certificate may be a server's own, whatever it says of itself. */
+function isOfCas(certificates: Certificate[]): boolean {
+  const [first, ...more] = certificates;
+  return certificates.every(({ ca }) => ca) && (more.length > 0 || !first!.selfIssued);
 }
 
 /** The record of what an endpoint sent: DER, the leaf first. */
@@ -64,9 +79,10 @@ export async function judgeServed(
   { chain, rules }: { chain: Uint8Array[]; rules: Rules },
 ): Promise<ExpiryRecord> {
   try {
+    const certificates = chain.map(readCertificate);
     return await judgeCertificates(where, {
-      certificates: chain.map(readCertificate),
-      findings: [],
+      certificates,
+      findings: judgeLonely(certificates),
       rules,
       questions: PLAIN_QUESTIONS,
     });

@@ -58,6 +58,7 @@ Examples:
 Looked at: dates, whether a key in the file fits, the order and the dates of the chain, names, and
 placeholders of self-signed. Whether anybody trusts the CA is not. In directories hidden files,
 editors' leftovers, HAProxy's .ocsp, .issuer and .sctl files and lone keys are left out, with a note.
+A file of CA certificates alone is judged by the first to expire, as one of 90 days is.
 
 An endpoint must cover the name that it is asked for, --servername or its own. Its certificate is
 compared with the newest file for that name (without one, for any name that it serves) that has
