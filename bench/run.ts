@@ -4,7 +4,8 @@
  * This half decides what can be measured here, starts the measuring half, and prints the table.
  * The exit code tells whether it could measure; a target that is missed is shown and no more.
  *
- * Usage: deno task bench [--only answer|redirect|memory|start|startup|swap] [--quick] [--json FILE]
+ * Usage: deno task bench [--only SECTION] [--quick] [--json FILE], where SECTION is one of
+ * answer, redirect, memory, start, startup, swap
  */
 
 import { dirname } from "node:path";
@@ -14,8 +15,9 @@ import { formatTables, judge } from "./report.ts";
 import { isRoot } from "./servers.ts";
 
 const LATEST = `${import.meta.dirname}/results/latest.json`;
-const USAGE =
-  "usage: deno task bench [--only answer|redirect|memory|start|startup|swap] [--quick] [--json FILE]";
+const USAGE = `usage: deno task bench [--only ${
+  Object.keys(SECTIONS).join("|")
+}] [--quick] [--json FILE]`;
 const EXIT = { measured: 0, failed: 1, usage: 64 };
 
 /**
