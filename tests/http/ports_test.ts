@@ -1,7 +1,7 @@
 /** The ports as the configuration makes them: who is answered, and that no loop can form. */
 
 import { deepStrictEqual, match, ok } from "node:assert/strict";
-import { parseConfig } from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 import type { PortSpec } from "../../lib/http/service.ts";
 import { challengePorts, metricsPorts, publicPorts } from "../../lib/http/ports.ts";
 import { createMetrics } from "../../lib/http/metrics.ts";
