@@ -20,17 +20,16 @@ const PORTS = {
   "HAProxy": 28082,
   "bare loop": 28083,
 };
+type Redirector = keyof typeof PORTS;
 const CHALLENGE_PORT = 28090;
 /** Between two loads, for the sockets of the one to be gone before the other. */
 const PAUSE = 500;
 
 type Mode = "new" | "kept";
 
-type Loaded = keyof typeof PORTS;
-
 /** One load of one contender. */
 interface Measured extends Load {
-  contender: Loaded;
+  contender: Redirector;
   mode: Mode;
   /** Processor seconds of the contender during the load. */
   processor: number;
@@ -70,11 +69,11 @@ export async function measureRedirects(bench: Bench): Promise<Figure[]> {
 async function startAll(
   bench: Bench,
   children: AsyncDisposableStack,
-): Promise<{ contender: Loaded; child: Child }[]> {
+): Promise<{ contender: Redirector; child: Child }[]> {
   const webroot = `${bench.directory}/webroot`;
   await Deno.mkdir(webroot, { recursive: true });
   const balancer = { challengePort: CHALLENGE_PORT, peers: [], webroot };
-  const starts: [Loaded, () => Promise<Child>][] = [
+  const starts: [Redirector, () => Promise<Child>][] = [
     ["acme-lb", () => startAcmeLb(bench, { ...balancer, publicPort: PORTS["acme-lb"] })],
     ["bare loop", () => startBareLoop(bench, { port: PORTS["bare loop"] })],
   ];
@@ -94,7 +93,7 @@ async function startAll(
 }
 
 /** A rate of wrong answers would be worth nothing. */
-async function checkRedirect(contender: Loaded): Promise<void> {
+async function checkRedirect(contender: Redirector): Promise<void> {
   using conn = await Deno.connect({ hostname: "::1", port: PORTS[contender] });
   const request = "GET /status?from=bench HTTP/1.1\r\nHost: service.example\r\n\r\n";
   await conn.write(new TextEncoder().encode(request));
@@ -108,7 +107,7 @@ async function checkRedirect(contender: Loaded): Promise<void> {
 }
 
 /** A few connections are cut when the load ends; more than that and the rate is not one of answers. */
-function checkErrors(contender: Loaded, { errors, requests }: Load): void {
+function checkErrors(contender: Redirector, { errors, requests }: Load): void {
   if (errors > Math.max(CONNECTIONS, requests / 1000)) {
     throw new Error(`${contender}: ${errors} errors beside ${requests} answers`);
   }

@@ -122,7 +122,7 @@ unpack() {
 # learn: has the runtime note down what it finds out about each module, which takes it longer than
 # the program; those who may not write here would have to find it out at each start.
 learn() {
-  (program generate man) >/dev/null 2>&1
+  (program generate man) </dev/null >/dev/null 2>&1
   return 0
 }
 

@@ -53,6 +53,10 @@ export const EXIT_STATUS: Entries = [
   ["1", "The job failed. One line on standard error says what, where and what to do."],
   ["64", "The command line is wrong."],
   ["78", "The configuration is wrong."],
+  [
+    "0, 1, 2, 3",
+    "Of check-expiry alone: OK, WARNING, CRITICAL, UNKNOWN; 3 also where others have 64 or 78.",
+  ],
 ];
 
 export const SIGNALS: Entries = [

@@ -1,7 +1,7 @@
 /** check-config as an operator runs it: before a reload, or to learn what is in force. */
 
 import { deepStrictEqual, match, ok } from "node:assert/strict";
-import { parseConfig } from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 

@@ -5,10 +5,11 @@
 
 import assert from "node:assert/strict";
 import { carry, compress } from "../../compile/carry.ts";
-import { runExecutable } from "../executable.ts";
+import { entries, runExecutable } from "../executable.ts";
 
 const START = new URL("../../compile/carry.sh", import.meta.url);
 const SHOW = `#!/bin/sh
+echo "$*" >>"\${0%/*/*}/starts"
 [ "$1" = --version ] && exit
 printf '%s\\n' "$@"
 env | grep -E '^(NODE|DENO|HOME)' | sort
@@ -72,5 +73,20 @@ Deno.test("arguments arrive as they are, and what steers the runtime does not ar
       "DENO_NO_PACKAGE_JSON=1",
       "DENO_NO_UPDATE_CHECK=1",
       `HOME=${home}`,
+    ]);
+  }));
+
+Deno.test("the first start tries the runtime, and lets it learn the modules; later ones do neither", () =>
+  inFolder(async (folder, executable) => {
+    await write(executable, ["--allow-net"]);
+    const env = { ACME_LB_CACHE: `${folder}/cache` };
+    for (let start = 0; start < 2; start++) await runExecutable(["serve"], { executable, env });
+    const [home] = await entries(`${folder}/cache`, "carried-");
+    const run = (words: string) => `run --allow-net ${folder}/cache/${home}/main.js ${words}`;
+    assert.deepEqual((await Deno.readTextFile(`${folder}/cache/starts`)).trim().split("\n"), [
+      "--version",
+      run("generate man"),
+      run("serve"),
+      run("serve"),
     ]);
   }));

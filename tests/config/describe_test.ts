@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { comparableAddress, isWildcard, parseIPv6, type SocketAddress } from "../../lib/address.ts";
 import { describeConfig } from "../../lib/config/describe.ts";
 import { withFlags } from "../../lib/config/flags.ts";
-import { parseConfig } from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 import { type Config, parseAbsolutePath } from "../../lib/config/schema.ts";
 import { configWarnings, judgeConfig, ownPeers } from "../../lib/config/warnings.ts";
 import { parseHost } from "../../lib/host.ts";

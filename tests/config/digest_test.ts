@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { configDigest } from "../../lib/config/digest.ts";
-import { parseConfig } from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 
 const digest = (text: string) => configDigest(parseConfig(text, "config.yaml"));
 

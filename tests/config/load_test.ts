@@ -2,7 +2,8 @@
 
 import { deepStrictEqual, match, rejects } from "node:assert/strict";
 import fc from "fast-check";
-import { loadConfig, parseConfig } from "../../lib/config/load.ts";
+import { loadConfig } from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 import { ConfigError } from "../../lib/errors.ts";
 
 function linesOf(text: string): string[] {

@@ -4,7 +4,7 @@
  */
 
 import { deepStrictEqual } from "node:assert/strict";
-import { parseConfig } from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 

@@ -1,7 +1,7 @@
 /** Listeners that cannot be bound side by side, judged as the kernel judges them. */
 
 import { deepStrictEqual } from "node:assert/strict";
-import { parseConfig } from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 import { ConfigError } from "../../lib/errors.ts";
 
 function mistakesIn(text: string): string[] {

@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { parseConfig } from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 import type { Config } from "../../lib/config/schema.ts";
 import { prioritiesOf } from "../../lib/render/keepalived.ts";
 import { issue, type Issued } from "../cert/issue.ts";

@@ -8,7 +8,7 @@
  */
 
 import assert from "node:assert/strict";
-import { parseConfig } from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 import { haproxyFiles } from "../../lib/render/haproxy.ts";
 import { keepalivedFiles } from "../../lib/render/keepalived.ts";
 import { issue } from "../cert/issue.ts";

@@ -2,7 +2,7 @@
 
 import { deepStrictEqual, match, ok } from "node:assert/strict";
 import { configDigest } from "../../lib/config/digest.ts";
-import { parseConfig } from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 import { NOT_FOUND } from "../../lib/http/answer.ts";
 import type { PortSpec } from "../../lib/http/service.ts";
 import { challengePorts, metricsPorts, publicPorts } from "../../lib/http/ports.ts";

@@ -1,7 +1,7 @@
 /** acmetool's files, beyond what examples/article shows. Whether acmetool obeys is in tests/e2e. */
 
 import assert from "node:assert/strict";
-import { parseConfig } from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 import { acmetoolFiles } from "../../lib/render/acmetool_setup.ts";
 import { parseYaml } from "../../lib/yaml.ts";
 

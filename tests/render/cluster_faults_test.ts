@@ -1,7 +1,7 @@
 /** What is said of a cluster from which nothing can be rendered. */
 
 import assert from "node:assert/strict";
-import { parseConfig } from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 import { faultsOf, KINDS } from "../../lib/render/kinds.ts";
 import { clusterYaml } from "./cluster_yaml.ts";
 

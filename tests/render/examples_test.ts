@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describeConfig } from "../../lib/config/describe.ts";
-import { parseConfig } from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 import { judgeConfig } from "../../lib/config/warnings.ts";
 import { KINDS } from "../../lib/render/kinds.ts";
 import { parseYaml } from "../../lib/yaml.ts";

@@ -1,7 +1,7 @@
 /** What HAProxy is told: listeners by family, backends, and values it could not be told. */
 
 import assert from "node:assert/strict";
-import { parseConfig } from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 import { haproxyFaults, haproxyFiles } from "../../lib/render/haproxy.ts";
 import { clusterYaml } from "./cluster_yaml.ts";
 

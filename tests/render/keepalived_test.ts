@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseConfig } from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 import { keepalivedFiles, prioritiesOf } from "../../lib/render/keepalived.ts";
 import { clusterYaml } from "./cluster_yaml.ts";
 

@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
-import { parseConfig } from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 import type { RenderedFile } from "../../lib/render/rendered_file.ts";
 import { systemdFiles } from "../../lib/render/systemd.ts";
 import { argumentWord, unitWord } from "../../lib/render/unit_words.ts";

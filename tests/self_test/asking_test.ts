@@ -1,7 +1,7 @@
 /** What self-test asks, of whom and how often; names and servers are stood in for. */
 
 import { deepStrictEqual, match, ok } from "node:assert/strict";
-import { parseConfig } from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 import type { AskWholeOptions } from "../../lib/http/ask_whole.ts";
 import { askPaths } from "../../lib/self_test/ask_paths.ts";
 import { documentPlan, randomPlan } from "../../lib/self_test/test_plan.ts";

@@ -1,7 +1,7 @@
 /** The judgements together: what one path's answers say about another, and what no path says. */
 
 import { deepStrictEqual, match, ok } from "node:assert/strict";
-import { parseConfig } from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 import type { Replies } from "../../lib/self_test/ask_paths.ts";
 import type { Report } from "../../lib/self_test/findings.ts";
 import { type Evidence, judge } from "../../lib/self_test/judge.ts";
