@@ -298,6 +298,7 @@ put_in_place() {
   while read -r file; do
     if [ -e "$file" ]; then
       old=$(beside "$file" old)
+      journal remove "$old"
       ln -f -- "$file" "$old" 2>/dev/null || cp -p -- "$file" "$old"
       journal restore "$file"
     else
@@ -367,7 +368,7 @@ take_back() {
   tac -- "$work/journal" | while read -r act what; do
     case $act in
       remove) rm -f -- "$what" ;;
-      restore) mv -f -- "$(beside "$what" old)" "$what" ;;
+      restore) restore "$what" ;;
       rmdir) [ ! -d "$what" ] || rmdir -- "$what" ;;
       empty) rm -rf -- "$what" ;;
       disable) stop_unit "$what" ;;
@@ -377,6 +378,16 @@ take_back() {
   done
   if [ -n "$units" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
   rm -rf -- "$work"
+}
+
+# restore FILE: mv refuses two names of one file, which is what there is before the new one comes.
+restore() {
+  old=$(beside "$1" old)
+  if [ "$(stat -c %i -- "$old")" = "$(stat -c %i -- "$1")" ]; then
+    rm -f -- "$old"
+  else
+    mv -f -- "$old" "$1"
+  fi
 }
 
 next_steps() {
