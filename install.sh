@@ -116,9 +116,13 @@ build() {
 # place_program: one for another machine, or half a copy, must not replace a good one.
 place_program() {
   place "$binary" "$prefix/bin/acme-lb" 755
-  program=$(beside "$prefix/bin/acme-lb" new)
-  if [ ! -e "$program" ]; then program=$binary; fi
-  if [ -n "$dry" ] && [ ! -x "$program" ]; then program=''; fi
+  if [ -n "$dry" ]; then
+    program=$binary
+    if [ ! -x "$program" ]; then program=''; fi
+  else
+    program=$(beside "$prefix/bin/acme-lb" new)
+    if [ ! -e "$program" ]; then program=$prefix/bin/acme-lb; fi
+  fi
   if [ -z "$program" ]; then return; fi
   said=$(acme_lb --version 2>&1) ||
     die "$binary does not run on this machine ($(uname -sm)): $(first_line "$said")"
