@@ -116,9 +116,13 @@ build() {
 # place_program: one for another machine, or half a copy, must not replace a good one.
 place_program() {
   place "$binary" "$prefix/bin/acme-lb" 755
-  program=$(beside "$prefix/bin/acme-lb" new)
-  if [ ! -e "$program" ]; then program=$binary; fi
-  if [ -n "$dry" ] && [ ! -x "$program" ]; then program=''; fi
+  if [ -n "$dry" ]; then
+    program=$binary
+    if [ ! -x "$program" ]; then program=''; fi
+  else
+    program=$(beside "$prefix/bin/acme-lb" new)
+    if [ ! -e "$program" ]; then program=$prefix/bin/acme-lb; fi
+  fi
   if [ -z "$program" ]; then return; fi
   said=$(acme_lb --version 2>&1) ||
     die "$binary does not run on this machine ($(uname -sm)): $(first_line "$said")"
@@ -298,6 +302,7 @@ put_in_place() {
   while read -r file; do
     if [ -e "$file" ]; then
       old=$(beside "$file" old)
+      journal remove "$old"
       ln -f -- "$file" "$old" 2>/dev/null || cp -p -- "$file" "$old"
       journal restore "$file"
     else
@@ -367,7 +372,7 @@ take_back() {
   tac -- "$work/journal" | while read -r act what; do
     case $act in
       remove) rm -f -- "$what" ;;
-      restore) mv -f -- "$(beside "$what" old)" "$what" ;;
+      restore) restore "$what" ;;
       rmdir) [ ! -d "$what" ] || rmdir -- "$what" ;;
       empty) rm -rf -- "$what" ;;
       disable) stop_unit "$what" ;;
@@ -377,6 +382,16 @@ take_back() {
   done
   if [ -n "$units" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
   rm -rf -- "$work"
+}
+
+# restore FILE: mv refuses two names of one file, which is what there is before the new one comes.
+restore() {
+  old=$(beside "$1" old)
+  if [ "$(stat -c %i -- "$old")" = "$(stat -c %i -- "$1")" ]; then
+    rm -f -- "$old"
+  else
+    mv -f -- "$old" "$1"
+  fi
 }
 
 next_steps() {

@@ -7,79 +7,10 @@
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { executablePath } from "./executable.ts";
-import { emptyRoom, type Result, ROOT, run } from "./install_script.ts";
+import { FILES, names, place, STAND_IN, tree, UID, WITH } from "./install_place.ts";
+import { run } from "./install_script.ts";
 
-/** Nobody's. */
-const UID = 65534;
 const root = Deno.uid() === 0;
-
-/** A stand-in for the executable, for what does not depend on it. */
-const STAND_IN = `#!/bin/sh
-case $1 in
-  --version) echo acme-lb 0.0.0 ;;
-  generate) echo "$2" ;;
-esac
-`;
-
-const DOCUMENTS = [
-  "share/bash-completion/completions/acme-lb",
-  "share/fish/vendor_completions.d/acme-lb.fish",
-  "share/man/man8/acme-lb.8",
-  "share/zsh/site-functions/_acme-lb",
-];
-const FILES = ["bin/acme-lb", "share/acme-lb/installed", ...DOCUMENTS].sort();
-
-interface Place extends AsyncDisposable {
-  path: string;
-  /** Runs install.sh, which lies there alone, as a user without rights. */
-  install(...args: string[]): Promise<Result>;
-}
-
-/** A folder that holds install.sh, an executable and the prefix `there`. */
-async function place(executable?: string): Promise<Place> {
-  const room = await emptyRoom();
-  // Beside what is compared: where the executable unpacks its runtime, once for all runs.
-  const [path, cache] = [`${room.path}/place`, `${room.path}/cache`];
-  await Deno.mkdir(path);
-  await Deno.mkdir(cache);
-  await Deno.copyFile(`${ROOT}install.sh`, `${path}/install.sh`);
-  if (executable === undefined) await Deno.copyFile(await executablePath(), `${path}/acme-lb`);
-  else await Deno.writeTextFile(`${path}/acme-lb`, executable, { mode: 0o755 });
-  await Deno.mkdir(`${path}/there`);
-  await Deno.mkdir(`${path}/tmp`);
-  if (root) await run(["chown", "-R", `${UID}:${UID}`, room.path]);
-  const user = root ? ["setpriv", `--reuid=${UID}`, `--regid=${UID}`, "--clear-groups"] : [];
-  return {
-    path,
-    install: (...args) =>
-      run([...user, "./install.sh", ...args], {
-        PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
-        cwd: path,
-        env: { TMPDIR: `${path}/tmp`, ACME_LB_CACHE: cache },
-      }),
-    [Symbol.asyncDispose]: () => room[Symbol.asyncDispose](),
-  };
-}
-
-const WITH = ["--prefix", "there", "--binary", "acme-lb"];
-
-/** Everything below a directory, with what would tell that it was touched. */
-async function tree(directory: string, path = ""): Promise<string[]> {
-  const found: string[] = [];
-  for await (const { name, isDirectory } of Deno.readDir(`${directory}/${path}`)) {
-    const below = `${path}${name}`;
-    const { ino, mtime, mode, size } = await Deno.lstat(`${directory}/${below}`);
-    const facts = isDirectory ? [] : [ino, mtime?.getTime(), size];
-    found.push([below, (mode! & 0o7777).toString(8), ...facts].join(" "));
-    if (isDirectory) found.push(...await tree(directory, `${below}/`));
-  }
-  return found.sort();
-}
-
-const names = async (directory: string) => {
-  const paths = (await tree(directory)).map((line) => line.split(" ")[0]!);
-  return paths.filter((path) => !paths.some((other) => other.startsWith(`${path}/`)));
-};
 
 Deno.test("install.sh installs below a prefix, changes nothing the second time, and takes all away", async (t) => {
   await using there = await place();
@@ -155,7 +86,7 @@ Deno.test("install.sh upgrades, and --uninstall leaves what others have put into
   const prefix = `${there.path}/there`;
   assert.equal((await there.install(...WITH)).code, 0);
   await Deno.writeTextFile(`${prefix}/share/zsh/site-functions/_other`, "");
-  await Deno.writeTextFile(`${there.path}/acme-lb`, STAND_IN.replace("0.0.0", "0.0.1"));
+  await Deno.writeTextFile(`${there.path}/acme-lb`, STAND_IN.replaceAll("0.0.0", "0.0.1"));
   const { code, stderr } = await there.install(...WITH);
   assert.equal(code, 0, stderr);
   assert.match(stderr, /^install\.sh: replace .*\/bin\/acme-lb\n.*this is acme-lb 0\.0\.1\n/m);
@@ -166,8 +97,17 @@ Deno.test("install.sh upgrades, and --uninstall leaves what others have put into
   assert.deepEqual(await names(prefix), ["share/zsh/site-functions/_other"]);
 });
 
-/** What goes wrong on the way, after some of the files are in place. */
-const FAILURES: Record<string, { executable?: string; obstacle?: string; says: RegExp }> = {
+interface Failure {
+  executable?: string;
+  /** A file that is in the way. */
+  obstacle?: string;
+  /** What mv does before what it does. */
+  mv?: string;
+  says: RegExp;
+}
+
+/** What goes wrong on the way. */
+const FAILURES: Record<string, Failure> = {
   "a file where a folder must be": { obstacle: "share/fish", says: /share\/fish/ },
   "a folder where a file must be": {
     obstacle: "share/zsh/site-functions/_acme-lb/x",
@@ -177,18 +117,22 @@ const FAILURES: Record<string, { executable?: string; obstacle?: string; says: R
     executable: STAND_IN.replace("generate)", "generate) test $2 != zsh || exit 64;"),
     says: /acme-lb is older than this install\.sh: it cannot generate zsh\n/,
   },
+  "half of the files are in their places": {
+    mv: "case $* in *_acme-lb.acme-lb-new*) exit 1 ;; esac",
+    says: /taken back/,
+  },
   "SIGTERM": {
     executable: STAND_IN.replace("generate)", "generate) test $2 != fish || kill -TERM $PPID;"),
     says: /taken back/,
   },
 };
 
-for (const [name, { executable = STAND_IN, obstacle, says }] of Object.entries(FAILURES)) {
+for (const [name, { executable = STAND_IN, obstacle, mv, says }] of Object.entries(FAILURES)) {
   for (const earlier of [false, true]) {
     const title = `install.sh takes everything back after ${name}` +
       (earlier ? ", and an earlier version is as it was" : "");
     Deno.test(title, async () => {
-      await using there = await place(STAND_IN.replace("0.0.0", "0.0.0-earlier"));
+      await using there = await place(STAND_IN.replaceAll("0.0.0", "0.0.0-earlier"));
       const prefix = `${there.path}/there`;
       if (earlier) assert.equal((await there.install(...WITH)).code, 0);
       if (obstacle) {
@@ -197,6 +141,10 @@ for (const [name, { executable = STAND_IN, obstacle, says }] of Object.entries(F
         await Deno.writeTextFile(`${prefix}/${obstacle}`, "");
       }
       await Deno.writeTextFile(`${there.path}/acme-lb`, executable);
+      if (mv) {
+        const text = `#!/bin/sh\n${mv}\nexec /bin/mv "$@"\n`;
+        await Deno.writeTextFile(`${there.shim}/mv`, text, { mode: 0o755 });
+      }
       if (root) await run(["chown", "-R", `${UID}:${UID}`, prefix]);
       const before = await tree(prefix);
       const { code, stdout, stderr } = await there.install(...WITH);

@@ -4,8 +4,9 @@
  */
 
 import assert from "node:assert/strict";
+import { parseConfig } from "../lib/config/load.ts";
 import { entries } from "./executable.ts";
-import { demo, emptyRoom, run } from "./install_script.ts";
+import { demo, emptyRoom, ROOT, run } from "./install_script.ts";
 
 const SCRIPTS = [
   ...["install.sh", "install/deno.sh", "install/debian.sh"],
@@ -66,6 +67,16 @@ for (const line of REFUSED) {
     assert.equal(code, 64);
   });
 }
+
+Deno.test("the configuration that install.sh writes is right, with and without its comments", async () => {
+  const text = /<<'YAML'\n(.*?\n)YAML\n/s.exec(await Deno.readTextFile(`${ROOT}install.sh`))![1]!;
+  const defaults = parseConfig("", "config.yaml");
+  assert.deepEqual(parseConfig(text, "config.yaml"), defaults);
+  const examples = text.slice(text.indexOf("\n\n")).replaceAll(/^# /mg, "");
+  const { peers, webroot, certificates, metrics } = parseConfig(examples, "config.yaml");
+  assert.deepEqual(webroot, defaults.webroot);
+  assert.deepEqual([peers.length, certificates.length, metrics.listen.length], [3, 1, 1]);
+});
 
 Deno.test({
   name: "install.sh takes no other Deno than the pinned one, from PATH or its own cache",
