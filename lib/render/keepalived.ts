@@ -52,6 +52,8 @@ global_defs {
   # IPv6 needs version 3, which has no authentication (RFC 5798 section 9): whoever is in the
   # balancers' network segment can take an address, so keep others out of it.
   vrrp_version 3
+  # A balancer short of processor time must still say that it is there, or addresses move to and fro.
+  vrrp_priority -20
   enable_script_security
   script_user nobody
 }

@@ -15,6 +15,8 @@ export interface Request {
   status: number;
   /** The backend that answered. */
   body: string;
+  /** curl's exit code. */
+  exit: number;
 }
 
 export interface Load {
@@ -23,11 +25,11 @@ export interface Load {
   stop(): Promise<void>;
 }
 
-/** Long enough for a second SYN, so that a lost packet is not a lost request. */
+/** Long enough for a second SYN, so that a lost packet is not a lost request; then for a slow machine. */
 const LOOP = `
 while :; do
   start=$EPOCHREALTIME
-  answer=$(curl -sk --max-time 3 --noproxy '*' -w ' %{http_code}' --resolve "$1:443:$3" "https://$1/")
+  answer=$(curl -sk --connect-timeout 3 --max-time 12 --noproxy '*' -w ' %{exitcode} %{http_code}' --resolve "$1:443:$3" "https://$1/")
   echo "$start $EPOCHREALTIME $2 \${answer//[[:space:]]/ }"
   sleep 0.25
 done`;
@@ -63,6 +65,7 @@ function parse(line: string): Request {
   const [start, end, address] = words;
   const ms = (seconds: string) => Number(seconds) * 1000;
   const status = Number(words.at(-1));
-  const body = words.slice(3, -1).join(" ");
-  return { address: address!, start: ms(start!), end: ms(end!), status, body };
+  const body = words.slice(3, -2).join(" ");
+  const exit = Number(words.at(-2));
+  return { address: address!, start: ms(start!), end: ms(end!), status, body, exit };
 }

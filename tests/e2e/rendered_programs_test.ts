@@ -54,7 +54,7 @@ async function assertLoads(
   const words = check === CHECK_HAPROXY ? [`${directory}/haproxy`, ...paths] : paths;
   const { stdout, stderr } = await execute([
     ...["unshare", "--net", "--mount", "sh", "-c", check, "sh", ...words],
-  ]);
+  ], { deadline: 300_000 });
   assert.deepEqual(stdout.trimEnd().split("\n"), paths.map((path) => `${path}: 0`), stderr);
 }
 
