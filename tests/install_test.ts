@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import { parseConfig } from "../lib/config/load.ts";
+import { parseConfig } from "../lib/config/parse_config.ts";
 import { entries } from "./executable.ts";
 import { demo, emptyRoom, ROOT, run } from "./install_script.ts";
 
