@@ -54,6 +54,11 @@ export function parseYaml(text: string): YamlText {
     message: explain(error, text),
     offset: error.pos[0],
   }));
+  // In YAML 1.1 `no` is false and 0644 is octal: a line on top must not change what the rest means.
+  const { yaml } = document.directives ?? {};
+  if (yaml?.explicit && yaml.version !== "1.2") {
+    problems.push({ message: "a file in YAML 1.2 is expected; remove the %YAML line", offset: 0 });
+  }
   // Aliases are refused even where they resolve: they are how `*:80` is read, and how bombs are built.
   if (problems.length === 0) {
     visit(document, {

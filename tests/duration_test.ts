@@ -1,10 +1,31 @@
-/** Durations, exact to the thousandth of a millisecond. What is simplest is in shelf_test.ts. */
+/** Durations, exact to the thousandth of a millisecond. */
 
 import { deepStrictEqual, throws } from "node:assert/strict";
 import fc from "fast-check";
 import { formatDuration, parseDuration } from "../lib/duration.ts";
 
 const UNITS = { ms: 1n, s: 1000n, m: 60_000n, h: 3_600_000n, d: 86_400_000n };
+
+Deno.test("parseDuration() reads what operators write, and what formatDuration() writes", () => {
+  const table: [string, number][] = [
+    ["500ms", 500],
+    ["2s", 2000],
+    ["1.5s", 1500],
+    ["5m", 300_000],
+    ["48h", 172_800_000],
+    ["30d", 2_592_000_000],
+  ];
+  for (const [text, ms] of table) deepStrictEqual(parseDuration(text), ms, text);
+  fc.assert(fc.property(fc.nat(1e9), (ms) => {
+    deepStrictEqual(parseDuration(formatDuration(ms)), ms);
+  }));
+});
+
+Deno.test("parseDuration() refuses near misses", () => {
+  for (const text of ["", "2", "s", "2 s", "-2s", "2S", "2sec", "1e3s", "0x2s", "2s ", "1,5s"]) {
+    throws(() => parseDuration(text), SyntaxError, text);
+  }
+});
 
 Deno.test("parseDuration() is exact when a fraction has no exact binary form", () => {
   const table: [string, number][] = [

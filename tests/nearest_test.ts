@@ -1,4 +1,4 @@
-/** Which name was meant, held against a plain edit distance. What is simplest is in shelf_test.ts. */
+/** Which name was meant, held against a plain edit distance. */
 
 import { deepStrictEqual, ok } from "node:assert/strict";
 import fc from "fast-check";
@@ -13,6 +13,22 @@ function levenshtein(a: string, b: string): number {
 }
 
 const limitOf = (word: string) => Math.min(3, Math.max(1, Math.floor(word.length / 3)));
+
+Deno.test("nearest() finds the name that was meant, or none", () => {
+  const names = ["serve", "self-test", "redirect", "webroot", "peers"];
+  const table: [string, string | undefined][] = [
+    ["srve", "serve"],
+    ["sevre", "serve"],
+    ["redirct", "redirect"],
+    ["REDIRECT", "redirect"],
+    ["webroots", "webroot"],
+    ["peer", "peers"],
+    ["xyz", undefined],
+    ["toString", undefined],
+    ["", undefined],
+  ];
+  for (const [word, expected] of table) deepStrictEqual(nearest(word, names), expected, word);
+});
 
 Deno.test("nearest() counts each kind of slip as one edit", () => {
   const slips = ["webroo", "webrooot", "wbroot", "webrpot", "wberoot", "ewbroot", "WebRoot"];

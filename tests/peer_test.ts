@@ -1,8 +1,18 @@
-/** Peers as a configuration names them, and the near misses. What is simplest is in shelf_test.ts. */
+/** Peers as a configuration names them, and the near misses. */
 
 import { deepStrictEqual, throws } from "node:assert/strict";
 import fc from "fast-check";
 import { formatPeer, parsePeer } from "../lib/peer.ts";
+
+Deno.test("parsePeer() reads back what formatPeer() writes", () => {
+  const spellings = [
+    "[2001:db8::f001]:31080",
+    "192.0.2.11:31080",
+    "[fe80::1%eth0]:31080",
+    "dns:lb0.example:31080",
+  ];
+  for (const text of spellings) deepStrictEqual(formatPeer(parsePeer(text)), text);
+});
 
 Deno.test("parsePeer() brings a peer to the one spelling that can be compared", () => {
   const table: [string, string][] = [

@@ -10,6 +10,30 @@ function firstProblem(text: string): string | undefined {
   return problem && `${problem.line}:${problem.column}: ${problem.message}`;
 }
 
+Deno.test("parseYaml() knows where each key and value stands", () => {
+  const { value, problems, positionOf } = parseYaml(
+    "a: 1\npeers:\n  - one\n  -   two\nb:\n  c: {d: e}\n",
+  );
+  deepStrictEqual(problems, []);
+  deepStrictEqual(value, { a: 1, peers: ["one", "two"], b: { c: { d: "e" } } });
+  deepStrictEqual(positionOf(["a"]), { line: 1, column: 4 });
+  deepStrictEqual(positionOf(["a"], "key"), { line: 1, column: 1 });
+  deepStrictEqual(positionOf(["peers", 1]), { line: 4, column: 7 });
+  deepStrictEqual(positionOf(["b", "c", "d"]), { line: 6, column: 10 });
+  deepStrictEqual(positionOf(["b", "missing"]), { line: 6, column: 3 });
+});
+
+Deno.test("parseYaml() never throws for what a text holds", () => {
+  const unit = fc.constantFrom(..."a1:-[]{}&*!|>'\"%@`#,? \n\t\\");
+  fc.assert(
+    fc.property(fc.string({ unit, maxLength: 60 }), (text) => {
+      const { value, problems } = parseYaml(text);
+      if (problems.length === 0) parseYaml(formatYaml(value ?? null));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
 Deno.test("parseYaml() explains what it cannot read", () => {
   const colon =
     "expected `key: value`; look for a missing colon, a wrong indentation or missing quotes";
@@ -59,6 +83,12 @@ Deno.test("parseYaml() reads YAML 1.2: no word but true and false is a boolean, 
     { ...value as object },
     { a: "yes", b: "no", c: "on", d: 755, e: "12:30:45", f: "2001-01-01", "~": "g" },
   );
+});
+
+Deno.test("parseYaml() refuses a line that would change the rules", () => {
+  const expected = "1:1: a file in YAML 1.2 is expected; remove the %YAML line";
+  deepStrictEqual(firstProblem("%YAML 1.1\n---\na: no\n"), expected);
+  deepStrictEqual(firstProblem("%YAML 1.2\n---\na: no\n"), undefined);
 });
 
 Deno.test("parseYaml() reads back whatever formatYaml() writes", () => {

@@ -15,7 +15,7 @@ import { reloadWhereNeeded } from "./reload_fallback.ts";
 import { attempt, isFailed, type Station, type SwapJob } from "./station.ts";
 import { type FaultKind, SwapFault } from "./swap_fault.ts";
 
-/** How long a socket without a listener is looked at before HAProxy counts as down. */
+/** How long a socket that gives no answer is looked at before that counts as its answer. */
 const ABSENCE_MS = 2_000;
 
 /** One certificate for one or several HAProxy processes. */
@@ -160,16 +160,23 @@ async function advance(stations: Station[], job: SwapJob): Promise<boolean> {
   return !await reloadWhereNeeded(stations, job);
 }
 
-/** Finds the HAProxy; while a master reloads (in 2.6: parses), nobody listens at its socket. */
+/**
+ * Finds the HAProxy. While a master reloads (in 2.6: parses), nobody listens at its socket, and
+ * who had just connected is hung up on: this first question changes nothing, so it is put again.
+ */
 async function probe(station: Station, { timing }: SwapJob): Promise<void> {
   const until = performance.now() + ABSENCE_MS;
+  let hungUp: SwapFault | undefined;
   for (;;) {
     try {
       Object.assign(station, await findHaproxy(station.socket, timing));
       return;
     } catch (error) {
-      const gone = error instanceof SwapFault && error.kind === "down";
-      if (!gone || performance.now() >= until) throw error;
+      if (!(error instanceof SwapFault)) throw error;
+      if (error.kind === "silent") hungUp = error;
+      else if (error.kind !== "down") throw error;
+      // Somebody was there: that is not the HAProxy that is down and reads the file as it starts.
+      if (performance.now() >= until) throw hungUp ?? error;
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
