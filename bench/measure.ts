@@ -7,6 +7,7 @@
 
 import { measureAnswers } from "./answer_time.ts";
 import { raiseLoopback } from "./cable.ts";
+import { measureExpiry } from "./expiry.ts";
 import { measureMemory } from "./memory.ts";
 import { measureRedirects } from "./redirect_rate.ts";
 import type { Figure } from "./report.ts";
@@ -37,6 +38,7 @@ export const SECTIONS = {
   memory: measureMemory,
   start: measureStart,
   swap: measureSwaps,
+  expiry: measureExpiry,
 };
 
 const encoder = new TextEncoder();

@@ -8,18 +8,19 @@
 
 import type { Child } from "./child.ts";
 import { processorTime } from "./procfs.ts";
-import { type Contender, type Figure, median } from "./report.ts";
+import { type Figure, median } from "./report.ts";
 import { type Bench, startAcmeLb, startBareLoop, startHaproxy, startNginx } from "./servers.ts";
 import { type Load, runWrk } from "./wrk.ts";
 
 const SECTION = "Redirects";
 const CONNECTIONS = 50;
-const PORTS: Record<Contender, number> = {
+const PORTS = {
   "acme-lb": 28080,
   "nginx": 28081,
   "HAProxy": 28082,
   "bare loop": 28083,
 };
+type Redirector = keyof typeof PORTS;
 const CHALLENGE_PORT = 28090;
 /** Between two loads, for the sockets of the one to be gone before the other. */
 const PAUSE = 500;
@@ -28,7 +29,7 @@ type Mode = "new" | "kept";
 
 /** One load of one contender. */
 interface Measured extends Load {
-  contender: Contender;
+  contender: Redirector;
   mode: Mode;
   /** Processor seconds of the contender during the load. */
   processor: number;
@@ -68,11 +69,11 @@ export async function measureRedirects(bench: Bench): Promise<Figure[]> {
 async function startAll(
   bench: Bench,
   children: AsyncDisposableStack,
-): Promise<{ contender: Contender; child: Child }[]> {
+): Promise<{ contender: Redirector; child: Child }[]> {
   const webroot = `${bench.directory}/webroot`;
   await Deno.mkdir(webroot, { recursive: true });
   const balancer = { challengePort: CHALLENGE_PORT, peers: [], webroot };
-  const starts: [Contender, () => Promise<Child>][] = [
+  const starts: [Redirector, () => Promise<Child>][] = [
     ["acme-lb", () => startAcmeLb(bench, { ...balancer, publicPort: PORTS["acme-lb"] })],
     ["bare loop", () => startBareLoop(bench, { port: PORTS["bare loop"] })],
   ];
@@ -92,7 +93,7 @@ async function startAll(
 }
 
 /** A rate of wrong answers would be worth nothing. */
-async function checkRedirect(contender: Contender): Promise<void> {
+async function checkRedirect(contender: Redirector): Promise<void> {
   using conn = await Deno.connect({ hostname: "::1", port: PORTS[contender] });
   const request = "GET /status?from=bench HTTP/1.1\r\nHost: service.example\r\n\r\n";
   await conn.write(new TextEncoder().encode(request));
@@ -106,7 +107,7 @@ async function checkRedirect(contender: Contender): Promise<void> {
 }
 
 /** A few connections are cut when the load ends; more than that and the rate is not one of answers. */
-function checkErrors(contender: Contender, { errors, requests }: Load): void {
+function checkErrors(contender: Redirector, { errors, requests }: Load): void {
   if (errors > Math.max(CONNECTIONS, requests / 1000)) {
     throw new Error(`${contender}: ${errors} errors beside ${requests} answers`);
   }

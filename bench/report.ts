@@ -5,7 +5,13 @@
  * fail by the clock teach people to ignore them.
  */
 
-export type Contender = "acme-lb" | "nginx" | "HAProxy" | "bare loop";
+export type Contender =
+  | "acme-lb"
+  | "nginx"
+  | "HAProxy"
+  | "bare loop"
+  | "openssl loop"
+  | "one openssl";
 /** The empty one is for counts. */
 export type Unit = "ms" | "µs" | "/s" | "MB" | "";
 
@@ -39,7 +45,14 @@ export interface Result extends Figure {
   verdict: Verdict;
 }
 
-const CONTENDERS: Contender[] = ["acme-lb", "nginx", "HAProxy", "bare loop"];
+const CONTENDERS: Contender[] = [
+  "acme-lb",
+  "nginx",
+  "HAProxy",
+  "bare loop",
+  "openssl loop",
+  "one openssl",
+];
 
 /** Compares the figure with its target and with the other contenders. */
 export function judge(figure: Figure): Result {

@@ -4,7 +4,8 @@
  * This half decides what can be measured here, starts the measuring half, and prints the table.
  * The exit code tells whether it could measure; a target that is missed is shown and no more.
  *
- * Usage: deno task bench [--only answer|redirect|memory|start|swap] [--quick] [--json FILE]
+ * Usage: deno task bench [--only SECTION] [--quick] [--json FILE], where SECTION is one of
+ * answer, redirect, memory, start, swap, expiry
  */
 
 import { dirname } from "node:path";
@@ -14,8 +15,9 @@ import { formatTables, judge } from "./report.ts";
 import { isRoot } from "./servers.ts";
 
 const LATEST = `${import.meta.dirname}/results/latest.json`;
-const USAGE =
-  "usage: deno task bench [--only answer|redirect|memory|start|swap] [--quick] [--json FILE]";
+const USAGE = `usage: deno task bench [--only ${
+  Object.keys(SECTIONS).join("|")
+}] [--quick] [--json FILE]`;
 const EXIT = { measured: 0, failed: 1, usage: 64 };
 
 /**
@@ -68,6 +70,7 @@ async function bench({ only, quick, json }: Flags): Promise<boolean> {
     "nginx": await versionOf(["nginx", "-v"], /[\d.]+/),
     "HAProxy": await versionOf(["haproxy", "-v"], /[\d.]+/),
     "wrk": await versionOf(["wrk", "-v"], /[\d.]+/),
+    "openssl": await versionOf(["openssl", "version"], /[\d.]+/),
     "h2load": await versionOf(["h2load", "--version"], /(?<=\/)[\d.]+/),
   };
   const machine = {
@@ -142,6 +145,10 @@ function possible(
   if (sections.has("swap") && (!versions.h2load || !versions.HAProxy)) {
     sections.delete("swap");
     leftOut.push("certificates, which need haproxy and h2load (apt-get install nghttp2-client)");
+  }
+  if (sections.has("expiry") && versions.openssl === undefined) {
+    sections.delete("expiry");
+    leftOut.push("expiry, which needs openssl (apt-get install openssl)");
   }
   for (const name of ["nginx", "HAProxy"]) {
     if (versions[name] !== undefined) continue;

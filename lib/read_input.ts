@@ -29,17 +29,34 @@ export type Read = { bytes: Uint8Array } | { reason: string; absent: boolean; ca
 
 /** The content of a regular file, symlinks followed. Never throws. */
 export async function tryToRead(path: string): Promise<Read> {
-  const refuse = (reason: string) => ({ reason, absent: false });
   try {
     // Asked first: opening a FIFO waits for a writer, for ever.
-    const info = await Deno.stat(path);
-    if (!info.isFile) return refuse("it is not a regular file");
-    if (info.size > MAX_FILE) return refuse("it is larger than 1 MiB");
-    return { bytes: await Deno.readFile(path) };
+    return refusalOf(await Deno.stat(path)) ?? { bytes: await Deno.readFile(path) };
   } catch (cause) {
-    const absent = cause instanceof Deno.errors.NotFound;
-    return { reason: systemReason(cause), absent, cause };
+    return failure(cause);
   }
+}
+
+/**
+ * The same while everything else waits, in a third of the time: for commands that read thousands
+ * of files, not for servers.
+ */
+export function tryToReadNow(path: string): Read {
+  try {
+    return refusalOf(Deno.statSync(path)) ?? { bytes: Deno.readFileSync(path) };
+  } catch (cause) {
+    return failure(cause);
+  }
+}
+
+function refusalOf({ isFile, size }: Deno.FileInfo): Read | undefined {
+  if (!isFile) return { reason: "it is not a regular file", absent: false };
+  return size > MAX_FILE ? { reason: "it is larger than 1 MiB", absent: false } : undefined;
+}
+
+function failure(cause: unknown): Read {
+  const absent = cause instanceof Deno.errors.NotFound;
+  return { reason: systemReason(cause), absent, cause };
 }
 
 /** All of standard input as text. @throws {JobError} when it is longer than `limit` bytes */

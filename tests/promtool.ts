@@ -1,5 +1,6 @@
 /** Prometheus' own checker, which comes with Debian's package `prometheus`. */
 
+import { runPiped } from "./piped.ts";
 import { works } from "./works.ts";
 
 export const hasPromtool = await works("promtool", { args: ["--version"] });
@@ -12,16 +13,6 @@ export async function promtool(
   args: string[],
   stdin = "",
 ): Promise<{ code: number; said: string }> {
-  const child = new Deno.Command("promtool", {
-    args,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(stdin)).catch(() => {});
-  await writer.close().catch(() => {});
-  const { code, stdout, stderr } = await child.output();
-  const text = new TextDecoder();
-  return { code, said: text.decode(stdout) + text.decode(stderr) };
+  const { code, stdout, stderr } = await runPiped("promtool", args, stdin);
+  return { code, said: stdout + stderr };
 }

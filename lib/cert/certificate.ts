@@ -40,6 +40,8 @@ export interface Certificate {
   names: AlternativeName[];
   /** BasicConstraints says that it may issue certificates. */
   ca: boolean;
+  /** It says where its issuer's certificate can be had (RFC 5280 section 4.2.2.1). */
+  issuerPublished: boolean;
   key: KeyKind;
   /** The SubjectPublicKeyInfo, to compare with a private key's. */
   spki: Uint8Array;
@@ -78,6 +80,7 @@ export function readCertificate(der: Uint8Array): Certificate {
   const extensions = readExtensions(optional, version);
   const alternativeNames = extensions.get("2.5.29.17");
   const constraints = extensions.get("2.5.29.19");
+  const access = extensions.get("1.3.6.1.5.5.7.1.1");
   const selfIssued = sameBytes(subject.der, issuer.der);
   return {
     der: whole.raw,
@@ -88,6 +91,7 @@ export function readCertificate(der: Uint8Array): Certificate {
     notAfter: readTime(notAfter, "end of validity"),
     names: alternativeNames ? readAlternativeNames(readDer(alternativeNames)) : [],
     ca: constraints ? readAuthority(readDer(constraints)) : false,
+    issuerPublished: access ? readAccess(readDer(access)) : false,
     key: readKeyKind(spki),
     spki: spki!.raw,
     selfIssued,
@@ -117,8 +121,9 @@ export async function fingerprint(
   certificate: Certificate,
   algorithm: "SHA-256" | "SHA-1" = "SHA-256",
 ): Promise<string> {
-  const digest = await crypto.subtle.digest(algorithm, certificate.der.slice());
-  return new Uint8Array(digest).toHex().toUpperCase();
+  // A tenth of what WebCrypto costs for so few bytes, which counts with thousands of files.
+  const { createHash } = await import("node:crypto");
+  return createHash(algorithm.replace("-", "")).update(certificate.der).digest("hex").toUpperCase();
 }
 
 export function sameBytes(a: Uint8Array, b: Uint8Array | undefined): boolean {
@@ -165,4 +170,12 @@ function readExtensions(optional: Element[], version: number): Map<string, Uint8
 function readAuthority(constraints: Element): boolean {
   const [flag] = readSequence(constraints, "basic constraints");
   return flag?.tag === TAG.boolean && readBoolean(flag, "basic constraints");
+}
+
+/** Whether authority information access names caIssuers among its ways. */
+function readAccess(access: Element): boolean {
+  return readSequence(access, "authority information access").some((description) =>
+    readOid(readSequence(description, "access description")[0], "access method") ===
+      "1.3.6.1.5.5.7.48.2"
+  );
 }

@@ -1,8 +1,7 @@
 /**
  * What follows a leaf: is each certificate the issuer of the one before, and does it last?
  *
- * Whether anybody trusts the top is not asked, and a leaf alone is not blamed: it may be the file
- * of an ACME client, or signed by a private root. A self-signed certificate at the top is sent for
+ * Whether anybody trusts the top is not asked. A self-signed certificate at the top is sent for
  * nothing and harms nobody.
  */
 
@@ -10,19 +9,25 @@ import { formatRemaining, isoSeconds } from "../remaining.ts";
 import { type Certificate, titleOf } from "./certificate.ts";
 import { orderChain, unique } from "./chain.ts";
 import type { Finding } from "./expiry_record.ts";
-import { issuedBy } from "./issued_by.ts";
+import type { Questions } from "./questions.ts";
 import type { Changes } from "./thresholds.ts";
 
 /** Each costs the check of a signature; a server may send what it likes. */
 const MAX_CERTIFICATES = 20;
 
+type NonEmpty = [Certificate, ...Certificate[]];
+
 export async function judgeChain(
   certificates: Certificate[],
-  { now, changes }: { now: Date; changes: Changes },
+  { now, changes, questions }: {
+    now: Date;
+    changes: Changes;
+    questions: Pick<Questions, "issuedBy">;
+  },
 ): Promise<Finding[]> {
-  const [leaf, ...above] = unique(certificates.slice(0, MAX_CERTIFICATES));
-  if (!leaf || above.length === 0) return [];
-  const findings = await judgeOrder(leaf, above);
+  if (certificates.length < 2) return [];
+  const [leaf, ...above] = unique(certificates.slice(0, MAX_CERTIFICATES)) as NonEmpty;
+  const findings = await judgeOrder(leaf, { above, questions });
   if (certificates.length > MAX_CERTIFICATES) {
     const text =
       `${certificates.length} certificates, of which only ${MAX_CERTIFICATES} were looked at`;
@@ -35,10 +40,24 @@ export async function judgeChain(
   return findings;
 }
 
-async function judgeOrder(leaf: Certificate, above: Certificate[]): Promise<Finding[]> {
+/**
+ * A leaf alone where a server sends it. Only one that says where its issuer's certificate can be
+ * had is blamed, as all of public CAs do: another may well be signed by a root that clients have.
+ */
+export function judgeLonely([leaf, ...above]: Certificate[]): Finding[] {
+  if (!leaf?.issuerPublished || leaf.selfIssued || above.length > 0) return [];
+  const text = `no intermediate follows ${titleOf(leaf)}: clients that do not know ` +
+    `${leaf.issuer.text} will refuse it; use the client's fullchain`;
+  return [{ state: "WARNING", reason: "chain_broken", text }];
+}
+
+async function judgeOrder(
+  leaf: Certificate,
+  { above, questions }: { above: Certificate[]; questions: Pick<Questions, "issuedBy"> },
+): Promise<Finding[]> {
   let last = leaf;
   for (const next of above) {
-    const issued = await issuedBy(last, next);
+    const issued = await questions.issuedBy(last, next);
     if (issued.answer === "unknown") {
       const text = `cannot check whether ${titleOf(next)} signed ${
         titleOf(last)

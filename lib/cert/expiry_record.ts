@@ -14,7 +14,6 @@ export type Reason =
   | "expired"
   | "not_yet_valid"
   | "key_mismatch"
-  | "no_key"
   | "chain_broken"
   | "chain_expires_first"
   | "name_missing"

@@ -4,7 +4,8 @@ import { type Certificate, sameBytes, titleOf } from "./certificate.ts";
 import type { Finding } from "./expiry_record.ts";
 import type { KeyKind } from "./key_kind.ts";
 import type { PemBlock } from "./pem.ts";
-import { isEncrypted, readPublicHalf } from "./private_key.ts";
+import { isEncrypted } from "./private_key.ts";
+import type { Questions } from "./questions.ts";
 
 /**
  * Judges the first key, which is the one that HAProxy takes. A file without a key is a good file:
@@ -12,7 +13,10 @@ import { isEncrypted, readPublicHalf } from "./private_key.ts";
  */
 export async function judgeKey(
   keys: PemBlock[],
-  [leaf, ...others]: Certificate[],
+  { certificates: [leaf, ...others], questions }: {
+    certificates: Certificate[];
+    questions: Pick<Questions, "readPublicHalf">;
+  },
 ): Promise<Finding[]> {
   const [key] = keys;
   if (!key || !leaf) return [];
@@ -21,7 +25,7 @@ export async function judgeKey(
       unsupported("the private key is encrypted, so it was not compared with the certificate"),
     ];
   }
-  const spki = await readPublicHalf(key);
+  const spki = await questions.readPublicHalf(key);
   if (!spki) {
     if (!isReadable(leaf.key)) {
       return [

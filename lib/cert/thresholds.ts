@@ -78,6 +78,13 @@ export function makeThresholds({ warning, critical }: Thresholds): Thresholds {
   return { warning, critical };
 }
 
+/** The same thresholds as spans, where shares are of `lifetime` milliseconds. */
+export function asSpans({ warning, critical }: Thresholds, lifetime: number): Thresholds {
+  const span = (threshold: Threshold): Threshold =>
+    "ms" in threshold ? threshold : { ms: Math.round(threshold.share * lifetime) };
+  return { warning: span(warning), critical: span(critical) };
+}
+
 /** When a certificate of that validity changes its state. */
 export function changesOf(
   { notBefore, notAfter }: { notBefore: Date; notAfter: Date },

@@ -8,12 +8,13 @@
 import { messageOf } from "../errors.ts";
 import { judgeAge } from "./age_verdict.ts";
 import { type Certificate, fingerprint, nameOf, readCertificate } from "./certificate.ts";
-import { judgeChain } from "./chain_verdict.ts";
+import { judgeChain, judgeLonely } from "./chain_verdict.ts";
 import type { Contents } from "./contents.ts";
 import { covers } from "./coverage.ts";
 import { type ExpiryRecord, type Finding, type LeafFacts, STATES } from "./expiry_record.ts";
 import { judgeKey } from "./key_verdict.ts";
-import { changesOf, type Thresholds } from "./thresholds.ts";
+import { PLAIN_QUESTIONS, type Questions } from "./questions.ts";
+import { asSpans, changesOf, type Thresholds } from "./thresholds.ts";
 
 export interface Rules {
   now: Date;
@@ -29,7 +30,11 @@ type Where = Pick<ExpiryRecord, "source" | "place">;
 /** The record of a file's content. */
 export async function judgeContents(
   where: Where,
-  { contents, rules }: { contents: Contents; rules: Rules },
+  { contents, rules, questions = PLAIN_QUESTIONS }: {
+    contents: Contents;
+    rules: Rules;
+    questions?: Questions;
+  },
 ): Promise<ExpiryRecord> {
   const { certificates, keys, damage, others } = contents;
   if (certificates.length === 0) {
@@ -41,15 +46,31 @@ export async function judgeContents(
   }
   const findings = [
     ...damage.map((text): Finding => ({ state: "UNKNOWN", reason: "unreadable", text })),
-    ...await judgeKey(keys, certificates),
+    ...await judgeKey(keys, { certificates, questions }),
   ];
-  const collection = keys.length === 0 && certificates.every(({ ca }) => ca);
-  return await judgeCertificates(where, {
-    // CA certificates alone are a chain or a trust store: the first to expire speaks for all.
-    certificates: collection ? [firstToExpire(certificates)] : certificates,
-    findings,
-    rules,
-  });
+  if (keys.length === 0 && isOfCas(certificates)) {
+    return await judgeCertificates(where, {
+      certificates: [firstToExpire(certificates)],
+      findings,
+      rules: { ...rules, names: [], thresholds: asSpans(rules.thresholds, CA_LIFETIME_MS) },
+      questions,
+    });
+  }
+  if (keys.length > 0) findings.push(...judgeLonely(certificates));
+  return await judgeCertificates(where, { certificates, findings, rules, questions });
+}
+
+/**
+ * A chain or a trust store of its own, of which the first to expire speaks for all. Nobody renews
+ * a CA's certificate by the share of years that is left of it; it gets the days that a
+ * certificate of 90 days gets.
+ */
+const CA_LIFETIME_MS = 90 * 86_400_000;
+
+/** A single self-signed certificate may be a server's own, whatever it says of itself. */
+function isOfCas(certificates: Certificate[]): boolean {
+  const [first, ...more] = certificates;
+  return certificates.every(({ ca }) => ca) && (more.length > 0 || !first!.selfIssued);
 }
 
 /** The record of what an endpoint sent: DER, the leaf first. */
@@ -58,10 +79,12 @@ export async function judgeServed(
   { chain, rules }: { chain: Uint8Array[]; rules: Rules },
 ): Promise<ExpiryRecord> {
   try {
+    const certificates = chain.map(readCertificate);
     return await judgeCertificates(where, {
-      certificates: chain.map(readCertificate),
-      findings: [],
+      certificates,
+      findings: judgeLonely(certificates),
       rules,
+      questions: PLAIN_QUESTIONS,
     });
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
@@ -89,10 +112,11 @@ export function addFindings(record: ExpiryRecord, more: Finding[]): ExpiryRecord
 
 async function judgeCertificates(
   where: Where,
-  { certificates, findings, rules }: {
+  { certificates, findings, rules, questions }: {
     certificates: Certificate[];
     findings: Finding[];
     rules: Rules;
+    questions: Questions;
   },
 ): Promise<ExpiryRecord> {
   const leaf = certificates[0];
@@ -102,7 +126,7 @@ async function judgeCertificates(
   const all = [
     ...judgeAge(leaf, { clock: rules, thresholds, changes }),
     ...findings,
-    ...await judgeChain(certificates, { now, changes }),
+    ...await judgeChain(certificates, { now, changes, questions }),
     ...judgeNames(leaf, rules.names),
   ];
   if (leaf.placeholder) {

@@ -9,6 +9,7 @@
 
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { tryToRead } from "../read_input.ts";
 import { EARLIEST_NOW } from "../version.ts";
 
 /** Milliseconds for which what was read counts as fresh, and for which a scrape waits. */
@@ -70,8 +71,8 @@ async function lookAt(paths: string[]): Promise<string> {
     thresholds: DEFAULT_THRESHOLDS,
     names: [],
   };
-  // One after the other leaves the processor to those who wait for an answer.
-  const found = await checkFiles(paths, rules, { keys: false, atOnce: 1 });
+  // A disk that hangs must not hold up those who wait for an answer.
+  const found = await checkFiles(paths, rules, { keys: false, read: tryToRead });
   return formatPrometheus({ now, ...found });
 }
 

@@ -1,6 +1,6 @@
 /** The live endpoints of a check of expiry: asked all at once, and judged. */
 
-import { parsePort, type SocketAddress } from "../address.ts";
+import { formatSocketAddress, parsePort, type SocketAddress } from "../address.ts";
 import { isAddress, parseSubjectName } from "../cert/coverage.ts";
 import type { Served } from "../cert/disk_and_served.ts";
 import type { State } from "../cert/expiry_record.ts";
@@ -28,13 +28,13 @@ export function parseEndpoint(text: string): SocketAddress {
   return { hostname: parseSubjectName(match[1]!), port };
 }
 
-/** A record for each address of each endpoint, in the order of the endpoints. */
+/** A record for each address of each endpoint, in the order of the endpoints, each of them once. */
 export async function checkEndpoints(
   endpoints: SocketAddress[],
   rules: EndpointRules,
 ): Promise<Served[]> {
-  const served = await Promise.all(endpoints.map(async (endpoint) => {
-    const { hostname, port } = endpoint;
+  const different = new Map(endpoints.map((one) => [formatSocketAddress(one), one])).values();
+  const served = await Promise.all(Array.from(different, async ({ hostname, port }) => {
     const name = rules.servername ?? (isAddress(hostname) ? undefined : hostname);
     const { servername, deadline } = rules;
     const answers = await probeEndpoint({ host: hostname, port, servername, deadline });

@@ -31,6 +31,7 @@ import { formatText } from "../report/text.ts";
 import { EARLIEST_NOW } from "../version.ts";
 import { parseEndpoint } from "./check_endpoints.ts";
 import { checkPlaces, type Places } from "./check_places.ts";
+import { refuseInputAsTarget } from "./pem_target.ts";
 
 export interface CheckExpiryFlags {
   connect?: SocketAddress[];
@@ -58,6 +59,7 @@ Examples:
 Looked at: dates, whether a key in the file fits, the order and the dates of the chain, names, and
 placeholders of self-signed. Whether anybody trusts the CA is not. In directories hidden files,
 editors' leftovers, HAProxy's .ocsp, .issuer and .sctl files and lone keys are left out, with a note.
+A file of CA certificates alone is judged by the first to expire, as one of 90 days is.
 
 An endpoint must cover the name that it is asked for, --servername or its own. Its certificate is
 compared with the newest file for that name (without one, for any name that it serves) that has
@@ -71,7 +73,7 @@ than WARNING and never OK; 3 also for a wrong command line or configuration.`;
 const EXIT_CODES: Record<State, number> = { OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3 };
 
 /** For all endpoints together; less than the ten seconds that Nagios' NRPE grants a check. */
-const PROBE_TIMEOUT_MS = 8000;
+export const PROBE_TIMEOUT_MS = 8000;
 
 export const checkExpiry: Subcommand<CheckExpiryFlags> = {
   configure(command) {
@@ -135,8 +137,7 @@ export const checkExpiry: Subcommand<CheckExpiryFlags> = {
     );
     const text = formatReport(report, options);
     if (options.output === undefined) writeToStdout(text);
-    // The textfile collector runs as another user.
-    else await atomicWrite(options.output, text, { mode: 0o644 });
+    else await writeReport(options.output, { text, report });
     return EXIT_CODES[overallState(report)];
   },
 };
@@ -160,6 +161,17 @@ async function placesOf(
     );
   }
   return { paths: config.certificates, endpoints, sockets };
+}
+
+/** @throws {JobError} when it cannot be written, or would take the place of a certificate */
+async function writeReport(
+  path: string,
+  { text, report }: { text: string; report: ExpiryReport },
+): Promise<void> {
+  const files = report.records.filter(({ source }) => source === "file");
+  await refuseInputAsTarget(path, files.map(({ place }) => place));
+  // The textfile collector runs as another user.
+  await atomicWrite(path, text, { mode: 0o644 });
 }
 
 /** @throws {UsageError} */

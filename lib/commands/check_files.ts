@@ -1,5 +1,5 @@
 /**
- * The files of a check of expiry: found, read some at a time, and judged.
+ * The files of a check of expiry: found, read one by one, and judged.
  *
  * What belongs to no certificate is left out with a note, when nobody named it: hidden files,
  * what editors leave behind, HAProxy's side files, lone keys. Everything else that cannot be
@@ -9,10 +9,11 @@
 import { fingerprint } from "../cert/certificate.ts";
 import { type Contents, readContents } from "../cert/contents.ts";
 import type { ExpiryRecord } from "../cert/expiry_record.ts";
+import { keptQuestions, type Questions } from "../cert/questions.ts";
 import { judgeContents, makeRecord, type Rules } from "../cert/verdict.ts";
 import { messageOf } from "../errors.ts";
 import { type Find, findFiles, missingProblem } from "../find_files.ts";
-import { tryToRead } from "../read_input.ts";
+import { type Read, tryToReadNow } from "../read_input.ts";
 
 export interface CheckedFiles {
   records: ExpiryRecord[];
@@ -24,9 +25,12 @@ export interface CheckFilesOptions {
   sha1?: Map<string, string>;
   /** Whether private keys are compared with their certificates. @default true */
   keys?: boolean;
-  /** How many files are open at once. @default 32: more gain nothing, and descriptors may be few */
-  atOnce?: number;
+  /** Reads one file. @default at once, while everything else waits */
+  read?: (path: string) => Read | Promise<Read>;
 }
+
+/** Endpoints are asked meanwhile; what they answer must not wait for thousands of files. */
+const SLICE_MS = 20;
 
 /** Looks at files, directories and patterns. Never throws for what they hold. */
 export async function checkFiles(
@@ -34,16 +38,16 @@ export async function checkFiles(
   rules: Rules,
   options: CheckFilesOptions = {},
 ): Promise<CheckedFiles> {
-  const { atOnce = 32 } = options;
   const { files, notes } = await findFiles(paths, { leaveOut });
-  const results: (ExpiryRecord | { note: string })[] = new Array(files.length);
-  let next = 0;
-  await Promise.all(Array.from({ length: atOnce }, async () => {
-    while (next < files.length) {
-      const index = next++;
-      results[index] = await checkFile(files[index]!, { rules, ...options });
-    }
-  }));
+  const questions = keptQuestions();
+  const results: (ExpiryRecord | { note: string })[] = [];
+  let since = performance.now();
+  for (const file of files) {
+    results.push(await checkFile(file, { rules, questions, ...options }));
+    if (performance.now() - since < SLICE_MS) continue;
+    await new Promise((resolve) => setTimeout(resolve));
+    since = performance.now();
+  }
   const records = results.filter((result) => "state" in result);
   return {
     records,
@@ -54,13 +58,15 @@ export async function checkFiles(
 /** One record for one file, or the note that it is none of our business. */
 async function checkFile(
   { path, problem, met }: Find,
-  { rules, sha1, keys: judgeKeys = true }: CheckFilesOptions & { rules: Rules },
+  { rules, questions, sha1, keys: judgeKeys = true, read: readFile = tryToReadNow }:
+    & CheckFilesOptions
+    & { rules: Rules; questions: Questions },
 ): Promise<ExpiryRecord | { note: string }> {
   const where = { source: "file" as const, place: path };
   const unreadable = (text: string) =>
     makeRecord(where, [{ state: "UNKNOWN", reason: "unreadable", text }]);
   if (problem !== undefined) return unreadable(problem);
-  const read = await tryToRead(path);
+  const read = await readFile(path);
   if ("reason" in read) {
     return unreadable(read.absent ? missingProblem(path) : `cannot be read: ${read.reason}`);
   }
@@ -76,7 +82,7 @@ async function checkFile(
     return { note: `${path}: holds a private key alone` };
   }
   if (!judgeKeys) contents.keys = [];
-  const record = await judgeContents(where, { contents, rules });
+  const record = await judgeContents(where, { contents, rules, questions });
   const leaf = sha1 && certificates[0];
   if (leaf) sha1.set(path, await fingerprint(leaf, "SHA-1"));
   return record;

@@ -161,6 +161,10 @@ const UNSUITABLE =
   "no TLS version, cipher or key in common with this check (it knows TLS 1.2 and 1.3 without " +
   "RSA key exchange), or a client certificate is demanded; look with openssl s_client";
 
+const UNREADABLE_KEY =
+  "its certificate has a key that this check cannot use, such as RSA below 2048 bits; look with " +
+  "openssl s_client";
+
 function judgeFailure(error: unknown): Failure {
   const code = errnoOf(error) ?? String((error as { code?: unknown } | null)?.code ?? "");
   const words = messageOf(error);
@@ -178,6 +182,10 @@ function judgeFailure(error: unknown): Failure {
   }
   if (/HandshakeFailure|ProtocolVersion/.test(words)) {
     return { reason: "unsupported", text: UNSUITABLE };
+  }
+  // Verification is off, so what is refused in spite of that is the kind of key.
+  if (/CERT|SIGNATURE/.test(code)) {
+    return { reason: "unsupported", text: UNREADABLE_KEY };
   }
   if (Object.hasOwn(CONNECTION_FAILURES, code)) {
     return { reason: "unreachable", text: CONNECTION_FAILURES[code]! };

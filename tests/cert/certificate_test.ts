@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { fingerprint, readCertificate, titleOf } from "../../lib/cert/certificate.ts";
-import { TAG } from "../../lib/cert/der.ts";
+import { childrenOf, readDer, TAG } from "../../lib/cert/der.ts";
 import { writeDer, writeSequence } from "../../lib/cert/der_writer.ts";
-import { parsePem } from "../../lib/cert/pem.ts";
+import { encodePem, parsePem } from "../../lib/cert/pem.ts";
 import { extension, issue, issueChain, makeKey, NOW } from "./issue.ts";
 import { openssl, opensslKey } from "./openssl.ts";
 
@@ -210,6 +210,44 @@ Deno.test("readCertificate throws SyntaxError or nothing when real certificates 
     { numRuns: 30_000 },
   );
   assert.ok(whole > 1000, `only ${whole} mutations were read at all: the fuzz proves little`);
+});
+
+Deno.test("readCertificate refuses what OpenSSL, and with it HAProxy, refuses", async () => {
+  const key = await makeKey();
+  const issuer = await issue({ ca: true });
+  const { certificate: { der } } = await issue({ issuer, key, commonName: "NAME" });
+  const name = text("NAME");
+  const at = der.findIndex((_, i) => name.every((byte, j) => der[i + j] === byte));
+  const changed = (offset: number, byte: number) => {
+    const copy = der.slice();
+    copy[at + offset] = byte;
+    return copy;
+  };
+  const withKey = async (spki: Uint8Array) => {
+    const { certificate } = await issue({ issuer, key: { ...key, spki } });
+    return certificate.der;
+  };
+  const [algorithm, bits] = childrenOf(readDer(key.spki)).map(({ raw }) => raw);
+  const curve = childrenOf(readDer(algorithm!))[0]!.raw;
+  const table: Record<string, () => Uint8Array | Promise<Uint8Array>> = {
+    "text that is not UTF-8": () => changed(0, 0xff),
+    "a name in an OCTET STRING": () => changed(-2, TAG.octetString),
+    "a third field in a public key": () => withKey(writeSequence(algorithm!, bits!, curve)),
+    "a third field in an algorithm": () =>
+      withKey(writeSequence(writeSequence(curve, curve, curve), bits!)),
+    "parameters of an unknown kind": () =>
+      withKey(writeSequence(writeSequence(curve, writeDer(0x2a)), bits!)),
+    "an identifier that breaks off": () =>
+      withKey(
+        writeSequence(writeSequence(curve, writeDer(TAG.oid, Uint8Array.of(0x2a, 0x80))), bits!),
+      ),
+  };
+  for (const [what, make] of Object.entries(table)) {
+    await assert.rejects(async () => readCertificate(await make()), SyntaxError, what);
+  }
+  for (const made of [changed(0, 0xff), changed(-2, TAG.octetString)]) {
+    await assert.rejects(openssl(["x509", "-noout"], encodePem("CERTIFICATE", made)));
+  }
 });
 
 Deno.test("readCertificate reads dates when they lie beyond 2049", async () => {

@@ -1,18 +1,11 @@
 /** The openssl program, asked as a second opinion and for what our own writer cannot make. */
 
+import { runPiped } from "../piped.ts";
+
 export async function openssl(args: string[], stdin = ""): Promise<string> {
-  const child = new Deno.Command("openssl", {
-    args,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(stdin)).catch(() => {});
-  await writer.close().catch(() => {});
-  const { code, stdout, stderr } = await child.output();
-  if (code !== 0) throw new Error(`openssl ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
-  return new TextDecoder().decode(stdout);
+  const { code, stdout, stderr } = await runPiped("openssl", args, stdin);
+  if (code !== 0) throw new Error(`openssl ${args.join(" ")}: ${stderr}`);
+  return stdout;
 }
 
 /** A private key as `openssl genpkey` writes it. */

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { readCertificate } from "../../lib/cert/certificate.ts";
-import { parseSubjectName } from "../../lib/cert/coverage.ts";
 import { issuedBy } from "../../lib/cert/issued_by.ts";
 import { encodePem, parsePem } from "../../lib/cert/pem.ts";
 import { makePlaceholder } from "../../lib/cert/placeholder.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { writeDer, writeOid, writeSequence } from "../../lib/cert/der_writer.ts";
 import { encodePem } from "../../lib/cert/pem.ts";
 import { judgeServed } from "../../lib/cert/verdict.ts";
-import { DAY, HOUR, issue, issueChain, type Issued, makeKey, NOW } from "./issue.ts";
+import { DAY, extension, HOUR, issue, issueChain, type Issued, makeKey, NOW } from "./issue.ts";
 import { judge, rulesAt, summaryOf } from "./judge.ts";
 import { openssl, opensslKey } from "./openssl.ts";
 
@@ -149,6 +150,50 @@ Deno.test("judgeContents sees an intermediate that ends before its leaf, and a t
     "WARNING chain_expires_first",
   );
   assert.equal(summaryOf(await judge(pemOf(root, crossSigned))), "CRITICAL expired");
+});
+
+Deno.test("judgeContents gives CA certificates alone days, not a share of their years, and asks them for no name", async () => {
+  const { root, lower } = await issueChain();
+  const years = { notBefore: inDays(-1000), notAfter: inDays(24) };
+  const old = await issue({ names: [], commonName: "Old", ca: true, issuer: root, ...years });
+  const at = async (days: number, pem: string, names: string[] = []) =>
+    summaryOf(await judge(pem, { now: inDays(days), names }));
+  assert.equal(await at(0, old.pem, ["a.example"]), "OK");
+  assert.equal(await at(2, lower.pem + old.pem), "WARNING expires_soon");
+  assert.equal(await at(13, old.pem), "CRITICAL expires_soon");
+  assert.equal(await at(25, old.pem), "CRITICAL expired");
+  // A self-signed server certificate, as `openssl req -x509` marks it.
+  const self = await issue({ ca: true, ...years });
+  assert.equal(await at(0, self.pem), "CRITICAL expires_soon");
+  assert.equal(await at(-500, self.pem, ["b.example"]), "CRITICAL name_missing");
+});
+
+Deno.test("a leaf of a public CA without its intermediate is a WARNING where it is served, not in a client's file", async () => {
+  const { lower } = await issueChain();
+  const names = writeSequence(writeDer(0x82, new TextEncoder().encode("a.example")));
+  const url = writeDer(0x86, new TextEncoder().encode("http://ca.example/lower.der"));
+  const access = (method: string) =>
+    extension("1.3.6.1.5.5.7.1.1", writeSequence(writeSequence(writeOid(method), url)));
+  const issueWith = (...more: Uint8Array[]) =>
+    issue({ issuer: lower, extensions: [extension("2.5.29.17", names), ...more] });
+  const leaf = await issueWith(access("1.3.6.1.5.5.7.48.2"));
+  const served = async (...chain: Issued[]) =>
+    summaryOf(
+      await judgeServed({ source: "endpoint", place: "x" }, {
+        chain: chain.map(({ certificate }) => certificate.der),
+        rules: rulesAt(NOW),
+      }),
+    );
+  assert.equal(await served(leaf), "WARNING chain_broken");
+  assert.equal(await served(leaf, lower), "OK");
+  await table({
+    "with its key": [leaf.key.pem + leaf.pem, "WARNING chain_broken"],
+    "with key and intermediate": [leaf.key.pem + leaf.pem + lower.pem, "OK"],
+    "alone": [leaf.pem, "OK"],
+  });
+  const privately = await issueWith();
+  assert.equal(await served(privately), "OK");
+  assert.equal(await served(await issueWith(access("1.3.6.1.5.5.7.48.1"))), "OK");
 });
 
 Deno.test("judgeContents wants each name covered, and tells a placeholder from a certificate", async () => {

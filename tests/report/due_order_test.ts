@@ -20,6 +20,12 @@ Deno.test("dueFirst() puts the worst and the soonest on top, and changes nothing
     "/etc/haproxy/certs/good.pem",
   ]);
   deepStrictEqual(MIXED, before);
+  const [late, soon, never] = [
+    recordOf("/a", { leaf: leafOf("a", 60) }),
+    recordOf("/b", { leaf: leafOf("b", 50) }),
+    recordOf("/0", {}),
+  ];
+  deepStrictEqual(dueFirst(reportOf([late!, never!, soon!])), [soon, late, never]);
   const equal = ["/c", "/a", "/b"].map((place) => recordOf(place, { leaf: leafOf("x", 60) }));
   deepStrictEqual(dueFirst(reportOf(equal)).map(({ place }) => place), ["/a", "/b", "/c"]);
 });

@@ -1,0 +1,43 @@
+/**
+ * The two questions about certificates that cost real computing: what is the public half of a
+ * private key, and did one certificate sign another. A run asks each of them once.
+ *
+ * The same key, leaf and intermediates lie in several files of a client and in HAProxy's as well.
+ */
+
+import { type Certificate, fingerprint } from "./certificate.ts";
+import { type Issued, issuedBy } from "./issued_by.ts";
+import type { PemBlock } from "./pem.ts";
+import { readPublicHalf } from "./private_key.ts";
+
+export interface Questions {
+  readPublicHalf: typeof readPublicHalf;
+  issuedBy: typeof issuedBy;
+}
+
+/** Asked anew each time. */
+export const PLAIN_QUESTIONS: Questions = { readPublicHalf, issuedBy };
+
+/** Answers that are kept for as long as the result is; private keys with them. */
+export function keptQuestions(questions: Questions = PLAIN_QUESTIONS): Questions {
+  const halves = new Map<string, Promise<Uint8Array | undefined>>();
+  const issued = new Map<string, Promise<Issued>>();
+  return {
+    readPublicHalf(block: PemBlock) {
+      const key = `${block.label} ${block.der.toBase64()}`;
+      return kept(halves, key, () => questions.readPublicHalf(block));
+    },
+    async issuedBy(certificate: Certificate, issuer: Certificate) {
+      const key = `${await fingerprint(certificate)} ${await fingerprint(issuer)}`;
+      return await kept(issued, key, () => questions.issuedBy(certificate, issuer));
+    },
+  };
+}
+
+function kept<T>(answers: Map<string, T>, key: string, ask: () => T): T {
+  const known = answers.get(key);
+  if (known !== undefined) return known;
+  const answer = ask();
+  answers.set(key, answer);
+  return answer;
+}

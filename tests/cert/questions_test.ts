@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { parsePem } from "../../lib/cert/pem.ts";
+import { keptQuestions, PLAIN_QUESTIONS } from "../../lib/cert/questions.ts";
+import { issue, issueChain, makeKey } from "./issue.ts";
+
+Deno.test("keptQuestions asks once for each key and each pair, and gives every one its own answer", async () => {
+  let asked = 0;
+  const questions = keptQuestions({
+    readPublicHalf: (block) => (asked++, PLAIN_QUESTIONS.readPublicHalf(block)),
+    issuedBy: (one, other) => (asked++, PLAIN_QUESTIONS.issuedBy(one, other)),
+  });
+  const keys = [await makeKey(), await makeKey("Ed25519")];
+  for (let round = 0; round < 3; round++) {
+    for (const { pem, spki } of keys) {
+      const [block] = parsePem(new TextEncoder().encode(pem));
+      assert.deepEqual(await questions.readPublicHalf(block!), spki);
+    }
+  }
+  assert.equal(asked, 2);
+  const { leaf, lower, upper } = await issueChain();
+  const forged = await issue({ issuer: { ...lower, key: upper.key } });
+  for (let round = 0; round < 3; round++) {
+    for (
+      const [certificate, issuer, answer] of [
+        [leaf, lower, "yes"],
+        [lower, upper, "yes"],
+        [leaf, upper, "no"],
+        [forged, lower, "no"],
+      ] as const
+    ) {
+      const issued = await questions.issuedBy(certificate.certificate, issuer.certificate);
+      assert.equal(issued.answer, answer);
+    }
+  }
+  assert.equal(asked, 2 + 4);
+});
