@@ -12,7 +12,7 @@ import { askPaths } from "../self_test/ask_paths.ts";
 import { formatReport, formatReportAsJson } from "../self_test/format.ts";
 import { judge } from "../self_test/judge.ts";
 import { planPaths } from "../self_test/paths.ts";
-import { documentPlan, randomPlan } from "../self_test/questions.ts";
+import { documentPlan, randomPlan } from "../self_test/test_plan.ts";
 import { resolveNames } from "../self_test/resolve_names.ts";
 import { whilePlanted } from "./while_planted.ts";
 

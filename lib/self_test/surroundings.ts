@@ -17,7 +17,7 @@ export interface Surroundings {
   httpsPort: number;
   /** This balancer's own challenge port gives the token; undefined when it was not asked. */
   held: boolean | undefined;
-  /** The same machine takes connections on its other port, or at another address of it. */
+  /** The same machine takes connections: of a public address, on its challenge port. */
   alive: boolean;
   /** The same machine, or another address of the same name, answers in the other family. */
   otherFamily: boolean;
@@ -46,7 +46,9 @@ export function surroundingsOf(
   return {
     ...given,
     held: own.length > 0 ? own.some((one) => outcomeOf(one) === "found") : undefined,
-    alive: others.some((one) => one.path.machine === path.machine && one.path.port !== path.port),
+    alive: others.some((one) =>
+      one.path.machine === path.machine && !(isPublic(one) && path.port === "public")
+    ),
     otherFamily: path.port === "public" &&
       others.some((one) =>
         isPublic(one) && isIPv6(one.path) !== isIPv6(path) &&

@@ -56,6 +56,18 @@ Deno.test("parseAnswer() keeps status and fields, and waits for no body that it 
   });
 });
 
+Deno.test("parseAnswer() waits neither for the end of an endless body nor of an endless head", () => {
+  const endless = [
+    `${OK}\r\n${"a".repeat(4097)}`,
+    `${OK}${"X: y\r\n".repeat(2000)}`,
+    `${OK}Content-Length: 999999\r\n\r\n`,
+    `${CHUNKED}ffffff\r\n${"a".repeat(4097)}`,
+  ];
+  for (const text of endless) {
+    deepStrictEqual(parseAnswer(latin1(text), false), { fault: "too_large" }, text.slice(0, 60));
+  }
+});
+
 Deno.test("parseAnswer() does not change its mind as bytes arrive", () => {
   for (const [text] of ANSWERS.filter(([, expected]) => "body" in expected)) {
     const whole = parseAnswer(latin1(text), true);

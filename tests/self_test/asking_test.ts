@@ -4,7 +4,7 @@ import { deepStrictEqual, match, ok } from "node:assert/strict";
 import { parseConfig } from "../../lib/config/load.ts";
 import type { AskWholeOptions } from "../../lib/http/ask_whole.ts";
 import { askPaths } from "../../lib/self_test/ask_paths.ts";
-import { documentPlan, randomPlan } from "../../lib/self_test/questions.ts";
+import { documentPlan, randomPlan } from "../../lib/self_test/test_plan.ts";
 import { resolveNames } from "../../lib/self_test/resolve_names.ts";
 import { answer, pathTo, silence } from "./evidence.ts";
 

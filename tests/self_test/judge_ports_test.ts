@@ -155,6 +155,13 @@ const PUBLIC: Row[] = [
     { token: FOUND, unknown: answer(504), around: { peersWell: false } },
     [],
   ],
+  [
+    "503 while a peer is down",
+    { token: FOUND, unknown: answer(503), around: { peersWell: false } },
+    [
+      "fail bad_status",
+    ],
+  ],
   ["503 for an unknown token", { token: FOUND, unknown: answer(503) }, ["fail bad_status"]],
   ["403 for an unknown token", { token: FOUND, unknown: answer(403) }, ["fail bad_status"]],
   ["unknown says what the token said already", { token: ALL, unknown: ALL }, ["fail bad_body"]],

@@ -87,6 +87,49 @@ Deno.test("judge() tells a machine that is down from a firewall", () => {
   match(down.join("\n"), /no sign of life.*\n.*is the machine up.*\n.*is the machine up/);
 });
 
+Deno.test("judge() takes a port that hangs, or another challenge port, for a sign of life", () => {
+  const hung = { token: silence("timeout", true) };
+  const refused = { token: silence("refused") };
+  const found = texts(report({
+    "challenge 2001:db8::f002": refused,
+    "public 2001:db8::f002": hung,
+    "public 192.0.2.12": refused,
+  }));
+  match(found[0]!, /^fail refused: nothing listens on port 31080, though the machine/);
+  const config =
+    'peers: ["[2001:db8::f001]:31080", "192.0.2.12:31080", "[2001:db8::f002]:31080"]\n' +
+    'cluster: { nodes: { lb1: ["2001:db8::f002", "192.0.2.12"] } }';
+  const two = texts(report({
+    "challenge 2001:db8::f002": refused,
+    "public 2001:db8::f002": refused,
+    "public 192.0.2.12": refused,
+  }, { config }));
+  match(two[0]!, /^fail refused: nothing listens on port 31080, though the machine/);
+});
+
+Deno.test("judge() does not call the challenge port alive that is not", () => {
+  const found = texts(report({
+    "challenge 2001:db8::f002": { token: silence("refused") },
+    "public 192.0.2.12": { token: silence("timeout") },
+  }));
+  match(found[1]!, /^fail timeout: a firewall swallows port 80 of IPv4, while IPv6 answers/);
+});
+
+Deno.test("judge() compares families, not addresses of one", () => {
+  const config = 'peers: ["[2001:db8::f001]:31080"]\n' +
+    "cluster: { nodes: { lb1: [192.0.2.12, 192.0.2.13] } }";
+  const found = texts(report({ "public 192.0.2.12": { token: silence("refused") } }, { config }));
+  match(found.join(), /^fail refused: nothing listens on port 80 there; start acme-lb/);
+});
+
+Deno.test("judge() counts balancers by nodes and by peers, whichever are more", () => {
+  const count = (config: string) => /^\d+/.exec(report({}, { config }).findings.at(-1)!.text)![0];
+  const nodes = "cluster: { nodes: { a: [192.0.2.1], b: [192.0.2.2], c: [192.0.2.3] } }";
+  deepStrictEqual(count(`peers: ["192.0.2.1:31080"]\n${nodes}`), "3");
+  deepStrictEqual(count('peers: ["192.0.2.1:31080", "192.0.2.1:31081", "192.0.2.2:31080"]'), "2");
+  deepStrictEqual(count(""), "1");
+});
+
 Deno.test("judge() tells IPv4 that is missing while IPv6 of the same node answers", () => {
   const found = texts(report({ "public 192.0.2.12": { token: silence("refused") } }));
   match(found.join(), /^fail refused: nothing listens on port 80 of IPv4, while IPv6 answers/);
@@ -148,6 +191,8 @@ Deno.test("judge() says that this balancer is none of the peers, and that a peer
     texts(report({}, { config })).join(),
     /^fail not_a_peer peers: none of them is this machine/,
   );
+  // One balancer alone needs no peers.
+  deepStrictEqual(texts(report({}, { config: "challenge: { listen: [] }" })), []);
   const found = texts(report({}, { unresolved: ["lb2.example"] }));
   match(found.join(), /^fail unresolved dns:lb2\.example: it has no address here/);
 });

@@ -65,7 +65,8 @@ Deno.test("planPaths() takes every peer, node, virtual address and record, each 
 
 Deno.test("planPaths() takes the peers' own addresses where no node is named", () => {
   const paths = spelled({
-    config: `peers: ["[2001:db8::f001]:31080", "192.0.2.12:31081", "[fe80::1%eth0]:31080"]`,
+    config: `peers: ["[2001:db8::f001]:31080", "192.0.2.12:31081", "[fe80::1%eth0]:31080"]
+cluster: { virtual_addresses: [192.0.2.1] }`,
     machine: ["2001:db8::f001"],
   });
   deepStrictEqual(paths, [
@@ -75,6 +76,7 @@ Deno.test("planPaths() takes the peers' own addresses where no node is named", (
     "challenge [fe80::1%eth0]:31080 [fe80::1] ()",
     "public [2001:db8::f001]:80 [2001:db8::f001] ()",
     "public 192.0.2.12:80 192.0.2.12 ()",
+    "public 192.0.2.1:80 192.0.2.1 (virtual address)",
   ]);
 });
 
@@ -85,11 +87,13 @@ Deno.test("planPaths() takes this machine alone where nothing is configured", ()
     "public 192.0.2.2:80 192.0.2.2 (this machine)",
     "public [2001:db8::2]:80 [2001:db8::2] (this machine)",
   ]);
-  const config = 'challenge: { listen: ["0.0.0.0:1000", "192.0.2.2:1001"] }';
+  const config = 'challenge: { listen: ["0.0.0.0:1000", "192.0.2.2:1001"] }\n' +
+    "cluster: { virtual_addresses: [192.0.2.1] }";
   deepStrictEqual(spelled({ config, machine: ["::1"] }), [
     "challenge 127.0.0.1:1000 127.0.0.1 (this balancer) own",
     "challenge 192.0.2.2:1001 192.0.2.2 (this balancer) own",
     "public 127.0.0.1:80 127.0.0.1 (this machine)",
+    "public 192.0.2.1:80 192.0.2.1 (virtual address)",
   ]);
 });
 
