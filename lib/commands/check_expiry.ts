@@ -31,6 +31,7 @@ import { formatText } from "../report/text.ts";
 import { EARLIEST_NOW } from "../version.ts";
 import { parseEndpoint } from "./check_endpoints.ts";
 import { checkPlaces, type Places } from "./check_places.ts";
+import { refuseInputAsTarget } from "./pem_target.ts";
 
 export interface CheckExpiryFlags {
   connect?: SocketAddress[];
@@ -136,8 +137,7 @@ export const checkExpiry: Subcommand<CheckExpiryFlags> = {
     );
     const text = formatReport(report, options);
     if (options.output === undefined) writeToStdout(text);
-    // The textfile collector runs as another user.
-    else await atomicWrite(options.output, text, { mode: 0o644 });
+    else await writeReport(options.output, { text, report });
     return EXIT_CODES[overallState(report)];
   },
 };
@@ -161,6 +161,17 @@ async function placesOf(
     );
   }
   return { paths: config.certificates, endpoints, sockets };
+}
+
+/** @throws {JobError} when it cannot be written, or would take the place of a certificate */
+async function writeReport(
+  path: string,
+  { text, report }: { text: string; report: ExpiryReport },
+): Promise<void> {
+  const files = report.records.filter(({ source }) => source === "file");
+  await refuseInputAsTarget(path, files.map(({ place }) => place));
+  // The textfile collector runs as another user.
+  await atomicWrite(path, text, { mode: 0o644 });
 }
 
 /** @throws {UsageError} */

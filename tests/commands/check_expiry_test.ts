@@ -267,6 +267,19 @@ Deno.test("check-expiry writes --output whole, for others to read, and nothing o
   });
 });
 
+Deno.test("check-expiry never writes its report over what it has checked", async () => {
+  const pem = await withDaysLeft(60);
+  await inDirectory({ "a.pem": pem }, async (directory, at) => {
+    await Deno.symlink("a.pem", at("link"));
+    for (const output of ["a.pem", "link"]) {
+      const { code, stderr } = await acmeLb(["check-expiry", directory, "--output", at(output)]);
+      assert.equal(code, 3);
+      assert.match(stderr, /^acme-lb: \S+ is not written: it is the same file as \S+\n$/);
+      assert.equal(await Deno.readTextFile(at("a.pem")), pem);
+    }
+  });
+});
+
 Deno.test("check-expiry reports in every format, the same each time but for the clock", async () => {
   const files = { "b.pem": await withDaysLeft(60), "a.pem": await withDaysLeft(20) };
   await inDirectory(files, async (directory, at) => {

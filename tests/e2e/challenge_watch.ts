@@ -29,13 +29,21 @@ export interface WatchOptions {
 
 const KEY_AUTHORIZATION = /^([\w-]{43})\.[\w-]{43}\s*$/;
 
+export interface Watched {
+  /** Tokens of all challenges that stood in the webroot. */
+  planted: Set<string>;
+  /** Of a client that takes its files away at once, there may be none on a loaded machine. */
+  observations: Observation[];
+}
+
 /** Watches the webroot until stopped. */
 export function watchChallenges(
   network: Network,
   { webroot, from, addresses }: WatchOptions,
-): { stop(): Promise<Observation[]> } {
+): { stop(): Promise<Watched> } {
   const folders = [webroot, `${webroot}/.well-known/acme-challenge`];
   const seen = new Set<string>();
+  const tokens = new Set<string>();
   const fetches: Promise<Observation | undefined>[] = [];
   let stopped = false;
 
@@ -58,6 +66,7 @@ export function watchChallenges(
         const token = KEY_AUTHORIZATION.exec(planted)?.[1];
         if (token === undefined) continue;
         seen.add(path);
+        tokens.add(token);
         fetches.push(...addresses.map((address) => observe(path, { address, token, planted })));
       }
       await delay(5);
@@ -68,7 +77,11 @@ export function watchChallenges(
     async stop() {
       stopped = true;
       await loop;
-      return (await Promise.all(fetches)).filter((observation) => observation !== undefined);
+      const all = await Promise.all(fetches);
+      return {
+        planted: tokens,
+        observations: all.filter((observation) => observation !== undefined),
+      };
     },
   };
 }

@@ -158,8 +158,7 @@ async function order(fleet: Fleet, options: OrderOptions): Promise<void> {
     assert.equal(issued.code, 0, `${client} exited with ${issued.code}`);
     await assertCertificate(issued.certificate);
 
-    const observations = await watch.stop();
-    const tokens = new Set(observations.map(({ token }) => token));
+    const { planted: tokens, observations } = await watch.stop();
     assert.ok(tokens.size >= Object.keys(NAMES).length, `saw the challenges ${[...tokens]}`);
     for (const observation of observations) {
       assert.equal(boulderObjection(observation), undefined, JSON.stringify(observation));
