@@ -47,6 +47,7 @@ export async function startWorld(page: string): Promise<World> {
     const you = await startMachine(network, network.host("you"));
     await connectMachines(you, balancers);
     const machines = [you, ...balancers];
+    await startResolver(network, machines);
     if (WITH_CA.includes(page)) await startLetsEncrypt(network, machines);
     const world: World = {
       directory: network.directory,
@@ -119,7 +120,6 @@ http {
   );
   const started = await front.sh("systemctl start nginx");
   assert.equal(started.code, 0, started.stdout);
-  await startResolver(network, machines);
   const bundle = "/etc/ssl/certs/ca-certificates.crt";
   const trusted = await Deno.readTextFile(bundle) + await Deno.readTextFile(authority.trust);
   for (const machine of machines) await machine.write(bundle, trusted);
