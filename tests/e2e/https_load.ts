@@ -31,7 +31,7 @@ while :; do
   start=$EPOCHREALTIME
   answer=$(curl -sk --connect-timeout 3 --max-time 12 --noproxy '*' -w ' %{exitcode} %{http_code}' --resolve "$1:443:$3" "https://$1/")
   echo "$start $EPOCHREALTIME $2 \${answer//[[:space:]]/ }"
-  sleep 0.25
+  sleep 0.4
 done`;
 
 /** Starts asking for `name` through each of the addresses. */
