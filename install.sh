@@ -72,13 +72,13 @@ install_program() {
   trap 'exit 130' INT
   trap 'exit 143' TERM
 
+  choose_unpacking
   place_program
   place_documents
   if [ -n "$machine" ]; then place_configuration; fi
   if [ -n "$units" ]; then place_units; fi
   place_list
   put_in_place
-  if [ -n "$machine" ]; then unpack_runtime; fi
   if [ -n "$units" ]; then set_up_units; fi
   settle
 }
@@ -128,9 +128,18 @@ place_program() {
   esac
 }
 
-# acme_lb ...: what is to be installed, unpacking nothing where its users would look for it.
+# choose_unpacking: where the carrying form unpacks its runtime as it is asked here. Root does it for
+# all its users to come.
+choose_unpacking() {
+  unpacking=$work/cache
+  if [ -z "$machine" ] || [ -n "$dry" ]; then return; fi
+  unpacking=$runtime_cache
+  [ -e "$unpacking" ] || journal empty "$unpacking"
+}
+
+# acme_lb ...: what is to be installed.
 acme_lb() {
-  ACME_LB_CACHE=${ACME_LB_CACHE:-$work/cache} "$program" "$@"
+  ACME_LB_CACHE=${ACME_LB_CACHE:-$unpacking} "$program" "$@"
 }
 
 first_line() {
@@ -299,14 +308,6 @@ put_in_place() {
   if [ -z "$dry" ]; then program=$prefix/bin/acme-lb; fi
 }
 
-# unpack_runtime: root does it once for all, so that no user has to.
-unpack_runtime() {
-  doing 'unpack the runtime in' "$runtime_cache"
-  if [ -n "$dry" ]; then return; fi
-  [ -e "$runtime_cache" ] || journal empty "$runtime_cache"
-  env -u ACME_LB_CACHE -u CACHE_DIRECTORY "$prefix/bin/acme-lb" --version >/dev/null
-}
-
 set_up_units() {
   doing run 'systemd-sysusers and systemd-tmpfiles, for acme-lb.conf'
   if [ -z "$dry" ]; then
@@ -367,7 +368,7 @@ take_back() {
     case $act in
       remove) rm -f -- "$what" ;;
       restore) mv -f -- "$(beside "$what" old)" "$what" ;;
-      rmdir) rmdir -- "$what" ;;
+      rmdir) [ ! -d "$what" ] || rmdir -- "$what" ;;
       empty) rm -rf -- "$what" ;;
       disable) stop_unit "$what" ;;
       user) userdel "$what" ;;

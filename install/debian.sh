@@ -3,10 +3,12 @@
 # Read by install.sh. Only for root on Debian; elsewhere those tests are skipped.
 
 # What the end-to-end tests run against; all in Debian 12's main.
-test_packages='acmetool ca-certificates certbot curl dehydrated haproxy iproute2 keepalived lego
-nftables nghttp2-client nginx-light openssl pebble procps shellcheck slowhttptest strace wrk'
+test_packages='acmetool ca-certificates certbot curl debootstrap dehydrated faketime fish groff-base
+haproxy iproute2 keepalived lego man-db mandoc nftables nghttp2-client nginx-light openssl pebble procps
+prometheus shellcheck slowhttptest strace wget wrk zsh'
 # Services and timers of those packages, which no test needs.
-test_units='haproxy.service keepalived.service nginx.service acmetool.timer certbot.timer'
+test_units='haproxy.service keepalived.service nginx.service prometheus.service acmetool.timer
+certbot.timer'
 
 # may_install: root, on Debian or what derives from it.
 may_install() {

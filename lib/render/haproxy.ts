@@ -8,10 +8,10 @@
  * balancer's own address. Port 80 is acme-lb's.
  */
 
-import { comparableAddress } from "../address.ts";
+import { comparableAddress, formatSocketAddress } from "../address.ts";
 import type { Config } from "../config/schema.ts";
 import { formatPeer, type Peer } from "../peer.ts";
-import { haproxyListener, serviceName } from "./families.ts";
+import { haproxyListener, ownAddress, serviceName } from "./families.ts";
 import type { RenderedFile } from "./rendered_file.ts";
 
 /** Where assemble-pem puts a file for each name; HAProxy serves all that are there. */
@@ -28,11 +28,14 @@ const CIPHERS = [
   "ECDHE-RSA-CHACHA20-POLY1305",
 ].join(":");
 
+/** Where keepalived asks, on loopback; what HAProxy's manual uses for such things. */
+export const HEALTH_PORT = 8404;
+
 /** A year, in seconds. */
 const HSTS_MAX_AGE = 31_536_000;
 
 export function haproxyFiles(config: Config): RenderedFile[] {
-  const text = [head(config), frontend(config), backend(config)].join("\n");
+  const text = [head(config), frontend(config), backend(config), health(config)].join("\n");
   return [{ path: "/etc/haproxy/haproxy.cfg", text }];
 }
 
@@ -59,6 +62,7 @@ function head({ cluster, haproxy }: Config): string {
   return `# HAProxy on every balancer, by: acme-lb render haproxy
 #
 # HAProxy does not start without a certificate. Until the first one is issued, a placeholder serves:
+#   install -d -m 700 ${CERTIFICATES}
 ${placeholders.join("")}
 global
   log /dev/log local0
@@ -75,7 +79,6 @@ defaults
   mode http
   log global
   option httplog
-  # keepalived connects every second to see whether HAProxy is there.
   option dontlognull
   option redispatch
   timeout connect 5s
@@ -116,6 +119,17 @@ function backend(config: Config): string {
   http-check send meth GET uri ${backend_check} ver HTTP/1.1 hdr Host ${serviceName(config)}
   # A visitor's cookie names a server: add new ones at the end, or visitors change servers.
 ${backend_tls ? trust : ""}${servers.join("")}`;
+}
+
+function health(config: Config): string {
+  const hostname = ownAddress(config, haproxyListener(config));
+  return `frontend fe-health
+  # For keepalived: a balancer that sees no backend, as one whose network just came back, must not
+  # draw addresses. When no balancer sees any, they stay where they are.
+  bind ${formatSocketAddress({ hostname, port: HEALTH_PORT })}
+  monitor-uri /
+  monitor fail if { nbsrv(be-service) eq 0 }
+`;
 }
 
 const RESOLVERS = `resolvers system

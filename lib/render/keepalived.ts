@@ -9,6 +9,7 @@
 
 import type { Config } from "../config/schema.ts";
 import { haproxyListener, ownAddress, serviceName } from "./families.ts";
+import { HEALTH_PORT } from "./haproxy.ts";
 import type { RenderedFile } from "./rendered_file.ts";
 
 /** Of the balancer that is last in line for an address; well ones go up to 150. */
@@ -51,6 +52,8 @@ global_defs {
   # IPv6 needs version 3, which has no authentication (RFC 5798 section 9): whoever is in the
   # balancers' network segment can take an address, so keep others out of it.
   vrrp_version 3
+  # A balancer short of processor time must still say that it is there, or addresses move to and fro.
+  vrrp_priority -20
   enable_script_security
   script_user nobody
 }
@@ -63,53 +66,57 @@ interface Check {
 }
 
 function checksOf(config: Config): Check[] {
-  const checks: Check[] = [];
-  const https = haproxyListener(config);
   const [port80] = config.public.listen;
-  if (port80) {
-    const { port } = port80;
-    const socket = `/dev/tcp/${ownAddress(config, port80)}/${port}`;
-    const request = `GET / HTTP/1.1\\r\\nHost: ${serviceName(config)}\\r\\nConnection: close\\r\\n`;
-    checks.push({
-      name: "acme_lb",
-      text: check("acme_lb", {
-        why:
-          `acme-lb answers on port ${port}, whatever it says; that its process exists proves less.`,
-        script: `exec 3<>${socket} && printf \\"${request}\\r\\n\\" >&3 && ` +
-          "read -r line <&3 && [[ $line =~ ^HTTP/1.[01].[234] ]]",
-        weight: PORT_80_WEIGHT,
-      }),
-    });
-  }
-  checks.push({
-    name: "haproxy",
-    text: check("haproxy", {
-      why:
-        `HAProxy accepts connections on port ${https.port}; where it does not, an address goes last.`,
-      script: `exec 3<>/dev/tcp/${ownAddress(config, https)}/${https.port}`,
+  const haproxy = { ...haproxyListener(config), port: HEALTH_PORT };
+  const checks = [
+    check("haproxy", {
+      why: `HAProxy is there and sees a backend; a balancer without goes last for every address.`,
+      request: requestTo(config, { ...haproxy, status: "200" }),
       weight: HTTPS_WEIGHT,
     }),
-  });
-  return checks;
+  ];
+  if (!port80) return checks;
+  return [
+    check("acme_lb", {
+      why:
+        `acme-lb answers on port ${port80.port}, whatever it says; that its process exists proves less.`,
+      request: requestTo(config, { ...port80, status: "[234]" }),
+      weight: PORT_80_WEIGHT,
+    }),
+    ...checks,
+  ];
+}
+
+/** A request by bash, which every Debian has, unlike curl; `status` is a pattern. */
+function requestTo(
+  config: Config,
+  { hostname, port, status }: { hostname: string; port: number; status: string },
+): string {
+  const lines = ["GET / HTTP/1.1", `Host: ${serviceName(config)}`, "Connection: close", "", ""];
+  return `exec 3<>/dev/tcp/${ownAddress(config, { hostname })}/${port} && ` +
+    `printf \\"${lines.join("\\r\\n")}\\" >&3 && ` +
+    `read -r line <&3 && [[ $line =~ ^HTTP/1.[01].${status} ]]`;
 }
 
 function check(
   name: string,
-  { why, script, weight }: { why: string; script: string; weight: number },
-): string {
-  return `# ${why}
+  { why, request, weight }: { why: string; request: string; weight: number },
+): Check {
+  const text = `# ${why}
 vrrp_script ${name} {
-  script "/bin/bash -c '${script}'"
+  script "/bin/bash -c '${request}'"
   interval 1
   timeout 3
-  fall 2
+  # A restart is over before.
+  fall 3
   rise 2
-  # Until the port has answered after a start: no address comes too early.
+  # Failing until it has succeeded: no address comes before the ports are there.
   init_fail
   # Not FAULT: when every balancer fails, the addresses stay where they are.
   weight ${weight}
 }
 `;
+  return { name, text };
 }
 
 function instance(

@@ -94,11 +94,14 @@ export async function startAuthority(
     trust: certificate,
     daemons: [names, pebble],
     async resolve(name, addresses) {
-      const body = JSON.stringify({ host: name, addresses });
-      const { code, stderr } = await network.run(host, [
-        ...["curl", "-fsS", "--max-time", "5", "-d", body, `${MANAGEMENT}/add-aaaa`],
-      ]);
-      if (code !== 0) throw new Error(`pebble-challtestsrv: ${stderr}`);
+      // Adding alone would add to the addresses that are there.
+      for (const verb of ["clear", "add"]) {
+        const body = JSON.stringify({ host: name, addresses });
+        const { code, stderr } = await network.run(host, [
+          ...["curl", "-fsS", "--max-time", "5", "-d", body, `${MANAGEMENT}/${verb}-aaaa`],
+        ]);
+        if (code !== 0) throw new Error(`pebble-challtestsrv: ${stderr}`);
+      }
     },
     async failedValidations() {
       const lines = (await pebble.output()).split("\n");

@@ -35,6 +35,10 @@ export interface Network extends AsyncDisposable {
   swallow(host: Host): Promise<void>;
   /** Ends {@link swallow}. */
   heal(host: Host): Promise<void>;
+  /** Takes the host's cable out: to all others it is dead. */
+  unplug(host: Host): Promise<void>;
+  /** Ends {@link unplug}. */
+  plug(host: Host): Promise<void>;
 }
 
 export interface RunOptions {
@@ -110,6 +114,8 @@ export async function createNetwork(
     place: (addresses) => place(all, addresses),
     swallow: (host) => netns(host, ["nft", SWALLOW]),
     heal: (host) => netns(host, ["nft", HEAL]),
+    unplug: async ({ name }) => void await must(["ip", "-n", bridge, "link", "set", name, "down"]),
+    plug: async ({ name }) => void await must(["ip", "-n", bridge, "link", "set", name, "up"]),
     async [Symbol.asyncDispose]() {
       await reaper.stdin.close();
       await reaper.status;

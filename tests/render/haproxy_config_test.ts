@@ -27,13 +27,21 @@ function lines(values: Values, word: string): string[] {
 }
 
 Deno.test("HAProxy listens with TLS alone, on every address of the served families", () => {
-  const bind = (addresses: string, more?: string) => lines({ addresses, more }, "bind");
+  const bind = (addresses: string, more?: string) =>
+    lines({ addresses, more }, "bind").filter((line) => !line.endsWith(":8404"));
   const rest = "ssl crt /etc/haproxy/certs alpn h2,http/1.1";
   const { ipv6, ipv4 } = ADDRESSES;
   assert.deepEqual(bind(`${ipv6}, ${ipv4}`), [`bind [::]:443 v4v6 ${rest}`]);
   assert.deepEqual(bind(ipv6), [`bind [::]:443 v6only ${rest}`]);
   assert.deepEqual(bind(ipv4), [`bind 0.0.0.0:443 ${rest}`]);
   assert.deepEqual(bind(ipv4, "redirect: {https_port: 8443}"), [`bind 0.0.0.0:8443 ${rest}`]);
+});
+
+Deno.test("what keepalived asks for is on loopback alone, in a served family", () => {
+  const health = (addresses: string) =>
+    lines({ addresses }, "bind").filter((line) => line.endsWith(":8404"));
+  assert.deepEqual(health(ADDRESSES.ipv6), ["bind [::1]:8404"]);
+  assert.deepEqual(health(ADDRESSES.ipv4), ["bind 127.0.0.1:8404"]);
 });
 
 Deno.test("the article's options and backends", () => {

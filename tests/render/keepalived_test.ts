@@ -89,14 +89,14 @@ Deno.test("the checks ask where this balancer listens, in a family that it serve
   const of = (addresses: string, rest = "") =>
     `cluster: {nodes: {lb0: []}, virtual_addresses: [${addresses}]}\n${rest}`;
   const table: [string, string[]][] = [
-    [of('"2001:db8::1", "192.0.2.1"'), ["::1/80", "::1/443"]],
-    [of('"192.0.2.1"'), ["127.0.0.1/80", "127.0.0.1/443"]],
-    [of('"2001:db8::1"', 'public: {listen: ["0.0.0.0:80"]}'), ["127.0.0.1/80", "::1/443"]],
+    [of('"2001:db8::1", "192.0.2.1"'), ["::1/80", "::1/8404"]],
+    [of('"192.0.2.1"'), ["127.0.0.1/80", "127.0.0.1/8404"]],
+    [of('"2001:db8::1"', 'public: {listen: ["0.0.0.0:80"]}'), ["127.0.0.1/80", "::1/8404"]],
     [of('"2001:db8::1"', 'public: {listen: ["192.0.2.11:8080"]}'), [
       "192.0.2.11/8080",
-      "::1/443",
+      "::1/8404",
     ]],
-    [of('"2001:db8::1"', "public: {listen: []}\nredirect: {https_port: 8443}"), ["::1/8443"]],
+    [of('"2001:db8::1"', "public: {listen: []}\nredirect: {https_port: 8443}"), ["::1/8404"]],
   ];
   for (const [yaml, expected] of table) assert.deepEqual(checked(yaml), expected, yaml);
 });

@@ -1,0 +1,292 @@
+/**
+ * The source document's network, whole, from what acme-lb renders: three balancers get certificates
+ * of their own, and keep serving while one after the other dies, or its port 80 alone, in the
+ * middle of an issuance on another.
+ */
+
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { type AddressWatch, watchAddresses } from "./address_watch.ts";
+import { boulderObjection, watchChallenges } from "./challenge_watch.ts";
+import { eventually } from "./daemon.ts";
+import { fetchOn } from "./fetch_on.ts";
+import { hookEnvironment, serialOf } from "./hooks.ts";
+import { type Load, type Request, startLoad } from "./https_load.ts";
+import type { Output } from "./network.ts";
+import {
+  CERTIFICATE,
+  type RenderedBalancer,
+  type RenderedCluster,
+  SERVICE,
+  startRenderedCluster,
+} from "./rendered_cluster.ts";
+import { lacking, NETWORK_PROGRAMS } from "./requirements.ts";
+
+const missing = lacking({
+  for: "the source document's network from rendered files",
+  root: true,
+  programs: [
+    ...NETWORK_PROGRAMS,
+    ...["pebble", "pebble-challtestsrv", "openssl", "haproxy", "keepalived", "acmetool", "nginx"],
+    ...["bash", "nsenter"],
+  ],
+});
+
+const WEBROOT = "/run/acme/acme-challenge";
+
+let cluster: RenderedCluster;
+let watch: AddressWatch;
+let load: Load;
+
+Deno.test.beforeAll(async () => {
+  if (missing) return;
+  cluster = await startRenderedCluster();
+  try {
+    watch = await watchAddresses(cluster.network, cluster.hosts);
+    await cluster.settled();
+    load = await startLoad(cluster.network, {
+      from: cluster.network.host("user"),
+      name: SERVICE,
+      addresses: cluster.config.cluster.virtual_addresses,
+    });
+  } catch (error) {
+    const logs = await cluster.logs();
+    await cluster[Symbol.asyncDispose]();
+    throw new Error(logs, { cause: error });
+  }
+});
+
+Deno.test.afterAll(async () => {
+  await cluster?.[Symbol.asyncDispose]();
+});
+
+function story(name: string, fn: () => Promise<void>): void {
+  Deno.test({
+    name,
+    ignore: missing,
+    fn: async () => {
+      try {
+        await fn();
+      } catch (error) {
+        throw new Error(`${error}\n${await cluster.logs()}`, { cause: error });
+      }
+    },
+  });
+}
+
+story("with placeholders, every virtual address leads over TLS to both backends", async () => {
+  const { config, expected } = cluster;
+  // On a good day each balancer has one address of each family.
+  for (const host of cluster.hosts) {
+    const own = Object.values(expected()).filter(([holder]) => holder === host.name);
+    assert.equal(own.length, 2);
+  }
+  for (const address of config.cluster.virtual_addresses) {
+    const backends = () => answered(address).then((all) => new Set(all.map(({ body }) => body)));
+    await eventually(async () => (await backends()).size === 2 || undefined, {
+      what: () => `both backends through ${address}`,
+      deadline: 120_000,
+    });
+    assert.deepEqual([...await backends()].sort(), ["be1", "be20"]);
+    const literal = address.includes(":") ? `[${address}]` : address;
+    const { status, location } = await fetchOn(cluster.network.host("user"), {
+      network: cluster.network,
+      url: `http://${literal}/page?a=1`,
+      name: SERVICE,
+    });
+    assert.deepEqual([status, location], [301, `https://${SERVICE}/page?a=1`]);
+  }
+  for (const balancer of cluster.balancers.values()) {
+    assert.match((await installed(balancer)).subject, /acme-lb placeholder/);
+  }
+});
+
+story("acmetool on every balancer obtains a certificate, which HAProxy serves", async () => {
+  const { network, balancers, config } = cluster;
+  await validateThrough(config.cluster.virtual_addresses);
+  const watches = balancers.values().map((balancer) =>
+    watchChallenges(network, {
+      webroot: balancer.path(WEBROOT),
+      from: network.host("user"),
+      addresses: config.cluster.virtual_addresses.filter((address) => address.includes(":")),
+    })
+  ).toArray();
+  const outputs = await Promise.all(balancers.values().map((one) => order(one)));
+  for (const output of outputs) assert.equal(output.code, 0, output.stdout);
+  const observations = (await Promise.all(watches.map((watch) => watch.stop()))).flat();
+  assert.equal(new Set(observations.map(({ token }) => token)).size, 3);
+  for (const observation of observations) {
+    assert.equal(boulderObjection(observation), undefined, JSON.stringify(observation));
+  }
+
+  const keys = new Set<string>();
+  for (const balancer of balancers.values()) {
+    const certificate = await installed(balancer);
+    assert.match(certificate.issuer, /Pebble Intermediate/);
+    keys.add(certificate.publicKey.export({ type: "spki", format: "pem" }).toString());
+  }
+  assert.equal(keys.size, 3, "balancers share a key");
+  await assertServed();
+});
+
+/** A way for a balancer to fail, and the end of it. */
+interface Fault {
+  name: string;
+  begin(balancer: RenderedBalancer): Promise<void>;
+  end(balancer: RenderedBalancer): Promise<void>;
+  /**
+   * How often the client may have to order: a question that arrives while a port refuses fails the
+   * order, and the client's timer begins another. Once the addresses have moved none may fail.
+   */
+  orders: number;
+}
+
+const DEAD: Fault = {
+  name: "is dead",
+  begin: ({ machine }) => cluster.network.unplug(machine.host),
+  end: ({ machine }) => cluster.network.plug(machine.host),
+  orders: 1,
+};
+
+const PORT_80_DEAD: Fault = {
+  name: "has lost port 80",
+  begin: async ({ daemons }) => {
+    const acmeLb = daemons.get("acme-lb")!;
+    acmeLb.signal("SIGKILL");
+    await acmeLb.status;
+  },
+  end: ({ startAcmeLb }) => startAcmeLb(),
+  orders: 2,
+};
+
+for (const fault of [DEAD, PORT_80_DEAD]) {
+  for (const [victim, issuer] of [["lb0", "lb1"], ["lb1", "lb2"], ["lb2", "lb0"]] as const) {
+    story(`while ${victim} ${fault.name}, ${issuer} obtains a certificate`, async () => {
+      const [failing, ordering] = [victim, issuer].map((name) => cluster.balancers.get(name)!);
+      const before = (await installed(ordering!)).serialNumber;
+      const addresses = cluster.config.cluster.virtual_addresses;
+      // The CA asks the address that the failing balancer has.
+      const theirs = addresses.filter((address) => cluster.expected()[address]![0] === victim);
+      await validateThrough([...theirs, ...addresses]);
+
+      try {
+        await assertNoOtherLoss(theirs, async () => {
+          const ordered = order(ordering!, { again: true });
+          await planted(ordering!);
+          await fault.begin(failing!);
+          let output = await ordered;
+          await cluster.settled([victim]);
+          if (output.code !== 0 && fault.orders > 1) output = await order(ordering!);
+          assert.equal(output.code, 0, output.stdout);
+        });
+        assert.notEqual((await installed(ordering!)).serialNumber, before);
+      } finally {
+        await assertNoOtherLoss(theirs, async () => {
+          await fault.end(failing!);
+          await cluster.settled();
+        });
+      }
+      await assertServed();
+    });
+  }
+}
+
+story("the same takeovers without an issuance lose requests by the same rule", async () => {
+  const victim = cluster.balancers.get("lb0")!;
+  for (const fault of [DEAD, PORT_80_DEAD]) {
+    for (const [action, down] of [[fault.begin, ["lb0"]], [fault.end, []]] as const) {
+      await assertNoOtherLoss(cluster.config.cluster.virtual_addresses, async () => {
+        await action(victim);
+        await cluster.settled([...down]);
+      });
+    }
+  }
+});
+
+/**
+ * Does what moves addresses, and judges the load meanwhile: a lost request is keepalived's when it
+ * was under way between the beginning and the last change of its address; any other is ours. No
+ * address that is not among those that may move does, or loses anything.
+ */
+async function assertNoOtherLoss(mayMove: string[], action: () => Promise<void>): Promise<void> {
+  const begin = Date.now();
+  await action();
+  const addresses = cluster.config.cluster.virtual_addresses;
+  const settled = Date.now();
+  for (const address of addresses) await answered(address, { after: settled });
+  const requests = (await load.requests()).filter(({ end }) => end >= begin);
+  const moves = (await watch.moves()).filter(({ at }) => at >= begin);
+  const counts: string[] = [];
+  for (const address of addresses) {
+    const last = Math.max(
+      0,
+      ...moves.filter((move) => move.address === address).map(({ at }) => at),
+    );
+    assert.ok(last === 0 || mayMove.includes(address), `${address} moved`);
+    const lost = requests.filter((request) => request.address === address && isLost(request));
+    const ours = lost.filter(({ start }) => start > last);
+    assert.deepEqual(ours, [], `${address}: last moved at ${last}, begun at ${begin}`);
+    const all = requests.filter((request) => request.address === address).length;
+    if (last > 0) counts.push(`${address}: ${lost.length} of ${all}, moved in ${last - begin} ms`);
+  }
+  // deno-lint-ignore no-console -- to compare takeovers with and without an issuance by eye
+  console.error(`lost requests: ${counts.join("; ")}`);
+}
+
+function isLost({ status, body }: Request): boolean {
+  return status !== 200 || !["be1", "be20"].includes(body);
+}
+
+/** Waits for a request through an address that was begun after a moment and got its answer. */
+async function answered(address: string, { after = 0 } = {}): Promise<Request[]> {
+  return await eventually(async () => {
+    const good = (await load.requests()).filter((request) =>
+      request.address === address && request.start > after && !isLost(request)
+    );
+    return good.length > 0 ? good : undefined;
+  }, { what: () => `an answer through ${address}`, deadline: 60_000 });
+}
+
+async function order(balancer: RenderedBalancer, { again = false } = {}): Promise<Output> {
+  // Without the certificate acmetool obtains another, with a new key.
+  if (again) {
+    await balancer.must("rm -rf /var/lib/acme/certs /var/lib/acme/keys /var/lib/acme/live");
+  }
+  const env = { ...await hookEnvironment(), SSL_CERT_FILE: cluster.authority.trust };
+  return await balancer.machine.sh("acmetool --batch --xlog.severity=debug reconcile", { env });
+}
+
+/** Waits for the challenge of an order. */
+async function planted({ path }: RenderedBalancer): Promise<void> {
+  await eventually(async () => {
+    const names = await Array.fromAsync(Deno.readDir(path(WEBROOT)), ({ name }) => name);
+    return names.some((name) => /^[\w-]{43}$/.test(name)) || undefined;
+  }, { what: () => "a challenge", deadline: 60_000 });
+}
+
+/** The CA asks the first IPv6 address of the list. */
+async function validateThrough(addresses: string[]): Promise<void> {
+  const ipv6 = new Set(addresses.filter((address) => address.includes(":")));
+  await cluster.authority.resolve(SERVICE, [...ipv6]);
+}
+
+/** The certificate in a balancer's file. */
+async function installed({ path }: RenderedBalancer): Promise<X509Certificate> {
+  const pem = await Deno.readTextFile(path(CERTIFICATE));
+  return new X509Certificate(pem.slice(pem.indexOf("-----BEGIN CERTIFICATE-----")));
+}
+
+/** Whoever asks an address gets the certificate that its balancer has. */
+async function assertServed(): Promise<void> {
+  const { network, config, expected, balancers } = cluster;
+  for (const address of config.cluster.virtual_addresses) {
+    const literal = address.includes(":") ? `[${address}]` : address;
+    const { stdout, stderr } = await network.run(network.host("user"), [
+      ...["openssl", "s_client", "-connect", `${literal}:443`, "-servername", SERVICE],
+    ], { deadline: 10_000 });
+    const [leaf] = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(stdout) ?? [];
+    assert.ok(leaf, stderr);
+    const file = await installed(balancers.get(expected()[address]![0]!)!);
+    assert.equal(await serialOf(leaf), await serialOf(file.toString()), address);
+  }
+}
