@@ -113,9 +113,9 @@ story("acmetool on every balancer obtains a certificate, which HAProxy serves", 
   ).toArray();
   const outputs = await Promise.all(balancers.values().map((one) => order(one)));
   for (const output of outputs) assert.equal(output.code, 0, output.stdout);
-  const observations = (await Promise.all(watches.map((watch) => watch.stop()))).flat();
-  assert.equal(new Set(observations.map(({ token }) => token)).size, 3);
-  for (const observation of observations) {
+  const watched = await Promise.all(watches.map((watch) => watch.stop()));
+  assert.equal(new Set(watched.flatMap(({ planted }) => [...planted])).size, 3);
+  for (const observation of watched.flatMap(({ observations }) => observations)) {
     assert.equal(boulderObjection(observation), undefined, JSON.stringify(observation));
   }
 
