@@ -76,7 +76,10 @@ Deno.test("render refuses what it cannot place, with one line", async () => {
   await Deno.writeTextFile(file, "");
   const { code, stderr } = await render("haproxy", "--root", file);
   deepStrictEqual(code, 1);
-  match(stderr, /^acme-lb: .*\/file\/etc\/haproxy.*: a part of its path is not a directory \(ENOTDIR\)\n$/);
+  match(
+    stderr,
+    /^acme-lb: .*\/file\/etc\/haproxy.*: a part of its path is not a directory \(ENOTDIR\)\n$/,
+  );
 });
 
 Deno.test("render names the nearest kind and node, and the keys that are missing", async () => {
