@@ -29,18 +29,18 @@ export interface WatchOptions {
 
 const KEY_AUTHORIZATION = /^([\w-]{43})\.[\w-]{43}\s*$/;
 
-export interface ChallengeWatch {
-  /** Tokens of all challenges that stood in the webroot so far. */
-  planted: ReadonlySet<string>;
+export interface Watched {
+  /** Tokens of all challenges that stood in the webroot. */
+  planted: Set<string>;
   /** Of a client that takes its files away at once, there may be none on a loaded machine. */
-  stop(): Promise<Observation[]>;
+  observations: Observation[];
 }
 
 /** Watches the webroot until stopped. */
 export function watchChallenges(
   network: Network,
   { webroot, from, addresses }: WatchOptions,
-): ChallengeWatch {
+): { stop(): Promise<Watched> } {
   const folders = [webroot, `${webroot}/.well-known/acme-challenge`];
   const seen = new Set<string>();
   const tokens = new Set<string>();
@@ -74,11 +74,14 @@ export function watchChallenges(
   })();
 
   return {
-    planted: tokens,
     async stop() {
       stopped = true;
       await loop;
-      return (await Promise.all(fetches)).filter((observation) => observation !== undefined);
+      const all = await Promise.all(fetches);
+      return {
+        planted: tokens,
+        observations: all.filter((observation) => observation !== undefined),
+      };
     },
   };
 }

@@ -158,8 +158,7 @@ async function order(fleet: Fleet, options: OrderOptions): Promise<void> {
     assert.equal(issued.code, 0, `${client} exited with ${issued.code}`);
     await assertCertificate(issued.certificate);
 
-    const observations = await watch.stop();
-    const tokens = watch.planted;
+    const { planted: tokens, observations } = await watch.stop();
     assert.ok(tokens.size >= Object.keys(NAMES).length, `saw the challenges ${[...tokens]}`);
     for (const observation of observations) {
       assert.equal(boulderObjection(observation), undefined, JSON.stringify(observation));
@@ -186,7 +185,7 @@ async function assertCertificate(path: string): Promise<void> {
  */
 async function assertAnswered(
   { balancers, nginx }: Fleet,
-  { tokens, holder, keepers }: { tokens: ReadonlySet<string>; holder: Host; keepers: Set<Host> },
+  { tokens, holder, keepers }: { tokens: Set<string>; holder: Host; keepers: Set<Host> },
 ): Promise<void> {
   for (const { name } of keepers) {
     const source = name === holder.name ? "own" : "peer";
