@@ -1,6 +1,7 @@
 /**
- * The two questions about certificates that cost real computing: what is the public half of a
- * private key, and did one certificate sign another. A run asks each of them once.
+ * The questions about certificates that cost real computing: what is the public half of a private
+ * key, did one certificate sign another, and what is its fingerprint. A run asks the first two of
+ * each once.
  *
  * The same key, leaf and intermediates lie in several files of a client and in HAProxy's as well.
  */
@@ -13,22 +14,25 @@ import { readPublicHalf } from "./private_key.ts";
 export interface Questions {
   readPublicHalf: typeof readPublicHalf;
   issuedBy: typeof issuedBy;
+  fingerprint: typeof fingerprint;
 }
 
 /** Asked anew each time. */
-export const PLAIN_QUESTIONS: Questions = { readPublicHalf, issuedBy };
+export const PLAIN_QUESTIONS: Questions = { readPublicHalf, issuedBy, fingerprint };
 
 /** Answers that are kept for as long as the result is; private keys with them. */
 export function keptQuestions(questions: Questions = PLAIN_QUESTIONS): Questions {
   const halves = new Map<string, Promise<Uint8Array | undefined>>();
   const issued = new Map<string, Promise<Issued>>();
   return {
+    fingerprint: questions.fingerprint,
     readPublicHalf(block: PemBlock) {
       const key = `${block.label} ${block.der.toBase64()}`;
       return kept(halves, key, () => questions.readPublicHalf(block));
     },
     async issuedBy(certificate: Certificate, issuer: Certificate) {
-      const key = `${await fingerprint(certificate)} ${await fingerprint(issuer)}`;
+      const [one, other] = [certificate, issuer].map((each) => questions.fingerprint(each));
+      const key = `${await one} ${await other}`;
       return await kept(issued, key, () => questions.issuedBy(certificate, issuer));
     },
   };

@@ -7,7 +7,7 @@
 
 import { messageOf } from "../errors.ts";
 import { judgeAge } from "./age_verdict.ts";
-import { type Certificate, fingerprint, nameOf, readCertificate } from "./certificate.ts";
+import { type Certificate, nameOf, readCertificate } from "./certificate.ts";
 import { judgeChain, judgeLonely } from "./chain_verdict.ts";
 import type { Contents } from "./contents.ts";
 import { covers } from "./coverage.ts";
@@ -133,7 +133,7 @@ async function judgeCertificates(
     const text = "is the placeholder of acme-lb self-signed, never replaced by a real certificate";
     all.push({ state: "WARNING", reason: "placeholder", text });
   }
-  return makeRecord(where, all, { leaf: await factsOf(leaf), ...changes });
+  return makeRecord(where, all, { leaf: await factsOf(leaf, questions), ...changes });
 }
 
 function judgeNames(leaf: Certificate, names: string[]): Finding[] {
@@ -149,7 +149,10 @@ function firstToExpire(certificates: Certificate[]): Certificate {
   return certificates.reduce((first, next) => next.notAfter < first.notAfter ? next : first);
 }
 
-async function factsOf(leaf: Certificate): Promise<LeafFacts> {
+async function factsOf(
+  leaf: Certificate,
+  { fingerprint }: Pick<Questions, "fingerprint">,
+): Promise<LeafFacts> {
   const { serial, issuer, names, key, notBefore, notAfter, placeholder } = leaf;
   return {
     title: nameOf(leaf),

@@ -6,10 +6,10 @@
  * judged is UNKNOWN, a README as well as a damaged file: HAProxy would load both.
  */
 
-import { fingerprint } from "../cert/certificate.ts";
+import { fingerprintOfMany } from "../cert/certificate.ts";
 import { type Contents, readContents } from "../cert/contents.ts";
 import type { ExpiryRecord } from "../cert/expiry_record.ts";
-import { keptQuestions, type Questions } from "../cert/questions.ts";
+import { keptQuestions, PLAIN_QUESTIONS, type Questions } from "../cert/questions.ts";
 import { judgeContents, makeRecord, type Rules } from "../cert/verdict.ts";
 import { messageOf } from "../errors.ts";
 import { type Find, findFiles, missingProblem } from "../find_files.ts";
@@ -32,6 +32,9 @@ export interface CheckFilesOptions {
 /** Endpoints are asked meanwhile; what they answer must not wait for thousands of files. */
 const SLICE_MS = 20;
 
+/** Files for which the quicker fingerprints are worth what they cost to load. */
+const MANY = 500;
+
 /** Looks at files, directories and patterns. Never throws for what they hold. */
 export async function checkFiles(
   paths: string[],
@@ -39,7 +42,9 @@ export async function checkFiles(
   options: CheckFilesOptions = {},
 ): Promise<CheckedFiles> {
   const { files, notes } = await findFiles(paths, { leaveOut });
-  const questions = keptQuestions();
+  const questions = keptQuestions(
+    files.length < MANY ? PLAIN_QUESTIONS : { ...PLAIN_QUESTIONS, fingerprint: fingerprintOfMany },
+  );
   const results: (ExpiryRecord | { note: string })[] = [];
   let since = performance.now();
   for (const file of files) {
@@ -84,7 +89,7 @@ async function checkFile(
   if (!judgeKeys) contents.keys = [];
   const record = await judgeContents(where, { contents, rules, questions });
   const leaf = sha1 && certificates[0];
-  if (leaf) sha1.set(path, await fingerprint(leaf, "SHA-1"));
+  if (leaf) sha1.set(path, await questions.fingerprint(leaf, "SHA-1"));
   return record;
 }
 

@@ -6,6 +6,7 @@ import { issue, issueChain, makeKey } from "./issue.ts";
 Deno.test("keptQuestions asks once for each key and each pair, and gives every one its own answer", async () => {
   let asked = 0;
   const questions = keptQuestions({
+    ...PLAIN_QUESTIONS,
     readPublicHalf: (block) => (asked++, PLAIN_QUESTIONS.readPublicHalf(block)),
     issuedBy: (one, other) => (asked++, PLAIN_QUESTIONS.issuedBy(one, other)),
   });
