@@ -11,7 +11,7 @@ import { realTarget } from "./real_target.ts";
 import { systemReason } from "./system_reason.ts";
 
 /** Name of the lock file in each directory that holds targets. */
-const LOCK_NAME = ".acme-lb.lock";
+export const LOCK_NAME = ".acme-lb.lock";
 
 /** How long one try is from the next. flock has no limit of its own to its wait. */
 const RETRY_MS = 25;

@@ -24,9 +24,13 @@ export interface Found {
   notes: string[];
 }
 
+export interface LeftOut {
+  note?: string;
+}
+
 export interface FindOptions {
-  /** Why a name met in a directory or by a pattern is left out; undefined when it is not. */
-  leaveOut: (name: string) => string | undefined;
+  /** A name met in a directory or by a pattern that is left out, and the note, if one is due. */
+  leaveOut: (name: string) => LeftOut | undefined;
 }
 
 /** Looks each path up. Never throws for what the file system holds or answers. */
@@ -90,14 +94,21 @@ async function visitDirectory(
   for (const { name, isFile } of entries) {
     if (search.files.length > MAX_FILES) return;
     const inside = `${path === "/" ? "" : path}/${name}`;
-    const reason = search.leaveOut(name);
-    if (reason !== undefined) search.notes.push(`${inside}: ${reason}`);
+    const left = search.leaveOut(name);
+    if (left) noteLeftOut(inside, { left, search });
     else if (isFile) add({ path: inside, met: true }, search);
     else await visit(inside, { search, met: true });
   }
   if (!met && search.files.length === before) {
     add({ path, met, problem: "no file to check is in it" }, search);
   }
+}
+
+function noteLeftOut(
+  path: string,
+  { left: { note }, search }: { left: LeftOut; search: Search },
+): void {
+  if (note !== undefined) search.notes.push(`${path}: ${note}`);
 }
 
 /** What the parts of a pattern fit, in order; names that are to be left out are noted. */
@@ -118,9 +129,9 @@ async function expand(pattern: string, search: Search): Promise<string[]> {
       }
       const fits = globMatcher(part);
       for (const { name } of entries.filter(({ name }) => fits(name))) {
-        const reason = search.leaveOut(name);
-        if (reason === undefined) next.push(`${base}${name}`);
-        else search.notes.push(`${base}${name}: ${reason}`);
+        const left = search.leaveOut(name);
+        if (left) noteLeftOut(`${base}${name}`, { left, search });
+        else next.push(`${base}${name}`);
       }
     }
     bases = index < parts.length - 1 ? next.map((path) => `${path}/`) : next;

@@ -18,7 +18,7 @@ async function inTree(
       else if (name.endsWith("/")) await Deno.mkdir(at(name), { recursive: true });
       else await Deno.writeTextFile(at(name), "x");
     }
-    const leaveOut = (name: string) => name.startsWith(".") ? "hidden" : undefined;
+    const leaveOut = (name: string) => name.startsWith(".") ? { note: "hidden" } : undefined;
     const strip = (text: string) => text.replaceAll(`${root}/`, "").replaceAll(root, "ROOT");
     await job(at, async (...names) => {
       const { files, notes } = await findFiles(names.map(at), { leaveOut });

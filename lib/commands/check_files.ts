@@ -12,7 +12,8 @@ import type { ExpiryRecord } from "../cert/expiry_record.ts";
 import { keptQuestions, PLAIN_QUESTIONS, type Questions } from "../cert/questions.ts";
 import { judgeContents, makeRecord, type Rules } from "../cert/verdict.ts";
 import { messageOf } from "../errors.ts";
-import { type Find, findFiles, missingProblem } from "../find_files.ts";
+import { LOCK_NAME } from "../file_lock.ts";
+import { type Find, findFiles, type LeftOut, missingProblem } from "../find_files.ts";
 import { type Read, tryToReadNow } from "../read_input.ts";
 
 export interface CheckedFiles {
@@ -93,14 +94,15 @@ async function checkFile(
   return record;
 }
 
-/** Why a name met in a directory is no certificate's. */
-export function leaveOut(name: string): string | undefined {
-  if (name.startsWith(".")) return "hidden";
+/** Names that are no certificate's, met in a directory. Our own lock is nobody's concern. */
+export function leaveOut(name: string): LeftOut | undefined {
+  if (name === LOCK_NAME) return {};
+  if (name.startsWith(".")) return { note: "hidden" };
   if (/~$|^#.*#$|\.(?:swp|swo|bak|tmp|orig|rej)$|\.dpkg-\w+$/i.test(name)) {
-    return "left behind by an editor or a package";
+    return { note: "left behind by an editor or a package; HAProxy would load it" };
   }
-  if (/\.(?:ocsp|issuer|sctl)$/.test(name)) return "a side file of HAProxy";
-  if (/^README(?:\.\w+)?$/.test(name)) return "a text for people";
+  if (/\.(?:ocsp|issuer|sctl)$/.test(name)) return { note: "a side file of HAProxy" };
+  if (/^README(?:\.\w+)?$/.test(name)) return { note: "a text for people" };
   return undefined;
 }
 

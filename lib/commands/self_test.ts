@@ -1,6 +1,6 @@
 /** `acme-lb self-test`: a token planted here, fetched as the CA would through every balancer. */
 
-import { checked, type Subcommand, writeToStdout } from "../cli.ts";
+import { checked, Option, type Subcommand, writeToStdout } from "../cli.ts";
 import { configDigest } from "../config/digest.ts";
 import { addFlags, type ConfigFlags, withFlags } from "../config/flags.ts";
 import { loadConfig } from "../config/load.ts";
@@ -41,11 +41,11 @@ export const selfTest: Subcommand<SelfTestFlags> = {
     addFlags(command, ["webroot", "peer", "challenge-listen", "https-port"]);
     command
       .option("--document", "plant the article's own test file instead of a random token")
-      .option(
-        "--lifetime <duration>",
-        "how long a certificate is valid, for the CA's weekly limit",
-        checked(parseLifetime),
-        parseLifetime("90d"),
+      .addOption(
+        new Option(
+          "--lifetime <duration>",
+          "how long a certificate is valid, for the CA's weekly limit",
+        ).argParser(checked(parseLifetime)).default(parseLifetime("90d"), "90d"),
       )
       .option("--json", "print the report as one JSON object")
       .addHelpText("after", EXAMPLES);

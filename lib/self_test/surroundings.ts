@@ -19,7 +19,7 @@ export interface Surroundings {
   held: boolean | undefined;
   /** The same machine takes connections: of a public address, on its challenge port. */
   alive: boolean;
-  /** The same machine, or another address of the same name, answers in the other family. */
+  /** The same machine, or what else has the same name, answers in the other family alone. */
   otherFamily: boolean;
   /** Every peer has an address, and its challenge port answers as one should. */
   peersWell: boolean;
@@ -43,6 +43,9 @@ export function surroundingsOf(
   const own = all.filter((one) => one.path.own);
   const others = all.filter((one) => one.path !== path && connects(one.replies.token));
   const isPublic = (one: Asked) => one.path.port === "public";
+  const akin = others.filter((one) =>
+    isPublic(one) && one.path.of.some((word) => path.of.includes(word))
+  );
   return {
     ...given,
     held: own.length > 0 ? own.some((one) => outcomeOf(one) === "found") : undefined,
@@ -50,10 +53,7 @@ export function surroundingsOf(
       one.path.machine === path.machine && !(isPublic(one) && path.port === "public")
     ),
     otherFamily: path.port === "public" &&
-      others.some((one) =>
-        isPublic(one) && isIPv6(one.path) !== isIPv6(path) &&
-        one.path.of.some((word) => path.of.includes(word))
-      ),
+      akin.length > 0 && akin.every((one) => isIPv6(one.path) !== isIPv6(path)),
     peersWell: unresolved.length === 0 &&
       all.every((one) => isPublic(one) || ["found", "absent"].includes(outcomeOf(one))),
   };

@@ -77,6 +77,7 @@ Deno.test("check-expiry has exactly one record for each odd thing, and none of t
     "no-chain-order.pem": leaf.key.pem + leaf.pem + (await issue()).pem,
     "key.pem": leaf.key.pem,
     ".hidden.pem": good,
+    ".acme-lb.lock": "",
     "good.pem~": good,
     "#good.pem#": good,
     "good.pem.swp": good,
@@ -125,16 +126,16 @@ Deno.test("check-expiry has exactly one record for each odd thing, and none of t
     });
     assert.equal(report.records.length, Object.keys(summaries).length);
     assert.deepEqual(report.notes.map((note) => note.slice(directory.length + 1)), [
-      "#good.pem#: left behind by an editor or a package",
+      "#good.pem#: left behind by an editor or a package; HAProxy would load it",
       ".hidden.pem: hidden",
       "README: a text for people",
-      "good.pem.bak: left behind by an editor or a package",
+      "good.pem.bak: left behind by an editor or a package; HAProxy would load it",
       "good.pem.issuer: a side file of HAProxy",
       "good.pem.ocsp: a side file of HAProxy",
       "good.pem.sctl: a side file of HAProxy",
-      "good.pem.swp: left behind by an editor or a package",
-      "good.pem.tmp: left behind by an editor or a package",
-      "good.pem~: left behind by an editor or a package",
+      "good.pem.swp: left behind by an editor or a package; HAProxy would load it",
+      "good.pem.tmp: left behind by an editor or a package; HAProxy would load it",
+      "good.pem~: left behind by an editor or a package; HAProxy would load it",
       "itself: leads to a directory that is checked already",
       "key.pem: holds a private key alone",
     ]);

@@ -225,3 +225,13 @@ Deno.test("judgeNames() names wildcards, names without addresses, and families t
   deepStrictEqual(judged(["2001:db8::1"]), [...always, "warn one_family four.example"]);
   deepStrictEqual(judged(["192.0.2.1"]), [...always, "warn one_family six.example"]);
 });
+
+Deno.test("judge() blames no family for one virtual address, while others of it answer", () => {
+  const config = 'peers: ["[2001:db8::f001]:31080"]\ncluster: { virtual_addresses: ' +
+    '["2001:db8::1", "2001:db8::2", 192.0.2.1, 192.0.2.2] }';
+  const refused = { token: silence("refused") };
+  const one = texts(report({ "public 2001:db8::1": refused }, { config }));
+  match(one.join(), /^fail refused: nothing listens on port 80 there; start acme-lb/);
+  const all = { "public 2001:db8::1": refused, "public 2001:db8::2": refused };
+  match(texts(report(all, { config }))[0]!, /port 80 of IPv6, while IPv4 answers/);
+});
