@@ -7,9 +7,9 @@ import assert from "node:assert/strict";
 import type { Report } from "../../lib/self_test/findings.ts";
 import { executablePath } from "../executable.ts";
 import { ready, startBalancer } from "./balancer.ts";
-import { type Daemon, eventually, startDaemon, tail } from "./daemon.ts";
-import { fetchOn } from "./fetch_on.ts";
+import { eventually, startDaemon, tail } from "./daemon.ts";
 import type { HostAddresses } from "./network.ts";
+import { startNginx } from "./nginx.ts";
 import { lacking, NETWORK_PROGRAMS } from "./requirements.ts";
 import { ILL, NODES, type SelfTestFleet, startSelfTestFleet } from "./self_test_fleet.ts";
 
@@ -222,7 +222,11 @@ e2e("self-test says when the server's user may not read the webroot", async () =
 
 e2e("self-test takes the source document's nginx as a peer, with a note", async () => {
   const everybody = [...Object.keys(NODES), "walled", "six"];
-  const nginx = await startNginx();
+  const { network } = fleet;
+  const nginx = await startNginx(network, {
+    host: network.host("odd"),
+    webroot: network.webroot,
+  });
   try {
     const peers = Object.values(NODES).map(({ ipv6 }) => `[${ipv6}]:31080`);
     await fleet.configure(
@@ -240,37 +244,6 @@ e2e("self-test takes the source document's nginx as a peer, with a note", async 
     await fleet.configure(configuration(), everybody);
   }
 });
-
-/** The virtual host of the article that serves challenge responses, on the odd machine. */
-async function startNginx(): Promise<Daemon> {
-  const { network } = fleet;
-  const folder = `${network.directory}/nginx`;
-  await Deno.mkdir(folder);
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-    .map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(" ");
-  const text = `
-daemon off; user root; pid ${folder}/pid; error_log stderr; events {}
-http {
-  access_log off; ${temporary}
-  server {
-    listen [::]:31080;
-    location /.well-known/acme-challenge/ { alias ${folder}/; default_type text/plain; }
-    location / { deny all; }
-  }
-}
-`;
-  await Deno.writeTextFile(`${folder}/nginx.conf`, text);
-  const odd = network.host("odd");
-  const nginx = await startDaemon(
-    network.on(odd, ["nginx", "-e", "stderr", "-c", `${folder}/nginx.conf`]),
-    { log: `${network.directory}/nginx.log` },
-  );
-  await eventually(async () => {
-    const url = `http://[${odd.ipv6}]:31080/`;
-    return (await fetchOn(odd, { network, url })).status === 403 || undefined;
-  }, { what: () => "an answer of nginx", deadline: 20_000 });
-  return nginx;
-}
 
 /** Virtual addresses whose port 80 is almost right, with what must be said of each. */
 const ALMOST: [address: string, behaviour: string, findings: string][] = [

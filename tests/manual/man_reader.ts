@@ -1,5 +1,7 @@
 /** groff and mandoc, which format man pages and tell what is wrong with one. */
 
+import { runPiped } from "../piped.ts";
+
 export type Reader = "groff" | "mandoc";
 
 export const READERS: Reader[] = ["groff", "mandoc"];
@@ -9,7 +11,7 @@ export async function formatted(reader: Reader, page: string): Promise<string> {
   const args = reader === "groff"
     ? ["-man", "-Tutf8", "-P-c", "-P-b", "-P-u"]
     : ["-Tutf8", "-Owidth=78"];
-  const { stdout } = await run(reader, args, page);
+  const { stdout } = await runPiped(reader, args, page);
   // deno-lint-ignore no-control-regex -- mandoc writes bold and underlined text twice
   return stdout.replace(/.\x08/g, "");
 }
@@ -17,21 +19,8 @@ export async function formatted(reader: Reader, page: string): Promise<string> {
 /** A line for each complaint. */
 export async function lint(reader: Reader, page: string): Promise<string[]> {
   const args = reader === "groff" ? ["-man", "-ww", "-Tutf8"] : ["-Tlint"];
-  const { stdout, stderr } = await run(reader, args, page);
+  const { stdout, stderr } = await runPiped(reader, args, page);
   const complaints = reader === "groff" ? stderr : stdout;
   // A date would tell when the page was printed, which is nobody's affair: see man_page.ts.
   return complaints.split("\n").filter((line) => line !== "" && !line.includes("missing date"));
-}
-
-async function run(program: string, args: string[], input: string) {
-  const child = new Deno.Command(program, {
-    args,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const sent = new Blob([input]).stream().pipeTo(child.stdin);
-  const [{ stdout, stderr }] = await Promise.all([child.output(), sent]);
-  const text = new TextDecoder();
-  return { stdout: text.decode(stdout), stderr: text.decode(stderr) };
 }
