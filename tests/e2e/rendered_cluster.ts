@@ -132,7 +132,8 @@ async function setUp(
   };
   await must(`ln -s ${await executablePath()} /usr/local/bin/acme-lb`);
   await machine.write("/etc/acme-lb/config.yaml", await Deno.readTextFile(CONFIG));
-  for (const kind of ["keepalived", "haproxy", "systemd", "acmetool"]) {
+  // Debian's packages bring a haproxy.cfg of their own.
+  for (const kind of ["keepalived", "haproxy --force", "systemd", "acmetool"]) {
     await must(`acme-lb render ${kind} --node ${host.name} --root /`);
   }
   await machine.write("/etc/haproxy/backend-ca.pem", ca.pem);
