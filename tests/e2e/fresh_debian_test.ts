@@ -295,9 +295,9 @@ async function installedOn(machine: Machine, t: Deno.TestContext): Promise<void>
   await t.step("--uninstall asks, and removes all that it may", async () => {
     assert.equal((await install(...WITH)).code, 0);
     await machine.sh("systemctl start acme-lb");
-    const answers =
-      "yes y | script --quiet --return --command '/root/acme-lb/install.sh --uninstall' /dev/null";
-    const said = await machine.sh(answers);
+    // One answer for each question: more than the terminal holds would keep both sides waiting.
+    const said = await machine.sh(`printf 'y\\ny\\n' |
+      script --quiet --return --command '/root/acme-lb/install.sh --uninstall' /dev/null`);
     assert.match(said, /remove \/etc\/acme-lb\/config\.yaml\? \[y\/N\]/);
     assert.match(said, /remove \/run\/acme\/acme-challenge\? \[y\/N\]/);
     assert.deepEqual(await filesOn(machine), before);
