@@ -10,7 +10,7 @@
  */
 import { JobError } from "./errors.ts";
 import type { FileLock } from "./file_lock.ts";
-import { type RealTarget, realTarget } from "./real_target.ts";
+import { type RealTarget, realTarget } from "./resolve_target.ts";
 import { errnoOf, systemReason } from "./system_reason.ts";
 
 /** Name of a temporary file made under a lock. Seen by the next holder, its maker is dead. */

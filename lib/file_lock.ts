@@ -7,7 +7,7 @@
  * The kernel drops the lock when its holder dies. Not meant for NFS.
  */
 import { JobError } from "./errors.ts";
-import { realTarget } from "./real_target.ts";
+import { realTarget } from "./resolve_target.ts";
 import { systemReason } from "./system_reason.ts";
 
 /** Name of the lock file in each directory that holds targets. */

@@ -4,13 +4,13 @@
  */
 
 import { deepStrictEqual, ok } from "node:assert/strict";
-import type { ExpiryReport } from "../lib/cert/expiry_record.ts";
-import { changesOf, DEFAULT_THRESHOLDS } from "../lib/cert/thresholds.ts";
-import { judgeAge } from "../lib/cert/age_verdict.ts";
-import { makeRecord } from "../lib/cert/verdict.ts";
-import { formatPrometheus, METRICS } from "../lib/report/prometheus.ts";
+import type { ExpiryReport } from "../lib/expiry/record.ts";
+import { changesOf, DEFAULT_THRESHOLDS } from "../lib/expiry/thresholds.ts";
+import { judgeAge } from "../lib/expiry/validity.ts";
+import { makeRecord } from "../lib/expiry/verdict.ts";
+import { formatPrometheus, METRICS } from "../lib/expiry/format_prometheus.ts";
 import { hasPromtool, promtool } from "./promtool.ts";
-import { leafOf } from "./report/reports.ts";
+import { leafOf } from "./expiry/reports.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const EXAMPLES = `${ROOT}examples/monitoring/`;

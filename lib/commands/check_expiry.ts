@@ -3,7 +3,7 @@
 import type { SocketAddress } from "../address.ts";
 import { atomicWrite } from "../atomic_write.ts";
 import { parseSubjectName } from "../cert/coverage.ts";
-import type { ExpiryReport, State } from "../cert/expiry_record.ts";
+import type { ExpiryReport, State } from "../expiry/record.ts";
 import {
   DEFAULT_THRESHOLDS,
   formatThreshold,
@@ -11,7 +11,7 @@ import {
   parseThreshold,
   type Threshold,
   type Thresholds,
-} from "../cert/thresholds.ts";
+} from "../expiry/thresholds.ts";
 import {
   checked,
   type GlobalOptions,
@@ -23,14 +23,14 @@ import {
 import { loadConfig } from "../config/load.ts";
 import { messageOf, UsageError } from "../errors.ts";
 import { whileShowing } from "../progress.ts";
-import { overallState } from "../report/due_order.ts";
-import { formatJson } from "../report/json.ts";
-import { formatNagios } from "../report/nagios.ts";
-import { formatPrometheus } from "../report/prometheus.ts";
-import { formatText } from "../report/text.ts";
+import { overallState } from "../expiry/due_order.ts";
+import { formatJson } from "../expiry/format_json.ts";
+import { formatNagios } from "../expiry/format_nagios.ts";
+import { formatPrometheus } from "../expiry/format_prometheus.ts";
+import { formatText } from "../expiry/format_text.ts";
 import { EARLIEST_NOW } from "../version.ts";
-import { parseEndpoint } from "./check_endpoints.ts";
-import { checkPlaces, type Places } from "./check_places.ts";
+import { parseEndpoint } from "../expiry/check_endpoints.ts";
+import { checkPlaces, type Places } from "../expiry/places.ts";
 import { refuseInputAsTarget } from "./pem_target.ts";
 
 export interface CheckExpiryFlags {

@@ -6,7 +6,7 @@ import { checked, type Command } from "../cli.ts";
 import { JobError, UsageError } from "../errors.ts";
 import { parseKeyFileMode } from "../file_mode.ts";
 import { parseOwner, readAccounts } from "../owner.ts";
-import { realTarget } from "../real_target.ts";
+import { realTarget } from "../resolve_target.ts";
 import { messageOf } from "../errors.ts";
 
 /** The values of `--mode` and `--owner`. */

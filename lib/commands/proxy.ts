@@ -3,7 +3,7 @@
 import type { SocketAddress } from "../address.ts";
 import type { Subcommand } from "../cli.ts";
 import { addFlags, addListenFlag, type ConfigFlags } from "../config/flags.ts";
-import { publicPorts } from "../http/ports.ts";
+import { publicPorts } from "./ports.ts";
 import { runServer } from "./serve.ts";
 
 const EXAMPLES = `

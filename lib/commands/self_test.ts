@@ -4,7 +4,7 @@ import { checked, Option, type Subcommand, writeToStdout } from "../cli.ts";
 import { configDigest } from "../config/digest.ts";
 import { addFlags, type ConfigFlags, withFlags } from "../config/flags.ts";
 import { loadConfig } from "../config/load.ts";
-import { parseDuration } from "../duration.ts";
+import { parseDuration } from "../time.ts";
 import { EXIT, JobError } from "../errors.ts";
 import { createPeerAddresses } from "../http/peer_addresses.ts";
 import { whileShowing } from "../progress.ts";

@@ -7,11 +7,11 @@ import type { Config } from "../config/schema.ts";
 import { configWarnings } from "../config/warnings.ts";
 import { EXIT } from "../errors.ts";
 import { createMetrics } from "../http/metrics.ts";
-import { challengePorts, metricsPorts, type PortTools, publicPorts } from "../http/ports.ts";
+import { challengePorts, metricsPorts, type PortTools, publicPorts } from "./ports.ts";
 import { type PortSpec, runService } from "../http/service.ts";
 import { createLog } from "../log.ts";
 import { VERSION } from "../version.ts";
-import { createCertificateMetrics } from "./certificate_metrics.ts";
+import { createCertificateMetrics } from "../expiry/certificate_metrics.ts";
 
 const EXAMPLES = `
 Examples:

@@ -1,7 +1,7 @@
 /** The effective configuration, in the form of the file it could have come from. */
 
 import { formatSocketAddress } from "../address.ts";
-import { formatDuration } from "../duration.ts";
+import { formatDuration } from "../time.ts";
 import { formatPeer } from "../peer.ts";
 import type { Config } from "./schema.ts";
 

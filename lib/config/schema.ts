@@ -5,12 +5,18 @@
  */
 
 import * as v from "valibot";
-import { parseIPv4, parseIPv6, parseSocketAddress } from "../address.ts";
-import { parseDuration } from "../duration.ts";
+import {
+  comparableAddress,
+  formatSocketAddress,
+  parseIPv4,
+  parseIPv6,
+  parseSocketAddress,
+  type SocketAddress,
+} from "../address.ts";
+import { parseDuration } from "../time.ts";
 import { messageOf } from "../errors.ts";
 import { parseHost } from "../host.ts";
 import { parsePeer } from "../peer.ts";
-import { overlaps } from "./overlaps.ts";
 
 const KEYS_EXPECTED = "expected lines of `key: value`";
 
@@ -238,4 +244,34 @@ function keysAt(path: (string | number)[]): v.ObjectEntries {
     entries = schema?.wrapped?.entries ?? {};
   }
   return entries;
+}
+
+/**
+ * A mistake for each listener that overlaps one before it, which the kernel will not bind.
+ *
+ * Found here, at their line, because bind() could only say that some process has the port, and the
+ * operator would look for another one. Flags may still bring such a pair about; bind() refuses it.
+ */
+function overlaps(config: Config): Mistake[] {
+  const listeners = (["public", "challenge", "metrics"] as const).flatMap((section) =>
+    config[section].listen.map((address, i) => ({ section, i, address }))
+  );
+  return listeners.flatMap(({ section, i, address }, at) => {
+    const other = listeners.slice(0, at).find((before) => overlap(before.address, address));
+    if (!other) return [];
+    const dual = [address, other.address].some(({ hostname }) => hostname === "::");
+    const message =
+      `${formatSocketAddress(address)} overlaps ${other.section}.listen[${other.i}], ` +
+      formatSocketAddress(other.address) + (dual ? "; [::] takes every address, IPv4 too" : "");
+    return [{ path: [section, "listen", i], part: "value", message }];
+  });
+}
+
+/** How Linux judges it; a dual-stack `::` takes IPv4 as well. Port 0 is another each time. */
+function overlap(a: SocketAddress, b: SocketAddress): boolean {
+  if (a.port !== b.port || a.port === 0) return false;
+  const [one, two] = [comparableAddress(a.hostname), comparableAddress(b.hostname)];
+  const covers = (wide: string, narrow: string) =>
+    wide === "::" || (wide === "0.0.0.0" && !narrow.includes(":"));
+  return one === two || covers(one, two) || covers(two, one);
 }

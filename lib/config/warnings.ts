@@ -11,7 +11,7 @@ import {
   isWildcard,
   type SocketAddress,
 } from "../address.ts";
-import { formatDuration } from "../duration.ts";
+import { formatDuration } from "../time.ts";
 import { messageOf } from "../errors.ts";
 import { formatPeer, type Peer } from "../peer.ts";
 import type { Config } from "./schema.ts";

@@ -3,7 +3,7 @@
  * HAProxy also calls a directory of certificates. All of it in memory only: after a reload only
  * what directory and crt-list say on disk counts.
  */
-import { type Haproxy, showCertificate, textOf } from "./process.ts";
+import { type Haproxy, showCertificate, textOf } from "./haproxy_connection.ts";
 import { replaceCertificate, type Replacement } from "./replace_certificate.ts";
 import {
   judgeAdd,

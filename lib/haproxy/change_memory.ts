@@ -1,28 +1,28 @@
 /**
  * One HAProxy gets the certificate without a reload: known names are replaced, new ones added to
- * a crt-list. What cannot be done that way is left for reload_fallback.ts.
+ * a crt-list. What cannot be done that way is left for reload_haproxy.ts.
  */
 import { addCertificate, findCrtList, removeCertificate } from "./add_certificate.ts";
 import { leafFingerprint, nameProblem, pemPayload } from "./payload.ts";
-import { type Haproxy, serves, showCertificate } from "./process.ts";
+import { type Haproxy, serves, showCertificate } from "./haproxy_connection.ts";
 import { type Inventory, isShown, plainPath, quoteReply } from "./replies.ts";
 import { replaceCertificate } from "./replace_certificate.ts";
-import type { Station, SwapJob } from "./station.ts";
+import type { SwapJob, SwapState } from "./swap_state.ts";
 import { SwapFault } from "./swap_fault.ts";
 
 /**
- * Sets the station's outcome and how to undo it, or why it needs a reload.
+ * Sets the state's outcome and how to undo it, or why it needs a reload.
  * @throws {SwapFault} when HAProxy does not do as told
  */
-export async function changeMemory(station: Station, job: SwapJob): Promise<void> {
-  const { haproxy, inventory } = station;
+export async function changeMemory(state: SwapState, job: SwapJob): Promise<void> {
+  const { haproxy, inventory } = state;
   if (!haproxy || !inventory) return;
   const listed = knownName(inventory, job.name);
   const name = listed ?? job.name;
   const shown = listed === undefined ? undefined : await showCertificate(haproxy, listed);
   const offered = shown !== undefined && shown.status !== "Unused" && shown.status !== "Empty";
   if (offered && job.unchanged && isShown(shown, job.identity)) {
-    station.outcome = "current";
+    state.outcome = "current";
     return;
   }
   const crtList = offered ? undefined : await findCrtList(haproxy, name, job.crtList);
@@ -30,20 +30,20 @@ export async function changeMemory(station: Station, job: SwapJob): Promise<void
   const change = { name, payload, identity, patienceMs: timing?.patienceMs };
   try {
     if (crtList !== undefined && nameProblem(crtList) === undefined) {
-      station.undo = () => removeCertificate(haproxy, { name, crtList });
-      finish(station, "added", await addCertificate(haproxy, { ...change, crtList }));
+      state.undo = () => removeCertificate(haproxy, { name, crtList });
+      finish(state, "added", await addCertificate(haproxy, { ...change, crtList }));
     } else if (listed !== undefined) {
-      station.undo = () => restore(haproxy, name, job);
+      state.undo = () => restore(haproxy, name, job);
       const notes = await replaceCertificate(haproxy, change);
       if (!offered) notes.push("no bind uses this certificate");
-      finish(station, "swapped", notes);
+      finish(state, "swapped", notes);
     } else {
-      station.needsReload = unknownName(job.name, inventory);
+      state.needsReload = unknownName(job.name, inventory);
     }
   } catch (error) {
     if (!(error instanceof SwapFault) || error.kind !== "too_large") throw error;
-    station.needsReload = error;
-    station.undo = undefined;
+    state.needsReload = error;
+    state.undo = undefined;
   }
 }
 
@@ -60,9 +60,9 @@ export function unknownName(name: string, { names }: Inventory): SwapFault {
   return new SwapFault("unknown_name", `it has no certificate named ${name}${others}`);
 }
 
-function finish(station: Station, outcome: "added" | "swapped", notes: string[]): void {
-  station.outcome = outcome;
-  station.message = notes.join("; ");
+function finish(state: SwapState, outcome: "added" | "swapped", notes: string[]): void {
+  state.outcome = outcome;
+  state.message = notes.join("; ");
 }
 
 /** Brings the old certificate back into memory, unless it is there. */

@@ -3,7 +3,7 @@
  * runs with targets in different directories do not meet at those directories' locks.
  */
 import { lockFile } from "../file_lock.ts";
-import { realTarget } from "../real_target.ts";
+import { realTarget } from "../resolve_target.ts";
 import { errnoOf } from "../system_reason.ts";
 
 /**

@@ -5,9 +5,11 @@
  * nothing yet; the next restart would. From 2.7 the master answers when it is done. Before that
  * it just hangs up, so the number of reloads in `show proc` is watched.
  */
-import type { Haproxy } from "./process.ts";
+import { knownName, unknownName } from "./change_memory.ts";
+import { findHaproxy, type Haproxy, serves } from "./haproxy_connection.ts";
 import { judgeReload, parseProcesses, type Processes, quoteReply } from "./replies.ts";
 import { SwapFault } from "./swap_fault.ts";
+import { attempt, type SwapJob, type SwapState } from "./swap_state.ts";
 
 /** Loading thousands of certificates takes HAProxy seconds. */
 const RELOAD_MS = 60_000;
@@ -58,4 +60,61 @@ function failed(haproxy: Haproxy): SwapFault {
     `it cannot load its configuration and goes on with the old one; ` +
       `its log says why, and so does: haproxy -c -f FILE (master socket ${haproxy.socket})`,
   );
+}
+
+/** For a new worker to take over the sockets of the old one, in milliseconds. */
+const TAKEOVER_MS = 3_000;
+
+/** Reloads the masters behind the states that need it; false when that did not help. */
+export async function reloadWhereNeeded(states: SwapState[], job: SwapJob): Promise<boolean> {
+  const needy = states.filter(({ needsReload }) => needsReload);
+  const masters = states.filter(({ haproxy }) => haproxy?.kind === "master");
+  // A worker does not tell whose it is, so for its sake every master given is reloaded.
+  const forWorkers = needy.some(({ haproxy }) => haproxy?.kind === "worker");
+  const needed = masters.filter(({ needsReload }) => needsReload || forWorkers);
+  if (needy[0] && needed.length === 0) {
+    const fault = withAdvice(needy[0].needsReload!);
+    return await attempt(needy[0], () => Promise.reject(fault));
+  }
+  for (const master of needed) {
+    const reload = () => reloadHaproxy(master.haproxy!, job.timing);
+    master.undo = reload;
+    if (!await attempt(master, reload)) return false;
+  }
+  for (const state of needy) {
+    if (!await attempt(state, () => awaitCertificate(state, job))) return false;
+    state.outcome = "reloaded";
+  }
+  return true;
+}
+
+async function awaitCertificate({ socket }: SwapState, job: SwapJob): Promise<void> {
+  const until = performance.now() + TAKEOVER_MS;
+  for (;;) {
+    const fault = await findFault(socket, job);
+    if (!fault) return;
+    if (performance.now() >= until) throw fault;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** Why the certificate is not served there at this moment. */
+async function findFault(socket: string, job: SwapJob): Promise<SwapFault | undefined> {
+  try {
+    const { haproxy, inventory } = await findHaproxy(socket, job.timing);
+    const name = knownName(inventory, job.name);
+    if (name === undefined) return unknownName(job.name, inventory);
+    if (await serves(haproxy, { name, identity: job.identity })) return undefined;
+    return new SwapFault("not_served", `it was reloaded but shows another certificate as ${name}`);
+  } catch (error) {
+    if (error instanceof SwapFault) return error;
+    throw error;
+  }
+}
+
+function withAdvice({ kind, message }: SwapFault): SwapFault {
+  const advice = kind === "unknown_name"
+    ? "name it as HAProxy does (--haproxy-name)"
+    : "raise its tune.bufsize (from 3.4 tune.cli.max-payload-size)";
+  return new SwapFault(kind, `${message}; ${advice}, or give its master socket too, for a reload`);
 }

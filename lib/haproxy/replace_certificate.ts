@@ -15,7 +15,7 @@ import {
   parseShown,
   type Verdict,
 } from "./replies.ts";
-import { type Haproxy, listCertificates, serves, textOf } from "./process.ts";
+import { type Haproxy, listCertificates, serves, textOf } from "./haproxy_connection.ts";
 import { SwapFault } from "./swap_fault.ts";
 
 /** How long another certificate's transaction may stay open until it counts as abandoned. */

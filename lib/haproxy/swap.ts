@@ -10,71 +10,20 @@ import { JobError, messageOf } from "../errors.ts";
 import { changeMemory } from "./change_memory.ts";
 import { lockSockets } from "./lock_sockets.ts";
 import { leafFingerprint, nameProblem, pemPayload } from "./payload.ts";
-import { findHaproxy } from "./process.ts";
-import { reloadWhereNeeded } from "./reload_fallback.ts";
-import { attempt, isFailed, type Station, type SwapJob } from "./station.ts";
-import { type FaultKind, SwapFault } from "./swap_fault.ts";
+import { findHaproxy } from "./haproxy_connection.ts";
+import { reloadWhereNeeded } from "./reload_haproxy.ts";
+import {
+  attempt,
+  isFailed,
+  type SocketOutcome,
+  type SwapJob,
+  type SwapRequest,
+  type SwapState,
+} from "./swap_state.ts";
+import { SwapFault } from "./swap_fault.ts";
 
 /** How long a socket that gives no answer is looked at before that counts as its answer. */
 const ABSENCE_MS = 2_000;
-
-/** One certificate for one or several HAProxy processes. */
-export interface SwapRequest {
-  /** Paths of UNIX sockets, or HOST:PORT. Worker and master are told apart by asking. */
-  sockets: readonly string[];
-  /** The name HAProxy knows it by: the path of the file as written in its configuration. */
-  name: string;
-  /** What the file holds now: key, leaf, chain as PEM blocks without blank lines. */
-  pem: string;
-  /** The leaf's serial number in hexadecimal; case, colons and leading zeros do not matter. */
-  serial: string;
-  /** What the file held before, of the same form; undefined when it is new or was no PEM. */
-  previousPem?: string;
-  /** The crt-list that a new name is added to. @default the directory that `name` is in */
-  crtList?: string;
-  /** The file held this already: a HAProxy that serves this leaf then needs nothing, and nothing is rolled back. @default false */
-  unchanged?: boolean;
-  /** Brings the old file back. Called at most once, on failure, before anything else is undone. */
-  putBack: () => Promise<void>;
-  /** For tests and slow machines, in milliseconds. */
-  timing?: {
-    /** For each command. @default 5000 */
-    deadlineMs?: number;
-    /** For another client's transaction to end, before it counts as abandoned. @default 10_000 */
-    patienceMs?: number;
-    /** For a reload. @default 60_000 */
-    reloadMs?: number;
-    /** For the lock that keeps one acme-lb at a time at each socket. @default 60_000 */
-    lockMs?: number;
-  };
-}
-
-/**
- * What became of one socket:
- *
- * - `swapped`, `added`, `reloaded`: the certificate is served since now; `current`: it was before
- * - `down`: nobody listens
- * - `rolled_back`: it was fine, but another one failed, so its old certificate is back
- * - `rollback_failed`: it may serve the new certificate although the old file is back
- * - `untouched`: another one failed first
- * - any other word: why this one failed
- */
-export type Outcome =
-  | "swapped"
-  | "added"
-  | "reloaded"
-  | "current"
-  | "rolled_back"
-  | "rollback_failed"
-  | "untouched"
-  | FaultKind;
-
-export interface SocketOutcome {
-  socket: string;
-  outcome: Outcome;
-  /** One line for the operator that continues the socket's name; empty when all is said. */
-  message: string;
-}
 
 /**
  * - `served`: every HAProxy serves the certificate
@@ -107,22 +56,22 @@ export async function swapCertificate(request: SwapRequest): Promise<SwapResult>
     throw error;
   }
   using _ = held;
-  const stations: Station[] = [...new Set(request.sockets)].map((socket) => (
+  const states: SwapState[] = [...new Set(request.sockets)].map((socket) => (
     { socket, outcome: "untouched", message: "" }
   ));
   let failed = true;
   try {
-    failed = await advance(stations, job);
+    failed = await advance(states, job);
   } finally {
     if (failed) {
-      await putFileBack(job, stations);
-      for (const station of stations.toReversed()) await undo(station);
+      await putFileBack(job, states);
+      for (const state of states.toReversed()) await undo(state);
     }
   }
-  const down = stations.some(({ outcome }) => outcome === "down");
+  const down = states.some(({ outcome }) => outcome === "down");
   return {
     state: failed ? "failed" : down ? "down" : "served",
-    outcomes: stations.map(({ socket, outcome, message }) => ({ socket, outcome, message })),
+    outcomes: states.map(({ socket, outcome, message }) => ({ socket, outcome, message })),
   };
 }
 
@@ -137,12 +86,12 @@ async function prepare(request: SwapRequest): Promise<SwapJob> {
   return { ...request, payload, identity: { fingerprint, serial: request.serial } };
 }
 
-async function putFileBack(job: SwapJob, stations: Station[]): Promise<void> {
+async function putFileBack(job: SwapJob, states: SwapState[]): Promise<void> {
   try {
     await job.putBack();
   } catch (error) {
     // Disk and memory are both new where the swap went well; undoing it would part them.
-    const { socket, message } = stations.find(isFailed) ?? stations[0]!;
+    const { socket, message } = states.find(isFailed) ?? states[0]!;
     throw new JobError(
       `${socket}: ${message}; and the old file could not be put back: ${messageOf(error)}`,
       { cause: error },
@@ -150,26 +99,26 @@ async function putFileBack(job: SwapJob, stations: Station[]): Promise<void> {
   }
 }
 
-/** Takes the stations as far as they come; true when one failed. */
-async function advance(stations: Station[], job: SwapJob): Promise<boolean> {
-  for (const station of stations) await attempt(station, () => probe(station, job));
-  if (stations.some(isFailed)) return true;
-  for (const station of stations) {
-    if (station.haproxy && !await attempt(station, () => changeMemory(station, job))) return true;
+/** Takes the states as far as they come; true when one failed. */
+async function advance(states: SwapState[], job: SwapJob): Promise<boolean> {
+  for (const state of states) await attempt(state, () => probe(state, job));
+  if (states.some(isFailed)) return true;
+  for (const state of states) {
+    if (state.haproxy && !await attempt(state, () => changeMemory(state, job))) return true;
   }
-  return !await reloadWhereNeeded(stations, job);
+  return !await reloadWhereNeeded(states, job);
 }
 
 /**
  * Finds the HAProxy. While a master reloads (in 2.6: parses), nobody listens at its socket, and
  * who had just connected is hung up on: this first question changes nothing, so it is put again.
  */
-async function probe(station: Station, { timing }: SwapJob): Promise<void> {
+async function probe(state: SwapState, { timing }: SwapJob): Promise<void> {
   const until = performance.now() + ABSENCE_MS;
   let hungUp: SwapFault | undefined;
   for (;;) {
     try {
-      Object.assign(station, await findHaproxy(station.socket, timing));
+      Object.assign(state, await findHaproxy(state.socket, timing));
       return;
     } catch (error) {
       if (!(error instanceof SwapFault)) throw error;
@@ -182,17 +131,17 @@ async function probe(station: Station, { timing }: SwapJob): Promise<void> {
   }
 }
 
-/** Takes back what was done, or may have been done, at one station. */
-async function undo(station: Station): Promise<void> {
-  if (!station.undo) return;
-  const { undo, message } = station;
-  const wasFine = !isFailed(station);
+/** Takes back what was done, or may have been done, at one state. */
+async function undo(state: SwapState): Promise<void> {
+  if (!state.undo) return;
+  const { undo, message } = state;
+  const wasFine = !isFailed(state);
   try {
     await undo();
-    if (wasFine) station.outcome = "rolled_back";
+    if (wasFine) state.outcome = "rolled_back";
   } catch (error) {
-    if (wasFine) station.outcome = "rollback_failed";
+    if (wasFine) state.outcome = "rollback_failed";
     const after = `it may still serve the new certificate, reload it: ${messageOf(error)}`;
-    station.message = message === "" ? after : `${message}; ${after}`;
+    state.message = message === "" ? after : `${message}; ${after}`;
   }
 }

@@ -8,7 +8,7 @@
 
 import { type Answer, encodeAnswer, errorAnswer } from "./answer.ts";
 import type { Buffers } from "./buffers.ts";
-import type { Waiting } from "./deadlines.ts";
+import type { Waiting } from "./open_connections.ts";
 import { type HeadFault, MAX_HEAD, parseRequestHead, type RequestHead } from "./request_head.ts";
 
 /** Milliseconds: a head, the pause before the next one, and the whole connection. */

@@ -13,7 +13,7 @@ import { type AdmissionLimits, Admissions } from "./admission.ts";
 import { encodeAnswer, errorAnswer, headerLine } from "./answer.ts";
 import { Buffers } from "./buffers.ts";
 import { Connection, type Handler } from "./connection.ts";
-import { Deadlines } from "./deadlines.ts";
+import { OpenConnections } from "./open_connections.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** Pause after accept() failed for want of descriptors or memory. */
@@ -51,7 +51,7 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
   const socket = bind(address);
   const bound = socket.addr;
   const admissions = new Admissions(options.limits);
-  const connections = new Deadlines<Connection>();
+  const connections = new OpenConnections<Connection>();
   const counts = metrics.role(role, () => admissions.total);
   let handler = options.handler;
   let stopped = false;

@@ -8,7 +8,7 @@
 
 import { comparableAddress, isWildcard, type SocketAddress } from "../address.ts";
 import type { Peer } from "../peer.ts";
-import { resolveName } from "./resolve_name.ts";
+import { resolveName } from "../resolve_name.ts";
 
 /** Milliseconds for which interfaces and resolved names are taken as known. */
 const FRESH_INTERFACES = 1_000;

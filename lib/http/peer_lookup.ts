@@ -8,7 +8,7 @@
  */
 
 import { formatSocketAddress, type SocketAddress } from "../address.ts";
-import { Slots } from "../slots.ts";
+import { FairSemaphore } from "../fair_semaphore.ts";
 import { type AskOptions, askPeer, type PeerAnswer, type PeerOutcome } from "./ask_peer.ts";
 import type { PeerAddresses } from "./peer_addresses.ts";
 
@@ -67,7 +67,7 @@ export function createPeerLookup(options: PeerLookupOptions): PeerLookup {
   const { ask = askPeer, onOutcome = () => {} } = options;
   const flights = new Map<string, Promise<LookupResult>>();
   const gates = new Map<string, PeerGate>();
-  const fanOuts = new Slots({
+  const fanOuts = new FairSemaphore({
     limit: () => limits.fanOuts,
     share: () => Math.ceil(limits.fanOuts / 4),
     queue: MAX_WAITING,
@@ -126,10 +126,10 @@ export function createPeerLookup(options: PeerLookupOptions): PeerLookup {
 /** Sockets to one peer: fewer once it let a question time out, until it answers again. */
 class PeerGate {
   #suspect = false;
-  #slots: Slots;
+  #slots: FairSemaphore;
 
   constructor(limits: LookupLimits) {
-    this.#slots = new Slots({
+    this.#slots = new FairSemaphore({
       limit: () => this.#suspect ? limits.perSuspectPeer : limits.perPeer,
     });
   }

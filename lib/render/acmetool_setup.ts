@@ -10,7 +10,7 @@ import type { Config } from "../config/schema.ts";
 import { formatYaml } from "../yaml.ts";
 import { CERTIFICATES, DEFAULT_SOCKET } from "./haproxy.ts";
 import type { RenderedFile } from "./rendered_file.ts";
-import { unitWord } from "./unit_words.ts";
+import { unitWord } from "./systemd_escape.ts";
 
 const DIRECTORY = "https://acme-v02.api.letsencrypt.org/directory";
 const STATE = "/var/lib/acme";

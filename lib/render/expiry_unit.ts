@@ -7,8 +7,8 @@
  * read, and without a network to tell it to.
  */
 
-import { CONFINEMENT } from "./confinement.ts";
-import type { Invocation } from "./unit_words.ts";
+import { CONFINEMENT } from "./hardening.ts";
+import type { Invocation } from "./systemd_escape.ts";
 
 /** Where Debian's node_exporter looks for text files, once it is installed. */
 const TEXTFILES = "/var/lib/prometheus/node-exporter";

@@ -8,8 +8,8 @@
  */
 
 import type { Config } from "../config/schema.ts";
-import { CONFINEMENT } from "./confinement.ts";
-import { type Invocation, unitWord } from "./unit_words.ts";
+import { CONFINEMENT } from "./hardening.ts";
+import { type Invocation, unitWord } from "./systemd_escape.ts";
 
 /** Where HAProxy and ACME clients keep private keys; the server has no business there. */
 const KEYS = [

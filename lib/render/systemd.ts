@@ -10,7 +10,7 @@ import type { Config } from "../config/schema.ts";
 import { expiryTimer, expiryUnit } from "./expiry_unit.ts";
 import type { RenderedFile } from "./rendered_file.ts";
 import { serverUnit } from "./server_unit.ts";
-import { argumentWord, type Invocation, unitWord } from "./unit_words.ts";
+import { argumentWord, type Invocation, unitWord } from "./systemd_escape.ts";
 
 export interface SystemdOptions {
   /** @default "/usr/local/bin/acme-lb" */

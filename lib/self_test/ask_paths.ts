@@ -5,7 +5,7 @@
 
 import { askWhole, type AskWholeOptions, type Reply } from "../http/ask_whole.ts";
 import { CHALLENGE_PREFIX } from "../http/challenge_path.ts";
-import { Slots } from "../slots.ts";
+import { FairSemaphore } from "../fair_semaphore.ts";
 import type { SocketAddress } from "../address.ts";
 import type { Path } from "./paths.ts";
 
@@ -47,7 +47,7 @@ export async function askPaths(
   paths: readonly Path[],
   { questions, signal, ask = askWhole }: AskPathsOptions,
 ): Promise<Replies[]> {
-  const slots = new Slots({ limit: () => AT_ONCE });
+  const slots = new FairSemaphore({ limit: () => AT_ONCE });
   const never = new AbortController().signal;
 
   async function along({ port, address, host }: Path): Promise<Replies> {

@@ -9,7 +9,7 @@ import { judgeChallengePort } from "./judge_challenge_port.ts";
 import { judgeNames, type NameRecords } from "./judge_names.ts";
 import { judgePublicPort } from "./judge_public_port.ts";
 import type { Path } from "./paths.ts";
-import { type Asked, surroundingsOf } from "./surroundings.ts";
+import { type Asked, surroundingsOf } from "./diagnosis_context.ts";
 import { judgeWeeklyLimit } from "./weekly_limit.ts";
 
 export interface Evidence {

@@ -7,7 +7,7 @@ import type { Reply } from "../http/ask_whole.ts";
 import { fault, type Finding, type TokenOutcome } from "./findings.ts";
 import { judgeToken } from "./judge_token.ts";
 import type { Path } from "./paths.ts";
-import { excerpt, statusOf, type Surroundings } from "./surroundings.ts";
+import { excerpt, statusOf, type Surroundings } from "./diagnosis_context.ts";
 
 /** The outcome of asking for the token, and the findings. Clock and configuration are not looked at. */
 export function judgeChallengePort(

@@ -9,7 +9,7 @@ import { fault, type Finding, type TokenOutcome } from "./findings.ts";
 import { judgeRedirect } from "./judge_redirect.ts";
 import { CA_LIMIT, judgeToken } from "./judge_token.ts";
 import { type Path, VIRTUAL } from "./paths.ts";
-import { excerpt, isIPv6, quoted, statusOf, type Surroundings } from "./surroundings.ts";
+import { excerpt, isIPv6, quoted, statusOf, type Surroundings } from "./diagnosis_context.ts";
 
 /**
  * Milliseconds. The CA's perspectives share one budget near 10 s, and ask one after the other.

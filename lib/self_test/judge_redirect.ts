@@ -5,7 +5,7 @@
 
 import type { Reply } from "../http/ask_whole.ts";
 import { fault, type Finding } from "./findings.ts";
-import { quoted, statusOf } from "./surroundings.ts";
+import { quoted, statusOf } from "./diagnosis_context.ts";
 
 /** Those that the CA follows, too (Boulder, va/http.go). */
 const REDIRECTS = [301, 302, 307, 308];

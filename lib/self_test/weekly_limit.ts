@@ -4,7 +4,7 @@
  * Renewals that name the certificate they replace (ARI, RFC 9773) are exempt.
  */
 
-import { formatDuration } from "../duration.ts";
+import { formatDuration } from "../time.ts";
 import type { Finding } from "./findings.ts";
 
 const DAY = 86_400_000;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { compareWithDisk, type Served } from "../../lib/cert/disk_and_served.ts";
-import type { ExpiryRecord, LeafFacts } from "../../lib/cert/expiry_record.ts";
-import { findLeftBehind } from "../../lib/cert/left_behind.ts";
-import { judgeLoaded } from "../../lib/cert/memory_verdict.ts";
-import { makeRecord } from "../../lib/cert/verdict.ts";
+import { compareWithDisk, type Served } from "../../lib/expiry/compare_served.ts";
+import type { ExpiryRecord, LeafFacts } from "../../lib/expiry/record.ts";
+import { findLeftBehind } from "../../lib/expiry/stale_addresses.ts";
+import { judgeLoaded } from "../../lib/expiry/loaded_verdict.ts";
+import { makeRecord } from "../../lib/expiry/verdict.ts";
 import { DAY, NOW } from "./issue.ts";
 import { summaryOf } from "./judge.ts";
 

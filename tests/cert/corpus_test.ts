@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ExpiryRecord } from "../../lib/cert/expiry_record.ts";
+import type { ExpiryRecord } from "../../lib/expiry/record.ts";
 import { type Corpus, makeCorpus, makeJunk, type Specimen } from "./corpus.ts";
 import { NOW } from "./issue.ts";
 import { judge } from "./judge.ts";

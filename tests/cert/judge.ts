@@ -1,9 +1,9 @@
 /** The verdict on the text of a file, with the defaults of check-expiry and the tests' clock. */
 
-import { readContents } from "../../lib/cert/contents.ts";
-import type { ExpiryRecord } from "../../lib/cert/expiry_record.ts";
-import { DEFAULT_THRESHOLDS } from "../../lib/cert/thresholds.ts";
-import { judgeContents, type Rules } from "../../lib/cert/verdict.ts";
+import { readContents } from "../../lib/expiry/read_certificates.ts";
+import type { ExpiryRecord } from "../../lib/expiry/record.ts";
+import { DEFAULT_THRESHOLDS } from "../../lib/expiry/thresholds.ts";
+import { judgeContents, type Rules } from "../../lib/expiry/verdict.ts";
 import { NOW } from "./issue.ts";
 
 export function rulesAt(now: Date, more: Partial<Rules> = {}): Rules {

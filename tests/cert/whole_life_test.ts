@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { judgeAge } from "../../lib/cert/age_verdict.ts";
-import type { State } from "../../lib/cert/expiry_record.ts";
-import { changesOf, DEFAULT_THRESHOLDS } from "../../lib/cert/thresholds.ts";
+import { judgeAge } from "../../lib/expiry/validity.ts";
+import type { State } from "../../lib/expiry/record.ts";
+import { changesOf, DEFAULT_THRESHOLDS } from "../../lib/expiry/thresholds.ts";
 import { DAY, HOUR, issue, NOW } from "./issue.ts";
 import { judge, summaryOf } from "./judge.ts";
 

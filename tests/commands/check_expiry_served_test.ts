@@ -1,7 +1,7 @@
 /** check-expiry against a real HAProxy: what lies on the disk, is loaded, and is served. */
 
 import { deepStrictEqual, match, ok } from "node:assert/strict";
-import type { JsonRecord, JsonReport } from "../../lib/report/json.ts";
+import type { JsonRecord, JsonReport } from "../../lib/expiry/format_json.ts";
 import { HOUR, issue, type Issued, NOW } from "../cert/issue.ts";
 import { lacking } from "../e2e/requirements.ts";
 import {
@@ -12,8 +12,8 @@ import {
   startHaproxy,
 } from "../haproxy/real_haproxy.ts";
 import { listenAt, toSocket } from "../http/tls_server.ts";
-import { parseExposition } from "../report/exposition.ts";
-import { parsePluginOutput } from "../report/plugin_output.ts";
+import { parseExposition } from "../expiry/exposition.ts";
+import { parsePluginOutput } from "../expiry/plugin_output.ts";
 import { acmeLb, type ProgramOptions } from "./program.ts";
 
 const NAMES = ["service.example"];

@@ -1,6 +1,6 @@
 /** Runs `acme-lb check-expiry` and reads its JSON. */
 
-import type { JsonRecord, JsonReport } from "../../lib/report/json.ts";
+import type { JsonRecord, JsonReport } from "../../lib/expiry/format_json.ts";
 import { acmeLb, type ProgramOptions } from "./program.ts";
 
 export interface Checked {

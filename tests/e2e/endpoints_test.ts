@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import type { JsonReport } from "../../lib/report/json.ts";
+import type { JsonReport } from "../../lib/expiry/format_json.ts";
 import { DAY, issue, NOW } from "../cert/issue.ts";
 import { executablePath } from "../executable.ts";
 import { pemOf } from "../haproxy/real_haproxy.ts";

@@ -1,6 +1,7 @@
 /** Every step of a swap goes wrong in every way, against a fake that speaks like HAProxy. */
 import assert from "node:assert/strict";
-import { swapCertificate, type SwapRequest, type SwapResult } from "../../lib/haproxy/swap.ts";
+import { swapCertificate, type SwapResult } from "../../lib/haproxy/swap.ts";
+import type { SwapRequest } from "../../lib/haproxy/swap_state.ts";
 import { issue } from "../cert/issue.ts";
 import { type FakeHaproxy, type Spoil, startFake, type Step } from "./fake_haproxy.ts";
 import { pemOf, serialOf } from "./real_haproxy.ts";

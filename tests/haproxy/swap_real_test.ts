@@ -1,7 +1,8 @@
 /** Swaps in a real HAProxy, judged by what a TLS handshake gets. */
 import assert from "node:assert/strict";
 import { askSocket } from "../../lib/haproxy/runtime_socket.ts";
-import { swapCertificate, type SwapRequest, type SwapResult } from "../../lib/haproxy/swap.ts";
+import { swapCertificate, type SwapResult } from "../../lib/haproxy/swap.ts";
+import type { SwapRequest } from "../../lib/haproxy/swap_state.ts";
 import { issue, issueChain, type Issued } from "../cert/issue.ts";
 import {
   hasHaproxy,

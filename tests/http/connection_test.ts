@@ -1,4 +1,4 @@
-/** Deadlines, caps, and the end of a connection, on real sockets. */
+/** OpenConnections, caps, and the end of a connection, on real sockets. */
 
 import { deepStrictEqual, ok } from "node:assert/strict";
 import { type Answer, NOT_FOUND, textAnswer } from "../../lib/http/answer.ts";

@@ -8,7 +8,7 @@ import { dirname } from "node:path";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import type { RenderedFile } from "../../lib/render/rendered_file.ts";
 import { systemdFiles } from "../../lib/render/systemd.ts";
-import { argumentWord, unitWord } from "../../lib/render/unit_words.ts";
+import { argumentWord, unitWord } from "../../lib/render/systemd_escape.ts";
 import { emptyRoom, run } from "../install_script.ts";
 import { works } from "../works.ts";
 

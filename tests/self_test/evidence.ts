@@ -2,7 +2,7 @@
 
 import type { AskFault, Reply } from "../../lib/http/ask_whole.ts";
 import type { Path } from "../../lib/self_test/paths.ts";
-import type { Surroundings } from "../../lib/self_test/surroundings.ts";
+import type { Surroundings } from "../../lib/self_test/diagnosis_context.ts";
 
 export const TEXT = `${"t".repeat(43)}.${"h".repeat(43)}`;
 

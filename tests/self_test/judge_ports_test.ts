@@ -7,7 +7,7 @@ import type { Finding } from "../../lib/self_test/findings.ts";
 import { judgeChallengePort } from "../../lib/self_test/judge_challenge_port.ts";
 import { judgePublicPort } from "../../lib/self_test/judge_public_port.ts";
 import { type Path, VIRTUAL } from "../../lib/self_test/paths.ts";
-import type { Surroundings } from "../../lib/self_test/surroundings.ts";
+import type { Surroundings } from "../../lib/self_test/diagnosis_context.ts";
 import { answer, AROUND, pathTo, silence, TEXT } from "./evidence.ts";
 
 const FOUND = answer(200, TEXT);

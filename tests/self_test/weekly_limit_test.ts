@@ -1,5 +1,5 @@
 import { deepStrictEqual, match } from "node:assert/strict";
-import { parseDuration } from "../../lib/duration.ts";
+import { parseDuration } from "../../lib/time.ts";
 import { judgeWeeklyLimit } from "../../lib/self_test/weekly_limit.ts";
 
 const judge = (balancers: number, lifetime: string) =>

@@ -1,0 +1,129 @@
+/** From the configuration to the ports of each role. */
+
+import type { SocketAddress } from "../address.ts";
+import { configDigest } from "../config/digest.ts";
+import type { Config } from "../config/schema.ts";
+import type { Log } from "../log.ts";
+import {
+  createChallengePortHandler,
+  createPublicChallengeHandler,
+} from "../http/challenge_handler.ts";
+import type { Metrics } from "../http/metrics.ts";
+import { createMetricsHandler } from "../http/metrics_handler.ts";
+import { createPeerAddresses, type PeerAddresses } from "../http/peer_addresses.ts";
+import { createPeerLookup } from "../http/peer_lookup.ts";
+import { createPublicHandler } from "../http/public_handler.ts";
+import { createRedirectHandler } from "../http/redirect_handler.ts";
+import type { PortSpec } from "../http/service.ts";
+
+export interface PortTools {
+  log: Log;
+  metrics: Metrics;
+}
+
+/** Scrapers and health checks are few. */
+const METRICS_LIMITS = { connections: 64, perSource: 64 };
+
+/** The public port: challenges, and the redirect unless the role is `proxy`. */
+export function publicPorts(
+  config: Config,
+  { log, metrics, role }: PortTools & { role: "public" | "proxy" },
+): PortSpec[] {
+  const { lookup, limits } = config;
+  const peerLookup = createPeerLookup({
+    addresses: peerAddresses(config),
+    connectTimeout: lookup.connect_timeout,
+    timeout: lookup.timeout,
+    limits: {
+      fanOuts: limits.fan_outs,
+      perPeer: limits.per_peer,
+      perSuspectPeer: limits.per_suspect_peer,
+    },
+    onOutcome: (peer, outcome) =>
+      metrics.count("peer_answers_total", `peer="${peer}",outcome="${outcome}"`),
+  });
+  metrics.gauge("lookups_in_flight", () => peerLookup.inFlight);
+  const challenge = createPublicChallengeHandler({
+    webroots: config.webroot,
+    lookup: peerLookup,
+    log,
+    metrics,
+  });
+  const redirect = role === "public" ? redirectHandler(config) : undefined;
+  return ports(config.public.listen, {
+    role,
+    handler: createPublicHandler({ challenge, redirect }),
+    limits: connectionLimits(config),
+  });
+}
+
+/** The redirect alone. */
+export function redirectPorts(config: Config): PortSpec[] {
+  return ports(config.public.listen, {
+    role: "redirect",
+    handler: redirectHandler(config),
+    limits: connectionLimits(config),
+  });
+}
+
+/** The challenge port: the webroots, for everybody or for peers alone. */
+export function challengePorts(config: Config, { log }: PortTools): PortSpec[] {
+  const onlyFrom = config.challenge.allow === "peers" ? knownBalancers(config) : undefined;
+  // By literal addresses alone: an answer must never wait for a resolver that nobody asked for.
+  const literal = config.peers.filter((peer) => "hostname" in peer);
+  const told = knownBalancers({ ...config, peers: literal });
+  return ports(config.challenge.listen, {
+    role: "challenge",
+    handler: createChallengePortHandler({
+      webroots: config.webroot,
+      log,
+      onlyFrom,
+      config: { digest: configDigest(config), told },
+    }),
+    limits: connectionLimits(config),
+  });
+}
+
+/** The metrics port; `more` gives what others have to tell there, see createMetricsHandler. */
+export function metricsPorts(
+  config: Config,
+  { metrics, more }: PortTools & { more: () => Promise<string> },
+): PortSpec[] {
+  return ports(config.metrics.listen, {
+    role: "metrics",
+    handler: createMetricsHandler(metrics, more),
+    limits: METRICS_LIMITS,
+  });
+}
+
+/** The peers with this balancer's own entry recognised by its challenge port. */
+export function peerAddresses(config: Config): PeerAddresses {
+  return createPeerAddresses({ peers: config.peers, own: config.challenge.listen });
+}
+
+/**
+ * Every address that a balancer may ask from. A virtual address counts: the kernel takes it as the
+ * source of connections unless keepalived marks it as deprecated, which it does for a /128 alone.
+ */
+function knownBalancers(config: Config): PeerAddresses {
+  const { nodes, virtual_addresses } = config.cluster;
+  const more = [...Object.values(nodes).flat(), ...virtual_addresses];
+  const peers = [...config.peers, ...more.map((hostname) => ({ hostname, port: 0 }))];
+  return createPeerAddresses({ peers, own: [] });
+}
+
+function redirectHandler({ redirect }: Config): ReturnType<typeof createRedirectHandler> {
+  return createRedirectHandler({
+    status: redirect.status,
+    hosts: redirect.hosts,
+    httpsPort: redirect.https_port,
+  });
+}
+
+function connectionLimits({ limits }: Config): PortSpec["limits"] {
+  return { connections: limits.connections, perSource: limits.per_source };
+}
+
+function ports(addresses: SocketAddress[], spec: Omit<PortSpec, "address">): PortSpec[] {
+  return addresses.map((address) => ({ ...spec, address }));
+}

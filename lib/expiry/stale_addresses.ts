@@ -1,0 +1,67 @@
+/**
+ * Addresses among each other: has one of them been left behind with an old certificate?
+ *
+ * Balancers may share a certificate, or have one each for the same names, renewed on days of their
+ * own; then being older means nothing. So an address is blamed when most of them serve one newer
+ * certificate, or when its own is overdue for renewal and another's is not.
+ */
+
+import { isoSeconds } from "../time.ts";
+import type { Served } from "./compare_served.ts";
+import type { Finding, LeafFacts } from "./record.ts";
+import { addFindings } from "./verdict.ts";
+
+const DAY_MS = 86_400_000;
+
+/** Windows of renewal are drawn by chance around the point that is suggested (RFC 9773). */
+const TOLERANCE = 0.02;
+
+interface Answer {
+  address: string;
+  leaf: LeafFacts;
+}
+
+/** The records, each a WARNING as well when its address was left behind by the others. */
+export function findLeftBehind(served: Served[], now: Date): Served[] {
+  const groups = Map.groupBy(served, groupOf);
+  return served.map((one) => {
+    const group = groups.get(groupOf(one))!.flatMap(({ record }) =>
+      record.leaf ? [{ address: record.place, leaf: record.leaf }] : []
+    );
+    const { record, name } = one;
+    if (!record.leaf) return one;
+    return { record: addFindings(record, judge(record.leaf, { group, now })), name };
+  });
+}
+
+/** Compared are those that were asked for the same name, or serve the same names unasked. */
+function groupOf({ record, name }: Served): string {
+  return name ?? record.leaf?.names.toSorted().join(" ") ?? "";
+}
+
+function judge(own: LeafFacts, { group, now }: { group: Answer[]; now: Date }): Finding[] {
+  const newer = group.filter(({ leaf }) => leaf.notBefore > own.notBefore);
+  const shared = [...Map.groupBy(newer, ({ leaf }) => leaf.fingerprint).values()]
+    .find((answers) => answers.length * 2 > group.length);
+  const blame = (text: string): Finding[] => [{ state: "WARNING", reason: "left_behind", text }];
+  if (shared) {
+    const [{ leaf }] = shared as [Answer];
+    return blame(
+      `serves serial ${own.serial}, while ${shared.length} of ${group.length} addresses serve ` +
+        `the newer serial ${leaf.serial}: it was left behind`,
+    );
+  }
+  const renewed = newer.find(({ leaf }) => now < dueFrom(leaf));
+  if (!renewed || now < dueFrom(own)) return [];
+  return blame(
+    `serves serial ${own.serial}, due for renewal since ${isoSeconds(dueFrom(own))}, while ` +
+      `${renewed.address} serves the newer serial ${renewed.leaf.serial}: it was left behind`,
+  );
+}
+
+/** By when every client renews: a third of the lifetime left, below ten days half of it. */
+function dueFrom({ notBefore, notAfter }: LeafFacts): Date {
+  const lifetime = notAfter.getTime() - notBefore.getTime();
+  const share = (lifetime < 10 * DAY_MS ? 1 / 2 : 1 / 3) - TOLERANCE;
+  return new Date(Math.round(notAfter.getTime() - share * lifetime));
+}

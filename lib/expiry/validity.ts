@@ -1,0 +1,58 @@
+/** What the validity of one certificate comes to at an instant. */
+
+import { formatRemaining, isoSeconds } from "../time.ts";
+import type { Finding } from "./record.ts";
+import { type Changes, formatThreshold, type Threshold, type Thresholds } from "./thresholds.ts";
+
+export interface Clock {
+  now: Date;
+  /** No right clock shows an earlier time. */
+  earliestNow: Date;
+}
+
+/**
+ * At the very second of `notAfter` a certificate counts as expired: so it does to OpenSSL, and
+ * with it to HAProxy's clients. A clock that is certainly slow proves nothing but what has expired.
+ */
+export function judgeAge(
+  { notBefore, notAfter }: { notBefore: Date; notAfter: Date },
+  { clock, thresholds, changes }: { clock: Clock; thresholds: Thresholds; changes: Changes },
+): Finding[] {
+  const { now } = clock;
+  const slow = judgeClock(clock);
+  // Nearly all certificates of a check are good, and texts cost more than their dates.
+  if (now >= notBefore && now < changes.warningFrom) return slow;
+  const left = formatRemaining(now, notAfter);
+  const end = isoSeconds(notAfter);
+  if (now >= notAfter) {
+    const ago = left.endsWith("ago") ? left : "this very second";
+    return [
+      { state: "CRITICAL", reason: "expired", text: `expired ${ago}, on ${end}: renew it now` },
+      ...slow,
+    ];
+  }
+  if (now < notBefore && slow.length === 0) {
+    const [start, clockTime] = [notBefore, now].map(isoSeconds);
+    const text = `is not valid before ${start}, and the clock says ${clockTime}: is it right?`;
+    return [{ state: "CRITICAL", reason: "not_yet_valid", text }];
+  }
+  const soon = (state: "WARNING" | "CRITICAL", threshold: Threshold): Finding => {
+    const text = `expires in ${left}, on ${end}, less than ${describe(threshold)} ahead: ` +
+      "find out why it has not been renewed";
+    return { state, reason: "expires_soon", text };
+  };
+  if (now >= changes.criticalFrom) return [soon("CRITICAL", thresholds.critical), ...slow];
+  if (now >= changes.warningFrom) return [soon("WARNING", thresholds.warning), ...slow];
+  return slow;
+}
+
+function judgeClock({ now, earliestNow }: Clock): Finding[] {
+  if (now >= earliestNow) return [];
+  const text = `the clock says ${isoSeconds(now)}, before this program was made: set the clock`;
+  return [{ state: "UNKNOWN", reason: "clock", text }];
+}
+
+function describe(threshold: Threshold): string {
+  const text = formatThreshold(threshold);
+  return "share" in threshold ? `${text} of its lifetime` : text;
+}

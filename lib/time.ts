@@ -1,0 +1,151 @@
+/**
+ * Time: the clock, waiting, deadlines, and spans of time as operators write and read them.
+ *
+ * No other file makes a timer of its own for waiting: a deadline is an {@link AbortSignal} made
+ * here, and every wait takes one. All numbers are milliseconds.
+ */
+
+/** What tells the time and wakes a waiter. Tests give one of their own, so that none sleeps. */
+export interface Clock {
+  /** Milliseconds since the epoch; steps when the system's clock is set. */
+  now(): number;
+  /** Milliseconds on a clock that never steps, for deadlines and measurements. */
+  monotonic(): number;
+  /** Calls `wake` once after so many milliseconds; the result cancels that. */
+  schedule(ms: number, wake: () => void): () => void;
+}
+
+export const SYSTEM_CLOCK: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  schedule(ms, wake) {
+    const timer = setTimeout(wake, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Why a signal of {@link deadline} is aborted when its time has passed. */
+export class DeadlineError extends Error {
+  override name = "DeadlineError";
+  constructor(public readonly ms: number) {
+    super(`not done within ${formatDuration(ms)}`);
+  }
+}
+
+/**
+ * Waits; ends early, without an error, when the signal is aborted.
+ * @returns false when it ended early
+ */
+export function delay(
+  ms: number,
+  { signal, clock = SYSTEM_CLOCK }: { signal?: AbortSignal; clock?: Clock } = {},
+): Promise<boolean> {
+  if (signal?.aborted) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const done = (whole: boolean) => {
+      cancel();
+      signal?.removeEventListener("abort", abort);
+      resolve(whole);
+    };
+    const abort = () => done(false);
+    const cancel = clock.schedule(ms, () => done(true));
+    signal?.addEventListener("abort", abort, { once: true });
+  });
+}
+
+/** An absolute deadline that ends with the scope that made it: `using limit = deadline(2_000)`. */
+export interface Deadline extends Disposable {
+  readonly signal: AbortSignal;
+  /** Whether the time itself has passed, and not another end come first. */
+  readonly passed: boolean;
+  /** Ends it early, for a reason of the caller's. */
+  abort(reason?: unknown): void;
+}
+
+/**
+ * A signal that is aborted with a {@link DeadlineError} after so many milliseconds, or with the
+ * parent's reason when the parent is. Unlike that of AbortSignal.timeout its timer can be ended,
+ * and unlike AbortSignal.any it leaves no listener behind on a parent that lives for long.
+ */
+export function deadline(
+  ms: number,
+  { parent, clock = SYSTEM_CLOCK }: { parent?: AbortSignal; clock?: Clock } = {},
+): Deadline {
+  const controller = new AbortController();
+  const follow = () => controller.abort(parent!.reason);
+  const end = () => {
+    cancel();
+    parent?.removeEventListener("abort", follow);
+  };
+  const cancel = clock.schedule(ms, () => controller.abort(new DeadlineError(ms)));
+  if (parent?.aborted) follow();
+  else parent?.addEventListener("abort", follow, { once: true });
+  return {
+    signal: controller.signal,
+    get passed() {
+      return controller.signal.reason instanceof DeadlineError;
+    },
+    abort: (reason) => controller.abort(reason),
+    [Symbol.dispose]: end,
+  };
+}
+
+/**
+ * What comes of the work, or the signal's reason thrown when that is aborted first. The work
+ * itself goes on where it does not heed the signal: a read of a dead file system cannot be ended.
+ */
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+const UNITS: Record<string, number> = { ms: 1, s: 1e3, m: 60e3, h: 3600e3, d: 86_400e3 };
+
+/**
+ * Milliseconds for a number followed by a unit.
+ * @throws {SyntaxError} when the text is not a duration
+ */
+export function parseDuration(text: string): number {
+  const match = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text);
+  if (!match) throw new SyntaxError(`expected a duration such as 500ms, 2s, 5m, 48h or 30d`);
+  // Whole thousandths first: 2.3 has no exact binary form, and 2.3d would lose a part of a millisecond.
+  return Math.round(Number(match[1]) * 1000) * UNITS[match[2]!]! / 1000;
+}
+
+/** The shortest exact spelling that {@link parseDuration} reads back. */
+export function formatDuration(ms: number): string {
+  for (const unit of ["d", "h", "m", "s"]) {
+    if (ms >= UNITS[unit]! && ms % UNITS[unit]! === 0) return `${ms / UNITS[unit]!}${unit}`;
+  }
+  return `${ms}ms`;
+}
+
+const SPAN_UNITS: [string, number][] = [["d", 86_400], ["h", 3600], ["m", 60], ["s", 1]];
+
+/** The two largest units of a span in milliseconds, rounded down; a zero second one is left out. */
+export function formatSpan(ms: number): string {
+  const seconds = Math.floor(Math.max(0, ms) / 1000);
+  if (seconds === 0) return "0s";
+  const at = SPAN_UNITS.findIndex(([, size]) => seconds >= size);
+  const parts = SPAN_UNITS.slice(at, at + 2).map(([unit, size], i) => {
+    const whole = i === 0 ? seconds : seconds % SPAN_UNITS[at]![1];
+    return { unit, count: Math.floor(whole / size) };
+  });
+  const told = parts.filter(({ count }, i) => i === 0 || count > 0);
+  return told.map(({ unit, count }) => `${count}${unit}`).join(" ");
+}
+
+/** What is left until `end`: `11d 4h`, or `2d 3h ago`. */
+export function formatRemaining(now: Date, end: Date): string {
+  const ms = end.getTime() - now.getTime();
+  return ms < 0 ? `${formatSpan(-ms)} ago` : formatSpan(ms);
+}
+
+/** An instant without its fraction of a second, which no certificate has. */
+export function isoSeconds(date: Date): string {
+  return date.toISOString().replace(/\.\d+Z$/, "Z");
+}

@@ -1,0 +1,99 @@
+/** The report for programs, against a schema of its own. */
+
+import { deepStrictEqual, doesNotMatch } from "node:assert/strict";
+import * as fc from "fast-check";
+import * as v from "valibot";
+import { formatJson } from "../../lib/expiry/format_json.ts";
+import { ANY_REPORT, leafOf, MIXED, recordOf, reportOf, UNSAFE } from "./reports.ts";
+
+const state = v.picklist(["OK", "UNKNOWN", "WARNING", "CRITICAL"]);
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const instant = v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/));
+const hex = v.pipe(v.string(), v.regex(/^[0-9A-F]*$/));
+
+/** Every member, and no other. */
+const SCHEMA = v.strictObject({
+  version: v.literal(1),
+  checked_at: instant,
+  state,
+  counts: v.strictObject({ OK: count, UNKNOWN: count, WARNING: count, CRITICAL: count }),
+  records: v.array(v.strictObject({
+    source: v.picklist(["file", "endpoint", "haproxy"]),
+    place: v.string(),
+    state,
+    findings: v.array(v.strictObject({
+      state,
+      reason: v.pipe(v.string(), v.regex(/^[a-z_]+$/)),
+      text: v.string(),
+    })),
+    certificate: v.nullable(v.strictObject({
+      title: v.string(),
+      serial: hex,
+      fingerprint_sha256: v.pipe(hex, v.length(64)),
+      issuer: v.string(),
+      names: v.array(v.string()),
+      key: v.string(),
+      not_before: instant,
+      not_after: instant,
+      remaining_seconds: v.pipe(v.number(), v.integer()),
+      placeholder: v.boolean(),
+    })),
+    warning_from: v.nullable(instant),
+    critical_from: v.nullable(instant),
+  })),
+  notes: v.array(v.string()),
+});
+
+Deno.test("formatJson() tells all of a report, what is due first on top", () => {
+  const { records, ...rest } = v.parse(SCHEMA, JSON.parse(formatJson(MIXED)));
+  deepStrictEqual(rest, {
+    version: 1,
+    checked_at: "2026-11-24T06:00:00Z",
+    state: "CRITICAL",
+    counts: { OK: 1, UNKNOWN: 1, WARNING: 1, CRITICAL: 2 },
+    notes: ["/etc/haproxy/certs/.old.pem: hidden"],
+  });
+  deepStrictEqual(records[0], {
+    source: "file",
+    place: "/etc/haproxy/certs/gone.pem",
+    state: "CRITICAL",
+    findings: [{ state: "CRITICAL", reason: "expired", text: "expired 2d 3h ago" }],
+    certificate: {
+      title: "gone.example",
+      serial: "04A1B2C3",
+      fingerprint_sha256: "AB".repeat(32),
+      issuer: "CN=R12, O=Let's Encrypt",
+      names: ["gone.example"],
+      key: "P-256",
+      not_before: "2026-08-24T03:00:00Z",
+      not_after: "2026-11-22T03:00:00Z",
+      remaining_seconds: -183_600,
+      placeholder: false,
+    },
+    warning_from: "2026-10-30T15:00:00Z",
+    critical_from: "2026-11-10T21:00:00Z",
+  });
+  deepStrictEqual(records[1]!.certificate, null);
+  deepStrictEqual(records[1]!.warning_from, null);
+});
+
+Deno.test("formatJson() hands every text on exactly, and no control character raw", () => {
+  const place = '/a\n\x1b[31m"\\\u202e\u2028|\x9b';
+  const leaf = leafOf("é.example\ud800", 10);
+  const text = formatJson(reportOf([recordOf(place, { leaf })]));
+  doesNotMatch(text, UNSAFE);
+  const [record] = JSON.parse(text).records;
+  deepStrictEqual([record.place, record.certificate.title], [place, leaf.title]);
+});
+
+Deno.test("formatJson() keeps to its schema whatever is found", () => {
+  fc.assert(fc.property(ANY_REPORT, (report) => {
+    const text = formatJson(report);
+    doesNotMatch(text, UNSAFE);
+    const parsed = v.parse(SCHEMA, JSON.parse(text));
+    deepStrictEqual(
+      parsed.records.map(({ place }) => place).toSorted(),
+      report.records.map(({ place }) => place).toSorted(),
+    );
+  }));
+});

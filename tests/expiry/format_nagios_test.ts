@@ -1,0 +1,145 @@
+/** The report for Nagios, read back by a parser of its own. */
+
+import { deepStrictEqual, doesNotMatch, match, ok, throws } from "node:assert/strict";
+import * as fc from "fast-check";
+import { formatNagios } from "../../lib/expiry/format_nagios.ts";
+import { isAlert, parsePluginOutput } from "./plugin_output.ts";
+import { ANY_REPORT, leafOf, MIXED, recordOf, reportOf, UNSAFE } from "./reports.ts";
+
+const LEVELS = [0, 1, 2, 3] as const;
+
+Deno.test("formatNagios() says what is worst on one short line, with figures in strict syntax", () => {
+  deepStrictEqual(
+    formatNagios(MIXED, { verbosity: 0 }),
+    "SSL CRITICAL: /etc/haproxy/certs/gone.pem: expired 2d 3h ago " +
+      "(2 CRITICAL, 1 WARNING, 1 UNKNOWN, 1 OK) | " +
+      "'gone.pem'=-183600s;1944000:;972000: '[2001:db8::1]:443'=U " +
+      "'soon.pem'=1728000s;1944000:;972000: 'secret.pem'=U " +
+      "'good.pem'=5227200s;1944000:;972000:\n",
+  );
+  const good = recordOf("/a/good.pem", { leaf: leafOf("good.example", 60.5) });
+  deepStrictEqual(
+    formatNagios(reportOf([good]), { verbosity: 0 }),
+    "SSL OK: good.example expires in 60d 12h, /a/good.pem | " +
+      "'good.pem'=5227200s;1944000:;972000:\n",
+  );
+  deepStrictEqual(
+    formatNagios(reportOf([]), { verbosity: 0 }),
+    "SSL UNKNOWN: nothing was checked\n",
+  );
+});
+
+Deno.test("formatNagios() tells more with each level, and the figures stay on the first line", () => {
+  const [one, two, three] = [1, 2, 3].map((verbosity) =>
+    parsePluginOutput(formatNagios(MIXED, { verbosity: verbosity as 1 | 2 | 3 }))
+  );
+  deepStrictEqual(
+    one!.text,
+    "2 CRITICAL, 1 WARNING, 1 UNKNOWN, 1 OK: " +
+      "[CRITICAL] /etc/haproxy/certs/gone.pem: expired 2d 3h ago " +
+      "[CRITICAL] [2001:db8::1]:443: no TLS handshake in time " +
+      "[WARNING] /etc/haproxy/certs/soon.pem: expires in 20d " +
+      "[UNKNOWN] /etc/haproxy/certs/secret.pem: permission denied (EACCES)",
+  );
+  deepStrictEqual(one!.more, []);
+  deepStrictEqual(two!.more, [
+    "CRITICAL /etc/haproxy/certs/gone.pem: expired 2d 3h ago",
+    "CRITICAL [2001:db8::1]:443: no TLS handshake in time",
+    "WARNING /etc/haproxy/certs/soon.pem: expires in 20d",
+    "UNKNOWN /etc/haproxy/certs/secret.pem: permission denied (EACCES)",
+    "OK good.example expires in 60d 12h, /etc/haproxy/certs/good.pem",
+  ]);
+  const details = three!.more.join("\n");
+  match(details, /CRITICAL expired\n {2}serial 04A1B2C3, SHA-256 ABAB/);
+  match(details, /issuer CN=R12, O=Let's Encrypt, key P-256/);
+  match(details, /valid 2026-08-24T03:00:00Z to 2026-11-22T03:00:00Z/);
+  match(details, /note: \/etc\/haproxy\/certs\/\.old\.pem: hidden$/);
+});
+
+Deno.test("formatNagios() gives figures whose ranges alert when the state does", () => {
+  const lives = [6 + 2 / 3, 45, 64, 90, 398];
+  fc.assert(
+    fc.property(fc.constantFrom(...lives), fc.double({ min: -1, max: 1 }), (life, share) => {
+      fc.pre(Number.isFinite(share));
+      const leaf = leafOf("x.example", life * share, life);
+      const output = formatNagios(reportOf([recordOf("/x", { leaf })]), { verbosity: 0 });
+      const [figure] = parsePluginOutput(output).figures;
+      const { value, unit, warning, critical } = figure!;
+      deepStrictEqual(unit, "s");
+      // The second in which the state changes belongs to either side.
+      if (Math.abs(share - 0.25) > 1e-5) deepStrictEqual(isAlert(warning!, value!), share < 0.25);
+      if (Math.abs(share - 0.125) > 1e-5) {
+        deepStrictEqual(isAlert(critical!, value!), share < 0.125);
+      }
+    }),
+  );
+});
+
+Deno.test("formatNagios() gives each place a label that stays the same while others come due", () => {
+  const places = ["/live/a.example/fullchain.pem", "/live/b.example/fullchain.pem", "/x/c.pem"];
+  const labels = (left: number[]) => {
+    const records = places.map((place, i) => recordOf(place, { leaf: leafOf("x", left[i]!) }));
+    const { figures } = parsePluginOutput(formatNagios(reportOf(records), { verbosity: 0 }));
+    return figures.map(({ label }) => label).toSorted();
+  };
+  deepStrictEqual(labels([10, 20, 30]), [
+    "/live/a.example/fullchain.pem",
+    "/live/b.example/fullchain.pem",
+    "c.pem",
+  ]);
+  deepStrictEqual(labels([30, 5, 1]), labels([10, 20, 30]));
+  const memory = recordOf("/etc/haproxy/a.pem at /run/haproxy/admin.sock", { source: "haproxy" });
+  match(formatNagios(reportOf([memory]), { verbosity: 0 }), / 'a\.pem at admin\.sock'=U$/m);
+});
+
+Deno.test("formatNagios() stays short for NRPE with thousands of records", () => {
+  const records = Array.from(
+    { length: 3000 },
+    (_, i) =>
+      recordOf(`/etc/haproxy/certs/${"long".repeat(i % 50)}${i}.pem`, {
+        leaf: leafOf(`host${i}.example`, 10),
+        findings: [{ state: "WARNING", reason: "expires_soon", text: "expires in 10d".repeat(20) }],
+      }),
+  );
+  for (const verbosity of [0, 1] as const) {
+    const output = formatNagios(reportOf(records), { verbosity });
+    ok(new TextEncoder().encode(output).length <= 1001, `${verbosity}: ${output.length}`);
+    match(output, /3000 WARNING/);
+    ok(parsePluginOutput(output).figures.length > 3);
+  }
+});
+
+Deno.test("formatNagios() is accepted by the guidelines' grammar whatever stands in certificates", () => {
+  fc.assert(
+    fc.property(ANY_REPORT, fc.constantFrom(...LEVELS), (report, verbosity) => {
+      const output = formatNagios(report, { verbosity });
+      doesNotMatch(output, UNSAFE);
+      const { service, figures, more, text } = parsePluginOutput(output);
+      deepStrictEqual(service, "SSL");
+      ok(text.length < 600, text);
+      deepStrictEqual(new Set(figures.map(({ label }) => label)).size, figures.length);
+      if (verbosity < 2) deepStrictEqual(more, []);
+      if (verbosity === 2) deepStrictEqual(more.length, report.records.length);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("the grammar itself refuses what the guidelines do not allow", () => {
+  const table = [
+    "SSL OK: fine",
+    "SSL FINE: x\n",
+    "OK: x\n",
+    "SSL OK: a | b=1 | c=2\n",
+    "SSL OK: a | 'b=1\n",
+    "SSL OK: a | b=1d\n",
+    "SSL OK: a | b=1s;20:10\n",
+    "SSL OK: a | b=1s;x\n",
+    "SSL OK: a\nmore | b=1\n",
+  ];
+  for (const output of table) throws(() => parsePluginOutput(output), SyntaxError, output);
+  deepStrictEqual(isAlert({ inside: false, start: 0, end: 20 }, 21), true);
+  const [figure] = parsePluginOutput("SSL OK: a | b=21s;20;@~:5\n").figures;
+  deepStrictEqual(isAlert(figure!.warning!, 21), true, "a bare 20 alerts above it");
+  deepStrictEqual(isAlert(figure!.critical!, 4), true);
+});
