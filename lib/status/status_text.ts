@@ -14,7 +14,7 @@ const CHALLENGES_SHOWN = 10;
 export function formatStatus(view: FleetView, findings: readonly StatusFinding[]): string {
   const lines = [
     summaryOf(view, findings),
-    ...findings.map(({ level, about, text }) => `${level.padEnd(4)}  ${about}: ${text}`),
+    ...findings.map(({ level, about, text }) => printable(`${level.padEnd(4)}  ${about}: ${text}`)),
     ...section("virtual addresses", ["address", "held by", "since"], addressRows(view)),
     ...section(
       "balancers",
