@@ -60,11 +60,12 @@ export const HOP = "acme-lb";
 const USER_AGENT = "Mozilla/5.0 (compatible; acme-lb self-test)";
 
 /**
- * An honest answer comes in one or two pieces. After so many, each further read waits a moment,
- * so that single bytes gather in the kernel and do not cost a wake-up each.
+ * An honest answer comes in one or two pieces. After so many, each further read waits, longer each
+ * time, so that single bytes gather in the kernel and do not cost a wake-up each.
  */
-const QUICK_READS = 8;
-const PAUSE_MS = 10;
+const QUICK_READS = 4;
+const FIRST_PAUSE_MS = 2;
+const LONGEST_PAUSE_MS = 100;
 
 /** Asks once. Never rejects. */
 export async function askServer(address: SocketAddress, options: AskOptions): Promise<Reply> {
@@ -121,11 +122,14 @@ async function readAnswer(
 ): Promise<HttpResponse | { fault: ReadFault }> {
   const reader = new ResponseReader({ chunked });
   const buffer = new Uint8Array(4096);
+  let pauseMs = FIRST_PAUSE_MS;
   for (let reads = 1;; reads++) {
     const count = await conn.read(buffer);
     if (count === null) return reader.end();
     const answer = reader.push(buffer.subarray(0, count));
     if (answer) return answer;
-    if (reads >= QUICK_READS) await delay(PAUSE_MS, { signal });
+    if (reads < QUICK_READS) continue;
+    await delay(pauseMs, { signal });
+    pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
   }
 }

@@ -41,8 +41,8 @@ type Framing =
 export class ResponseReader {
   /** Bytes of the head, or of a line of the body that has not come to its end. */
   #line = "";
-  /** How many of the last bytes of the head belong to CR LF CR LF. */
-  #matched = 0;
+  /** The last three characters of a head that goes on. */
+  #tail = "";
   #head: { status: number; fields: Record<string, string> } | undefined;
   #framing: Framing = { kind: "close" };
   #body = "";
@@ -51,17 +51,17 @@ export class ResponseReader {
 
   /** Takes the bytes that came next; the result once it is known. */
   push(bytes: Uint8Array): Result | undefined {
-    let at = 0;
+    let text = latin1(bytes);
     if (!this.#head) {
-      const length = this.#endOfHead(bytes);
-      at = length ?? bytes.length;
-      this.#line += latin1(bytes.subarray(0, at));
+      const length = this.#lengthOfHead(text);
+      this.#line += text.slice(0, length);
       if (this.#line.length > MAX_HEAD) return TOO_LARGE;
       if (length === undefined) return undefined;
+      text = text.slice(length);
       const result = this.#readHead();
       if (result) return result;
     }
-    return this.#readBody(latin1(bytes.subarray(at)));
+    return this.#readBody(text);
   }
 
   /** The server has closed: the result. */
@@ -70,15 +70,13 @@ export class ResponseReader {
     return this.#framing.kind === "close" ? this.#whole() : BAD_FRAMING;
   }
 
-  /** Where the head ends in the bytes; undefined when it goes on behind them. */
-  #endOfHead(bytes: Uint8Array): number | undefined {
-    for (let i = 0; i < bytes.length; i++) {
-      const wanted = this.#matched % 2 === 0 ? 0x0d : 0x0a;
-      if (bytes[i] === wanted) this.#matched++;
-      else this.#matched = bytes[i] === 0x0d ? 1 : 0;
-      if (this.#matched === 4) return i + 1;
-    }
-    return undefined;
+  /** Where the head ends in the text that came next; undefined when it goes on behind it. */
+  #lengthOfHead(text: string): number | undefined {
+    const before = this.#tail;
+    const joined = before + text;
+    this.#tail = joined.slice(-3);
+    const at = joined.indexOf("\r\n\r\n");
+    return at < 0 ? undefined : at + 4 - before.length;
   }
 
   #readHead(): Result | undefined {
@@ -175,7 +173,5 @@ function joinFields(lines: string[]): Record<string, string> {
 
 /** One character a byte; TextDecoder's "latin1" is windows-1252, which is not that. */
 function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
+  return String.fromCharCode(...bytes);
 }
