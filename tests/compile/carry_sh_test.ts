@@ -297,7 +297,7 @@ Deno.test({
     for (const [signal, code, left] of [["SIGTERM", 143, 0], ["SIGKILL", 137, 1]] as const) {
       const group = [await executablePath(), "--version"];
       await using process = (await executableCommand(group, { executable: "setsid", env })).spawn();
-      await eventually(async () => (await entries(cache, "unpack-")).length === 1);
+      await eventually(async () => (await entries(cache, ".acme-lb-unpack-")).length === 1);
       Deno.kill(-process.pid, signal);
       assert.equal((await process.status).code, code);
       assert.equal((await entries(cache)).length, left, signal);
