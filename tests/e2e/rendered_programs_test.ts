@@ -118,7 +118,7 @@ Deno.test({
         parseConfig(clusterYaml({ nodes: 1, addresses: 1 }), "config.yaml"),
         { node: "lb0" },
       );
-      const broken = file!.text.replace("priority 101", "priority 301");
+      const broken = file!.text.replace("priority 150", "priority 301");
       const files = new Map([["broken", broken]]);
       await assert.rejects(assertLoads(files, { check: CHECK_KEEPALIVED, directory }), /outside/);
     }),
