@@ -86,6 +86,10 @@ async function configurations(): Promise<Map<string, string>> {
       all.set(`${nodes}-${addresses}`, clusterYaml({ nodes, addresses }));
     }
   }
+  const more = "  unicast: true\n  preempt_delay: 30s\n  hsts: true\n  backend_name: false\n";
+  for (const nodes of [1, 2, 4]) {
+    all.set(`unicast-${nodes}`, clusterYaml({ nodes, addresses: 4 }) + more);
+  }
   // As many as can be, in names as long as they can be.
   const long = clusterYaml({ nodes: 50, addresses: 100 })
     .replaceAll(/^ {4}lb(\d+):/gm, (_, i) => `    ${i.padEnd(63, "x")}:`);
