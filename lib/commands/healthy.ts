@@ -9,7 +9,7 @@
 import { formatSocketAddress, parseSocketAddress, type SocketAddress } from "../address.ts";
 import { checked, type Subcommand } from "../cli.ts";
 import { EXIT, JobError } from "../errors.ts";
-import { askWhole, type AskWholeOptions, type Reply } from "../http/ask_whole.ts";
+import { type AskOptions, askServer, type Reply } from "../http/ask.ts";
 
 /** keepalived ends a check after 3 s; this one says before that what is wrong. */
 const TIMEOUT_MS = 2_000;
@@ -38,12 +38,13 @@ export const healthy: Subcommand = {
 /** Why the server at the address is not well; undefined when it is. Never rejects. */
 export async function askHealth(
   address: SocketAddress,
-  ask: (address: SocketAddress, options: AskWholeOptions) => Promise<Reply> = askWhole,
+  ask: (address: SocketAddress, options: AskOptions) => Promise<Reply> = askServer,
 ): Promise<string | undefined> {
   const reply = await ask(address, {
     target: "/",
     host: formatSocketAddress(address),
-    timeout: TIMEOUT_MS,
+    as: "ca",
+    timeoutMs: TIMEOUT_MS,
     signal: new AbortController().signal,
   });
   if (reply.fault !== undefined) return `no answer (${reply.fault})`;

@@ -3,10 +3,10 @@
 import { atomicWrite } from "../atomic_write.ts";
 import { writeToStdout } from "../cli.ts";
 import { JobError } from "../errors.ts";
+import { makeDirectory } from "../make_directory.ts";
 import { readIfPresent } from "../read_input.ts";
 import type { RenderedFile } from "../render/rendered_file.ts";
 import { changedRouterIds } from "../render/router_ids.ts";
-import { systemReason } from "../system_reason.ts";
 import { unifiedDiff } from "../unified_diff.ts";
 
 /** A rendered file, and the one that it would replace. */
@@ -87,13 +87,4 @@ async function keep({ place }: PlacedFile): Promise<void> {
   const copy = `${place.slice(0, slash)}.${place.slice(slash)}.old-${time}`;
   await atomicWrite(copy, bytes, { mode: (mode ?? 0) & 0o666, replaceLink: true });
   writeToStdout(`${copy}: the file that was there\n`);
-}
-
-/** @throws {JobError} */
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await Deno.mkdir(path, { recursive: true, mode: 0o755 });
-  } catch (error) {
-    throw new JobError(`cannot make ${path}: ${systemReason(error)}`, { cause: error });
-  }
 }

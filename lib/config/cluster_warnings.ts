@@ -1,6 +1,6 @@
 /** What of peers and nodes does not fit together, or does not fit this machine. Pure. */
 
-import { comparableAddress, familyOf } from "../address.ts";
+import { comparableAddress } from "../address.ts";
 import { formatPeer, type Peer } from "../peer.ts";
 import { lackingFamilies } from "./cluster_rules.ts";
 import type { Config } from "./schema.ts";

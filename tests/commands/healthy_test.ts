@@ -2,7 +2,7 @@
 
 import { deepStrictEqual, match } from "node:assert/strict";
 import { askHealth } from "../../lib/commands/healthy.ts";
-import type { Reply } from "../../lib/http/ask_whole.ts";
+import type { Reply } from "../../lib/http/ask.ts";
 import { acmeLb } from "./program.ts";
 
 /** A server that sends a text to every connection, after what it was asked. */
@@ -61,7 +61,7 @@ Deno.test("healthy gives up before keepalived does", async () => {
   const silence: Reply = { fault: "timeout", connected: true, ms: 2000 };
   let timeout = 0;
   const fault = await askHealth({ hostname: "::1", port: 80 }, (_address, options) => {
-    timeout = options.timeout;
+    timeout = options.timeoutMs;
     return Promise.resolve(silence);
   });
   deepStrictEqual([fault, timeout], ["no answer (timeout)", 2000]);
