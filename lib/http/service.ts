@@ -30,6 +30,8 @@ export interface ServiceOptions {
   load: () => Promise<PortSpec[]>;
   log: Log;
   metrics: Metrics;
+  /** Told when the ports are open, and after every reload: nothing, or why the old ones stay. */
+  onLoad?: (faults: string[]) => Promise<void>;
 }
 
 /**
@@ -38,7 +40,7 @@ export interface ServiceOptions {
  * @throws {ConfigError} and {JobError} when it cannot start
  */
 export async function runService(options: ServiceOptions): Promise<void> {
-  const { load, log, metrics } = options;
+  const { load, log, metrics, onLoad } = options;
   const ports = new Ports(options);
   const onRejection = (event: PromiseRejectionEvent) => {
     event.preventDefault();
@@ -47,6 +49,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   const start = async () => {
     await ports.become(await load());
     noteReload(metrics, true);
+    await onLoad?.([]);
   };
   const reload = async () => {
     try {
@@ -56,6 +59,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
       noteReload(metrics, false);
       const lines = error instanceof ConfigError ? error.lines : [messageOf(error)];
       for (const reason of lines) log.error("reload_failed", { reason, kept: "old configuration" });
+      await onLoad?.(lines);
     }
   };
   // Before anything else: by default a signal that comes during the start ends the process.
