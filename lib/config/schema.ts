@@ -10,6 +10,7 @@ import {
   formatSocketAddress,
   parseIPv4,
   parseIPv6,
+  parseNetwork,
   parseSocketAddress,
   type SocketAddress,
 } from "../address.ts";
@@ -85,6 +86,12 @@ function parseIpAddress(value: string): string {
   return address;
 }
 
+/** The text itself, which {@link parseNetwork} reads. @throws {SyntaxError} */
+function checkedNetwork(value: string): string {
+  parseNetwork(value);
+  return value;
+}
+
 /** @throws {SyntaxError} */
 function parseTimeout(value: string): number {
   const ms = parseDuration(value);
@@ -122,6 +129,10 @@ const peers = (most: number) =>
     most,
     like: '"[2001:db8::f001]:31080"',
   });
+const networks = list(text('a network such as "192.0.2.0/24"', checkedNetwork), {
+  most: 64,
+  like: '"192.0.2.0/24"',
+});
 const timeout = text("a duration such as 500ms or 2s", parseTimeout);
 
 /** All of the file; an empty one, and any key with nothing after it, gives the defaults. */
@@ -134,7 +145,10 @@ export const configSchema = v.strictObject({
     ),
     "/run/acme/acme-challenge",
   ),
-  public: section({ listen: v.nullish(listen, ["[::]:80"]) }),
+  public: section({
+    listen: v.nullish(listen, ["[::]:80"]),
+    proxy_protocol: v.nullish(networks, []),
+  }),
   challenge: section({
     listen: v.nullish(listen, ["[::]:31080"]),
     allow: v.nullish(v.picklist(["any", "peers"], "expected any or peers"), "any"),

@@ -24,7 +24,7 @@ async function ask(spec: PortSpec, target: string, { from = "192.0.2.99", header
   const bytes = latin1(`GET ${target} HTTP/1.1\r\nHost: service.example\r\n${headers}\r\n`);
   const head = parseRequestHead(bytes, 0, bytes.length);
   ok(head.kind === "head");
-  return await spec.handler(head, from);
+  return await spec.handler(head, from, "192.0.2.1");
 }
 
 const CHALLENGE = `/.well-known/acme-challenge/${TOKEN}`;

@@ -102,9 +102,10 @@ function anyConfig(): fc.Arbitrary<Config> {
       backend_tls: fc.boolean(),
       backend_ca: path,
     }),
-  }).map(({ listeners: [open, own, metrics], challenge, ...rest }) => ({
+    fronts: few(fc.constantFrom("192.0.2.1", "192.0.2.0/24", "2001:db8::/32", "::1", "0.0.0.0/0")),
+  }).map(({ listeners: [open, own, metrics], challenge, fronts, ...rest }) => ({
     ...rest,
-    public: { listen: open! },
+    public: { listen: open!, proxy_protocol: fronts },
     challenge: { ...challenge, listen: own! },
     metrics: { listen: metrics! },
   }));
