@@ -114,9 +114,8 @@ export function peerAddresses(config: Config): PeerAddresses {
  * source of connections unless keepalived marks it as deprecated, which it does for a /128 alone.
  */
 function knownBalancers(config: Config): PeerAddresses {
-  const { nodes, virtual_addresses } = config.cluster;
-  const more = [...Object.values(nodes).flat(), ...virtual_addresses];
-  const peers = [...config.peers, ...more.map((hostname) => ({ hostname, port: 0 }))];
+  const more = clusterAddresses(config).map((hostname) => ({ hostname, port: 0 }));
+  const peers = [...config.peers, ...more];
   return createPeerAddresses({ peers, own: [] });
 }
 
@@ -124,9 +123,14 @@ function knownBalancers(config: Config): PeerAddresses {
  * The same as far as the configuration has their addresses: whether a connection is one of theirs
  * is asked at its accept, which waits for no resolver.
  */
-function literalBalancers({ peers, cluster }: Config): string[] {
-  const named = peers.flatMap((peer) => "hostname" in peer ? [peer.hostname] : []);
-  return [...named, ...Object.values(cluster.nodes).flat(), ...cluster.virtual_addresses];
+function literalBalancers(config: Config): string[] {
+  const named = config.peers.flatMap((peer) => "hostname" in peer ? [peer.hostname] : []);
+  return [...named, ...clusterAddresses(config)];
+}
+
+function clusterAddresses({ cluster }: Config): string[] {
+  const virtual = cluster.virtual_addresses.map(({ address }) => address);
+  return [...Object.values(cluster.nodes).flat(), ...virtual];
 }
 
 /** Who gets which place on the public ports. */

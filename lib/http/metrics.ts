@@ -37,6 +37,8 @@ const HELP = {
   accept_errors_total: "Failures to accept a connection, such as running out of descriptors.",
   lookups_total: "Challenge lookups among the peers, by result.",
   peer_answers_total: "Answers of peers to lookups, by peer and outcome.",
+  log_lines_suppressed_total:
+    "Log lines left out: over their event's budget (rate), or because stderr is not read (not_read).",
   connections: "Open connections.",
   event_loop_lag_seconds: "The longest delay of the event loop within the last seconds.",
   healthy: "Whether /healthz answers 200.",
