@@ -9,7 +9,7 @@ import { configWarnings } from "../config/warnings.ts";
 import { EXIT } from "../errors.ts";
 import { createMetrics } from "../http/metrics.ts";
 import { challengePorts, metricsPorts, type PortTools, publicPorts } from "./ports.ts";
-import { type PortSpec, runService } from "../http/service.ts";
+import { type PortSpec, Service } from "../http/service.ts";
 import { createLog } from "../log.ts";
 import { openSupervisor } from "../service_manager.ts";
 import { VERSION } from "../version.ts";
@@ -77,6 +77,8 @@ export async function runServer(
     onSuppressed: (reason) => metrics.count("log_lines_suppressed_total", `reason="${reason}"`),
   });
   const supervisor = await openSupervisor(log);
+  const service = new Service({ log, metrics, onLoad: supervisor.loaded });
+  const tools = { log, metrics, health: () => service.health() };
   let file = options.config;
   const load = async () => {
     const loaded = await loadConfig(file);
@@ -84,10 +86,10 @@ export async function runServer(
     file = loaded.path;
     supervisor.loading(await wholeDigest(loaded.config));
     const config = withFlags(loaded.config, flags);
-    const specs = ports(config, { log, metrics });
+    const specs = ports(config, tools);
     for (const reason of await configWarnings(config)) log.warn("warning", { reason });
     return specs;
   };
-  await runService({ load, log, metrics, onLoad: supervisor.loaded });
+  await service.run(load);
   return EXIT.done;
 }
