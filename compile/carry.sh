@@ -207,7 +207,8 @@ become() {
   done
   block=--block-signal=USR1
   [ ! -e "$dir/no-signal-mask" ] || block=--
-  exec env -i "$block" HOME="$dir" DENO_DIR="$dir/cache" DENO_NO_UPDATE_CHECK=1 \
+  case $self in /*) ;; *) self=$PWD/${self#./} ;; esac
+  exec env -i "$block" ACME_LB_SELF="$self" HOME="$dir" DENO_DIR="$dir/cache" DENO_NO_UPDATE_CHECK=1 \
     DENO_NO_PACKAGE_JSON=1 "$@"
 }
 

@@ -12,9 +12,12 @@ export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--heap-growing-perce
 
 /**
  * What of the environment reaches the runtime of the carrying form: the variables that acme-lb may
- * read, and the one that the runtime itself tells it of.
+ * read, apart from the one that the start itself sets, and the one that the runtime tells it of.
  */
-export const VARIABLES = [...denoJson.compile.permissions.env, "NO_COLOR"];
+export const VARIABLES = [
+  ...denoJson.compile.permissions.env.filter((name) => name !== "ACME_LB_SELF"),
+  "NO_COLOR",
+];
 
 /** Datagrams over a UNIX socket, by which systemd is told that the server is ready. */
 export const UNSTABLE_FLAG = "--unstable-net";

@@ -5,9 +5,11 @@ import { describeConfig } from "../config/describe.ts";
 import { wholeDigest } from "../config/digest.ts";
 import { loadConfig } from "../config/load.ts";
 import { configWarnings, ownPeers } from "../config/warnings.ts";
+import type { Config } from "../config/schema.ts";
 import { EXIT } from "../errors.ts";
 import { printable } from "../log.ts";
 import { formatPeer } from "../peer.ts";
+import { hiddenPaths } from "../render/server_unit.ts";
 import { waitUntilInUse } from "../running_state.ts";
 import { formatYaml } from "../yaml.ts";
 
@@ -41,7 +43,7 @@ export const checkConfig: Subcommand<CheckConfigFlags> = {
     }
     const addresses = Deno.networkInterfaces().map(({ address }) => address);
     const own = ownPeers(config, addresses).map(formatPeer);
-    const warnings = await configWarnings(config);
+    const warnings = [...await configWarnings(config), ...hiddenCertificates(config)];
     const notes = [
       path ?? "no configuration file: the defaults",
       ...warnings.map((warning) => `warning: ${warning}`),
@@ -53,3 +55,15 @@ export const checkConfig: Subcommand<CheckConfigFlags> = {
     return EXIT.done;
   },
 };
+
+/** The unit of the server hides directories of keys, and certificates that lie in them with it. */
+function hiddenCertificates(config: Config): string[] {
+  const hidden = config.metrics.listen.length > 0 ? hiddenPaths(config.certificates, config) : [];
+  if (hidden.length === 0) return [];
+  return [
+    `certificates: ${
+      hidden.join(", ")
+    }: hidden from acme-lb.service, whose metrics leave out what ` +
+    "it cannot read; acme-lb-check-expiry.timer watches all of them",
+  ];
+}

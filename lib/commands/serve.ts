@@ -68,8 +68,6 @@ export async function runServer(
   options: GlobalOptions,
   { flags, ports }: ServerOptions,
 ): Promise<number> {
-  // Other commands of this executable write files; what stands on port 80 never does.
-  await Deno.permissions.revoke({ name: "write" });
   const metrics = createMetrics(VERSION);
   const log = createLog({
     format: options.logFormat,
