@@ -4,7 +4,7 @@ import { formatSocketAddress, parsePort, type SocketAddress } from "../address.t
 import { isAddress, parseSubjectName } from "../cert/coverage.ts";
 import type { Served } from "./compare_served.ts";
 import type { State } from "./record.ts";
-import { judgeServed, makeRecord, type Rules } from "./verdict.ts";
+import { judgeServed, makeRecord, type Rules } from "./certificate_record.ts";
 import { type EndpointAnswer, probeEndpoint, type ProbeFailure } from "./tls_probe.ts";
 
 export interface EndpointRules extends Rules {

@@ -6,7 +6,7 @@
 
 import { covers, isAddress } from "../cert/coverage.ts";
 import type { ExpiryRecord, Finding, LeafFacts } from "./record.ts";
-import { addFindings } from "./verdict.ts";
+import { addFindings } from "./certificate_record.ts";
 
 /** A record of an endpoint, with the name that was asked for. */
 export interface Served {

@@ -9,7 +9,7 @@
 import { isoSeconds } from "../time.ts";
 import type { Served } from "./compare_served.ts";
 import type { Finding, LeafFacts } from "./record.ts";
-import { addFindings } from "./verdict.ts";
+import { addFindings } from "./certificate_record.ts";
 
 const DAY_MS = 86_400_000;
 
