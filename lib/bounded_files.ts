@@ -3,7 +3,7 @@
  *
  * A file on a dead network disk, a FUSE mount whose server is gone, a FIFO in the place of a file:
  * whoever asks waits for ever. The thread that waits cannot be freed, and the runtime has only 32
- * of them, so a place that has been silent several times is not asked again.
+ * of them, so a place that has been silent is not asked again before it has answered after all.
  */
 
 import { type Read, tryToRead } from "./read_input.ts";
@@ -28,6 +28,8 @@ export interface BoundedFilesOptions {
   patienceMs?: number;
   /** Once it is aborted, an answer has {@link HURRY_MS} at most. */
   hurry?: AbortSignal;
+  /** Threads that may be lost to silence, of the 32 that everything shares. @default 20 */
+  maxSilent?: number;
   clock?: Clock;
   /** What is asked. @default the system's files */
   system?: FileSystem;
@@ -54,14 +56,10 @@ export const HURRY_MS = 100;
 /** Silent files after which their directory counts as dead. */
 const MAX_SILENT_BESIDE = 3;
 
-/** Threads that may be lost to silence, of the 32 that everything shares. */
-const MAX_SILENT = 20;
-
 /** Questions with a deadline each, by one check that ends with its process. */
-export function boundFiles(
-  { patienceMs = 2000, hurry, clock = SYSTEM_CLOCK, system = SYSTEM_FILES }: BoundedFilesOptions =
-    {},
-): BoundedFiles {
+export function boundFiles(options: BoundedFilesOptions = {}): BoundedFiles {
+  const { patienceMs = 2000, hurry, maxSilent = 20 } = options;
+  const { clock = SYSTEM_CLOCK, system = SYSTEM_FILES } = options;
   const silent = new Map<string, number>();
   let lost = 0;
 
@@ -75,18 +73,29 @@ export function boundFiles(
       throw new SilentFileError(`was not looked at, because ${place} does not answer`);
     }
     using limit = patience();
+    const answer = question();
     try {
-      return await orAborted(question(), limit.signal);
+      return await orAborted(answer, limit.signal);
     } catch (error) {
       if (!limit.signal.aborted) throw error;
-      lost++;
-      silent.set(path, MAX_SILENT_BESIDE);
       // Mount points lie side by side without being one file system; files do not.
-      if (isFile) silent.set(directoryOf(path), (silent.get(directoryOf(path)) ?? 0) + 1);
+      const places = isFile ? [path, directoryOf(path)] : [path];
+      mark(places, 1);
+      const unmark = () => mark(places, -1);
+      answer.then(unmark, unmark);
       throw new SilentFileError(
         "does not answer: its disk or network file system may be dead, or it is a pipe",
       );
     }
+  }
+
+  /** The first place is silent itself, the second is what it lies in. */
+  function mark([path, beside]: string[], sign: 1 | -1): void {
+    lost += sign;
+    const add = (place: string, number: number) =>
+      silent.set(place, (silent.get(place) ?? 0) + sign * number);
+    add(path!, MAX_SILENT_BESIDE);
+    if (beside !== undefined) add(beside, 1);
   }
 
   function patience(): Deadline {
@@ -95,8 +104,8 @@ export function boundFiles(
   }
 
   function silentPlace(path: string): string | undefined {
-    if (lost >= MAX_SILENT) return `the file system, in ${lost} places,`;
-    if (silent.size === 0) return undefined;
+    if (lost >= maxSilent) return `the file system, in ${lost} places,`;
+    if (lost === 0) return undefined;
     for (let place = path;; place = directoryOf(place)) {
       if ((silent.get(place) ?? 0) >= MAX_SILENT_BESIDE) return place;
       if (place === directoryOf(place)) return undefined;

@@ -144,7 +144,9 @@ async function expand(pattern: string, search: Search): Promise<string[]> {
     for (const base of bases) {
       if (part === ANY_DEPTH) {
         // At the end it is every file below, which visiting the directory finds.
-        next.push(...last ? [withoutFinalSlash(base || ".")] : await directoriesBelow(base, search));
+        next.push(
+          ...last ? [withoutFinalSlash(base || ".")] : await directoriesBelow(base, search),
+        );
       } else if (!isGlob(part)) next.push(`${base}${part}`);
       else next.push(...await namesThatFit(part, { base, search }));
     }
@@ -164,7 +166,8 @@ async function namesThatFit(
 ): Promise<string[]> {
   const entries = await list(base || ".", search);
   if ("problem" in entries) {
-    if (!entries.missing) add({ path: base, met: true, problem: entries.problem }, search);
+    const path = withoutFinalSlash(base);
+    if (!entries.missing) add({ path, met: true, problem: entries.problem }, search);
     return [];
   }
   const fits = globMatcher(part);
@@ -181,7 +184,8 @@ async function directoriesBelow(base: string, search: Search): Promise<string[]>
   for (const directory of all) {
     const entries = await list(directory || ".", search);
     if ("problem" in entries) {
-      if (!entries.missing) add({ path: directory, met: true, problem: entries.problem }, search);
+      const path = withoutFinalSlash(directory);
+      if (!entries.missing) add({ path, met: true, problem: entries.problem }, search);
       continue;
     }
     const inside = entries.filter(({ isDirectory, name }) =>

@@ -50,7 +50,9 @@ type Part = typeof ANY_DEPTH | ((name: string) => boolean);
 /** Whether the parts fit the path or a beginning of it. */
 function fitsFrom([first, ...more]: Part[], names: string[]): boolean {
   if (first === undefined) return true;
-  if (first !== ANY_DEPTH) return names.length > 0 && first(names[0]!) && fitsFrom(more, names.slice(1));
+  if (first !== ANY_DEPTH) {
+    return names.length > 0 && first(names[0]!) && fitsFrom(more, names.slice(1));
+  }
   return names.some((_, i) => fitsFrom(more, names.slice(i)));
 }
 

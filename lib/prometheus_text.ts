@@ -19,7 +19,9 @@ export function formatFamilies(families: Iterable<MetricFamily>): string {
   for (const { name, help, type, samples } of families) {
     if (samples.length === 0) continue;
     lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
-    for (const { labels, value } of samples) lines.push(`${name}${labels && `{${labels}}`} ${value}`);
+    for (const { labels, value } of samples) {
+      lines.push(`${name}${labels && `{${labels}}`} ${value}`);
+    }
   }
   return lines.join("\n") + "\n";
 }

@@ -45,7 +45,8 @@ export function ageFindings(
   }
   const lifetimeMs = notAfter.getTime() - notBefore.getTime();
   const soon = (state: "WARNING" | "CRITICAL", threshold: Threshold): Finding => {
-    const text = `expires in ${left}, on ${end}, less than ${describe(threshold, lifetimeMs)} ahead: ` +
+    const text =
+      `expires in ${left}, on ${end}, less than ${describe(threshold, lifetimeMs)} ahead: ` +
       "find out why it has not been renewed";
     return { state, reason: "expires_soon", text };
   };

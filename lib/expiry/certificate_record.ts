@@ -13,7 +13,14 @@ import { chainFindings, lonelyFindings } from "./chain_findings.ts";
 import { issuanceFindings } from "./issuance_findings.ts";
 import type { Contents } from "./read_certificates.ts";
 import { covers } from "../cert/coverage.ts";
-import { type ChainFacts, type ExpiryRecord, type Finding, type LeafFacts, STATES } from "./record.ts";
+import type { AlternativeName } from "../cert/names.ts";
+import {
+  type ChainFacts,
+  type ExpiryRecord,
+  type Finding,
+  type LeafFacts,
+  STATES,
+} from "./record.ts";
 import { keyFindings } from "./key_findings.ts";
 import { type CryptoCache, UNCACHED_CRYPTO } from "../cert/crypto_cache.ts";
 import { asSpans, changesOf, type Thresholds } from "./thresholds.ts";
@@ -42,7 +49,11 @@ export async function fileRecord(
   },
 ): Promise<ExpiryRecord> {
   const { certificates, leafKnown, keys, damage } = contents;
-  const findings = damage.map((text): Finding => ({ state: "UNKNOWN", reason: "unreadable", text }));
+  const findings = damage.map((text): Finding => ({
+    state: "UNKNOWN",
+    reason: "unreadable",
+    text,
+  }));
   if (certificates.length === 0) {
     return makeRecord(where, findings.length > 0 ? findings : [noCertificate(contents)]);
   }
@@ -52,7 +63,9 @@ export async function fileRecord(
   if (keys.length === 0 && areAuthorities(certificates)) {
     const [first, ...others] = firstToExpire(certificates);
     const thresholds = asSpans(rules.thresholds, CA_LIFETIME_MS);
-    findings.push(...leafFindings(first, { ...rules, thresholds }));
+    const changes = changesOf(first, thresholds);
+    findings.push(...ageFindings(first, { clock: rules, thresholds, changes }));
+    findings.push(...nameFindings(first.names, rules.names));
     return await recordOf(where, { leaf: first, others, findings, thresholds, crypto });
   }
   findings.push(...await keyFindings(keys, { certificates, crypto }));
@@ -154,32 +167,25 @@ async function chainRecord(
   },
 ): Promise<ExpiryRecord> {
   const [leaf, ...others] = certificates as [Certificate, ...Certificate[]];
-  const { now, thresholds, unchecked } = rules;
+  const { now, thresholds, names, unchecked } = rules;
   const changes = changesOf(leaf, thresholds);
   const all = [
-    ...leafFindings(leaf, rules),
+    ...ageFindings(leaf, { clock: rules, thresholds, changes }),
     ...findings,
     ...await chainFindings(certificates, { now, changes, crypto, unchecked }),
+    ...nameFindings(leaf.names, names),
     ...issuanceFindings(certificates),
   ];
   return await recordOf(where, { leaf, others, findings: all, thresholds, crypto });
 }
 
-function leafFindings(leaf: Certificate, rules: Rules): Finding[] {
-  const changes = changesOf(leaf, rules.thresholds);
-  return [
-    ...ageFindings(leaf, { clock: rules, thresholds: rules.thresholds, changes }),
-    ...nameFindings(leaf.names.map(({ value }) => value), rules.names),
-  ];
-}
-
-/** Names that none of a certificate's names covers. */
-export function nameFindings(own: string[], wanted: string[]): Finding[] {
-  const missing = wanted.filter((name) => !covers(own.map(subjectName), name));
+/** What is wrong when none of a certificate's names covers a wanted one. */
+export function nameFindings(names: AlternativeName[], wanted: string[]): Finding[] {
+  const missing = wanted.filter((name) => !covers(names, name));
   if (missing.length === 0) return [];
-  const shown = own.slice(0, 5).map((value) => value.slice(0, 100)).join(", ");
-  const names = shown + (own.length > 5 ? ", …" : "") || "none";
-  const text = `is not for ${missing.join(", ")}; its names: ${names}`;
+  const shown = names.slice(0, 5).map(({ value }) => value.slice(0, 100));
+  const own = shown.join(", ") + (names.length > shown.length ? ", …" : "") || "none";
+  const text = `is not for ${missing.join(", ")}; its names: ${own}`;
   return [{ state: "CRITICAL", reason: "name_missing", text }];
 }
 

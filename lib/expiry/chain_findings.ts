@@ -74,9 +74,11 @@ async function findLinks(
   for (const certificate of all) {
     const issuers: Certificate[] = [];
     const uncheckedIssuers: { issuer: Certificate; reason: string }[] = [];
-    const candidates = certificate.selfIssued ? [] : all.filter((other) =>
-      other !== certificate && sameBytes(certificate.issuer.der, other.subject.der)
-    );
+    const candidates = certificate.selfIssued
+      ? []
+      : all.filter((other) =>
+        other !== certificate && sameBytes(certificate.issuer.der, other.subject.der)
+      );
     for (const issuer of candidates) {
       const issued = await crypto.issuedBy(certificate, issuer);
       if (issued.answer === "yes") issuers.push(issuer);
@@ -169,8 +171,7 @@ function endFindings(
 
 /** The one that a client would get furthest with: valid now before others, then the last to end. */
 function latest(certificates: Certificate[], now: Date): Certificate | undefined {
-  const rank = ({ notBefore, notAfter }: Certificate) =>
-    notBefore > now ? -1 : notAfter.getTime();
+  const rank = ({ notBefore, notAfter }: Certificate) => notBefore > now ? -1 : notAfter.getTime();
   return certificates.toSorted((a, b) => rank(b) - rank(a))[0];
 }
 

@@ -80,16 +80,20 @@ function details({ leaf, findings }: ExpiryRecord): string[] {
 /** As many figures as fit, with a word in the text when some do not. */
 function withFigures(text: string, figures: string[]): string {
   const size = (line: string) => new TextEncoder().encode(line).length;
-  const all = [text, ...figures.length > 0 ? ["|", ...figures] : []].join(" ");
-  if (size(all) <= MAX_FIRST_LINE) return all;
-  const line = (count: number) => {
-    const shown = figures.slice(0, count);
-    const words = `(${figures.length - count} of ${figures.length} figures left out)`;
-    return [text, words, ...count > 0 ? ["|", ...shown] : []].join(" ");
-  };
-  let count = figures.length;
-  while (count > 0 && size(line(count)) > MAX_FIRST_LINE) count--;
-  return line(count);
+  const cutWords = (shown: number) =>
+    ` (${figures.length - shown} of ${figures.length} figures left out)`;
+  const room = MAX_FIRST_LINE - size(`${text} |`);
+  const roomWhenCut = room - size(cutWords(0));
+  let used = 0;
+  let shown = 0;
+  for (const figure of figures) {
+    used += size(figure) + 1;
+    if (used > room) break;
+    if (used <= roomWhenCut) shown++;
+  }
+  if (used <= room) shown = figures.length;
+  const words = shown < figures.length ? cutWords(shown) : "";
+  return shown > 0 ? `${text}${words} | ${figures.slice(0, shown).join(" ")}` : `${text}${words}`;
 }
 
 /**

@@ -31,7 +31,8 @@ export function issuanceFindings(certificates: Certificate[]): Finding[] {
   for (const certificate of certificates) {
     const digest = WEAK_DIGESTS.get(certificate.signature.algorithm);
     if (digest === undefined || certificate.selfIssued) continue;
-    const text = `${titleOf(certificate)} is signed with ${digest}: browsers refuse it, and HAProxy ` +
+    const text =
+      `${titleOf(certificate)} is signed with ${digest}: browsers refuse it, and HAProxy ` +
       "before 3.0 does not load it; have it issued again";
     findings.push({ state: "WARNING", reason: "weak_signature", text });
   }

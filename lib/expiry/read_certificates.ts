@@ -9,9 +9,8 @@
 import { messageOf } from "../errors.ts";
 import { type Certificate, readCertificate } from "../cert/certificate.ts";
 import { readFirstDer } from "../cert/der.ts";
-import { isCertificate, type PemBlock } from "../cert/pem.ts";
+import { isCertificate, type PemBlock, type PemFault, scanPem } from "../cert/pem.ts";
 import { isPrivateKey } from "../cert/private_key.ts";
-import { scanPem } from "../cert/scan_pem.ts";
 
 export interface Contents {
   /** Those that can be read, in the order of the file. */
@@ -35,25 +34,34 @@ const HARMLESS = /(?:^|[ .])(?:PARAMETERS|CERTIFICATE REQUEST|X509 CRL|PUBLIC KE
 export function readContents(bytes: Uint8Array): Contents {
   if (bytes[0] === 0x30 && bytes[1]! >= 0x80) return readDerFile(bytes);
   const contents: Contents = {
-    ...{ certificates: [], leafKnown: true, keys: [], damage: [], others: [] },
+    certificates: [],
+    leafKnown: true,
+    keys: [],
+    damage: [],
+    others: [],
   };
-  for (const block of scanPem(bytes)) {
-    const { label, line } = block;
-    if ("damage" in block) {
-      contents.damage.push(block.damage);
-      if (!HARMLESS.test(label)) expectNoLeafBehind(contents);
-    } else if (isPrivateKey(block)) contents.keys.push(block);
-    else if (isCertificate(block) || label === TRUSTED) addCertificate(contents, block);
-    else {
-      // `openssl ecparam -genkey` puts them before each key; the key says the same.
-      if (label !== "EC PARAMETERS") contents.others.push(label);
-      if (HARMLESS.test(label) || contents.certificates.length > 0) continue;
-      contents.damage.push(`line ${line}: ${label} is not read, and may hold the first certificate`);
-      expectNoLeafBehind(contents);
-    }
+  const { blocks, faults } = scanPem(bytes);
+  for (const part of [...blocks, ...faults].sort((a, b) => a.line - b.line)) {
+    if ("text" in part) addDamage(contents, part);
+    else if (isPrivateKey(part)) contents.keys.push(part);
+    else if (isCertificate(part) || part.label === TRUSTED) addCertificate(contents, part);
+    // `openssl ecparam -genkey` puts them before each key; the key says the same.
+    else if (part.label !== "EC PARAMETERS") addOther(contents, part);
   }
   if (contents.certificates.length === 0) contents.leafKnown = true;
   return contents;
+}
+
+function addDamage(contents: Contents, { line, text, label }: PemFault): void {
+  contents.damage.push(`line ${line}: ${text}`);
+  if (label === undefined || !HARMLESS.test(label)) expectNoLeafBehind(contents);
+}
+
+function addOther(contents: Contents, { line, label }: PemBlock): void {
+  contents.others.push(label);
+  if (HARMLESS.test(label) || contents.certificates.length > 0) return;
+  contents.damage.push(`line ${line}: ${label} is not read, and may hold the first certificate`);
+  expectNoLeafBehind(contents);
 }
 
 function expectNoLeafBehind(contents: Contents): void {
