@@ -15,18 +15,47 @@ export interface PemBlock {
   encrypted: boolean;
 }
 
-const BOUNDARY = /^-----(BEGIN|END) ([A-Z0-9](?:[A-Z0-9 ]{0,62}[A-Z0-9])?)-----$/;
+/**
+ * RFC 7468 section 3: a label is visible characters, with single spaces or hyphens between them.
+ * OpenSSL 3 writes one with a dot, `X9.42 DH PARAMETERS`.
+ */
+const BOUNDARY = /^-----(BEGIN|END) (?=.{1,64}-----$)([!-,.-~]+(?:[ -][!-,.-~]+)*)-----$/;
+
+/** What a text holds: the blocks that can be read, and what is wrong with the others. */
+export interface PemScan {
+  blocks: PemBlock[];
+  faults: PemFault[];
+}
+
+/** A block that cannot be read; `text` never quotes its content. */
+export interface PemFault {
+  /** From 1. */
+  line: number;
+  text: string;
+  /** Of the block that is damaged, where that is known. */
+  label?: string;
+}
 
 /**
- * The blocks of a text. A byte order mark, CRLF or CR line ends, blank lines and text around the
- * blocks are tolerated, as HAProxy tolerates them in a file.
+ * The blocks of a text, all of which must be whole. A byte order mark, CRLF or CR line ends, blank
+ * lines and text around the blocks are tolerated, as HAProxy tolerates them in a file.
  * @throws {SyntaxError} `line N: …` for a block that is cut short, nested, mislabelled, joined to
  *   the next one, or holds anything but base64
  */
 export function parsePem(bytes: Uint8Array): PemBlock[] {
+  const { blocks, faults: [fault] } = scanPem(bytes);
+  if (fault) throw new SyntaxError(`line ${fault.line}: ${fault.text}`);
+  return blocks;
+}
+
+/**
+ * The same of a text that may be damaged: a block that cannot be read hides none of the others.
+ * Reading goes on at the next BEGIN. Never throws.
+ */
+export function scanPem(bytes: Uint8Array): PemScan {
   const lines = new TextDecoder("latin1").decode(bytes).replace(/^ï»¿/, "").split(/\r\n|\r|\n/);
-  const blocks: PemBlock[] = [];
-  let open: { label: string; line: number; body: string[] } | undefined;
+  const scan: PemScan = { blocks: [], faults: [] };
+  let open: OpenBlock | undefined;
   for (const [index, raw] of lines.entries()) {
     if (!raw.includes("-----")) {
       open?.body.push(raw.trim());
@@ -35,33 +64,37 @@ export function parsePem(bytes: Uint8Array): PemBlock[] {
     const text = raw.replace(/[ \t]+$/, "");
     const line = index + 1;
     const [, kind, label] = BOUNDARY.exec(text) ?? [];
+    const fault = (text: string) => scan.faults.push({ line, text, label: open?.label });
     if (kind === "BEGIN") {
-      if (open) {
-        throw new SyntaxError(`line ${line}: ${open.label} of line ${open.line} has no END`);
-      }
+      if (open) fault(`${open.label} of line ${open.line} has no END`);
       open = { label: label!, line, body: [] };
     } else if (kind === "END") {
-      if (open?.label !== label) {
-        const before = open
-          ? `the block of line ${open.line} is ${open.label}`
-          : "no block is open";
-        throw new SyntaxError(`line ${line}: END ${label}, but ${before}`);
-      }
-      blocks.push(finishBlock(open!));
+      if (!open) fault(`END ${label}, but no block is open`);
+      else if (open.label !== label) {
+        fault(`END ${label}, but the block of line ${open.line} is ${open.label}`);
+      } else finishBlock(open, scan);
       open = undefined;
     } else if (/-----(BEGIN|END) /.test(text)) {
-      const joined = /-----END [A-Z0-9 ]+-----+BEGIN /.test(text);
-      throw new SyntaxError(
-        joined
-          ? `line ${line}: a line break is missing between END and BEGIN`
-          : `line ${line}: the BEGIN or END line is damaged`,
+      fault(
+        /-----END [^-]+-----+BEGIN /.test(text)
+          ? "a line break is missing between END and BEGIN"
+          : "the BEGIN or END line is damaged",
       );
+      open = undefined;
     } else {
       open?.body.push(text.trim());
     }
   }
-  if (open) throw new SyntaxError(`line ${open.line}: ${open.label} has no END`);
-  return blocks;
+  if (open) {
+    scan.faults.push({ line: open.line, text: `${open.label} has no END`, label: open.label });
+  }
+  return scan;
+}
+
+interface OpenBlock {
+  label: string;
+  line: number;
+  body: string[];
 }
 
 /** Whether a block claims to be a certificate. */
@@ -76,31 +109,25 @@ export function encodePem(label: string, der: Uint8Array): string {
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");
 }
 
-function finishBlock(open: { label: string; line: number; body: string[] }): PemBlock {
-  const { label, line } = open;
-  let body = open.body;
+function finishBlock({ label, line, body }: OpenBlock, { blocks, faults }: PemScan): void {
+  const fault = (text: string) => void faults.push({ line, text: `${label} ${text}`, label });
+  let lines = body;
   let encrypted = false;
   if (body.some((text) => text.includes(":"))) {
     const end = body.indexOf("");
     encrypted = body.slice(0, Math.max(0, end)).some((text) =>
       /^Proc-Type: *4, *ENCRYPTED$/.test(text)
     );
-    if (!encrypted) throw new SyntaxError(`line ${line}: ${label} has headers before its base64`);
-    body = body.slice(end + 1);
+    if (!encrypted) return fault("has headers before its base64");
+    lines = body.slice(end + 1);
   }
-  const base64 = body.join("");
-  if (!/^[A-Za-z0-9+/=]*$/.test(base64)) {
-    throw new SyntaxError(`line ${line}: ${label} does not hold base64`);
-  }
-  if (base64 === "") throw new SyntaxError(`line ${line}: ${label} is empty`);
+  const base64 = lines.join("");
+  if (!/^[A-Za-z0-9+/=]*$/.test(base64)) return fault("does not hold base64");
+  if (base64 === "") return fault("is empty");
   try {
-    return {
-      label,
-      line,
-      encrypted,
-      der: Uint8Array.fromBase64(base64, { lastChunkHandling: "strict" }),
-    };
+    const der = Uint8Array.fromBase64(base64, { lastChunkHandling: "strict" });
+    blocks.push({ label, line, encrypted, der });
   } catch {
-    throw new SyntaxError(`line ${line}: ${label} holds incomplete base64`);
+    fault("holds incomplete base64");
   }
 }

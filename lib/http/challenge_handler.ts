@@ -16,7 +16,7 @@ import {
   notFound,
   textAnswer,
 } from "./answer.ts";
-import { HOP } from "./ask_peer.ts";
+import { HOP } from "./ask.ts";
 import { challengeToken } from "./challenge_path.ts";
 import type { Handler } from "./connection.ts";
 import { parseHost } from "../host.ts";

@@ -3,14 +3,15 @@
  * 127 bytes, the key authorization from the first byte on, with nothing but white space after it.
  */
 
-import type { Reply } from "../http/ask_whole.ts";
-import type { TokenOutcome } from "./findings.ts";
+import type { Reply } from "../http/ask.ts";
+import { peerAnswerOf } from "../http/peer_answer.ts";
+import type { CaOutcome, TokenOutcome } from "./findings.ts";
 
 /** The CA reads 128 bytes and refuses a body that fills them. */
 export const CA_LIMIT = 127;
 
 /** The outcome of asking for a token whose text is known. */
-export function judgeToken(reply: Reply, text: string): TokenOutcome {
+export function judgeToken(reply: Reply, text: string): CaOutcome {
   if (reply.fault !== undefined) return reply.fault;
   const { status, body } = reply;
   if (status === 404) return "absent";
@@ -21,4 +22,14 @@ export function judgeToken(reply: Reply, text: string): TokenOutcome {
   const trimmed = body.replace(/[\t-\r ]+$/, "");
   if (trimmed === text) return "found";
   return trimmed.endsWith(text) ? "leading_bytes" : "bad_body";
+}
+
+/** The outcome on a challenge port: what the lookup of `serve` decides, by the same function. */
+export function judgeForBalancers(
+  reply: Reply,
+  { token, text }: { token: string; text: string },
+): TokenOutcome {
+  const { outcome, body } = peerAnswerOf(reply, token);
+  if (outcome !== "found") return outcome;
+  return body!.replace(/\r?\n$/, "") === text ? "found" : "bad_body";
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { encodePem, parsePem } from "../../lib/cert/pem.ts";
+import { encodePem, parsePem, scanPem } from "../../lib/cert/pem.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const DER = Uint8Array.from({ length: 100 }, (_, i) => i);
@@ -128,4 +128,56 @@ Deno.test("parsePem drops admin commands when they stand in and around the block
     assert.ok(!out.includes(text.split(" ")[0]!) || text === "help");
     assert.ok(!out.includes("\n\n"));
   }));
+});
+
+Deno.test("parsePem takes the labels of RFC 7468, and no others", () => {
+  const taken = [
+    "X9.42 DH PARAMETERS",
+    "X509 CRL",
+    "CMS",
+    "A-B C.D",
+    "certificate",
+    "PKCS #7 SIGNED DATA",
+    "OPENSSH PRIVATE KEY",
+    "x".repeat(64),
+  ];
+  for (const label of taken) {
+    assert.deepEqual(parsePem(bytes(encodePem(label, DER))).map((block) => block.label), [label]);
+  }
+  for (const label of ["A  B", "-A", "A-", "A--B", " A", "A ", "ä", "x".repeat(65), "A\tB"]) {
+    assert.throws(() => parsePem(bytes(encodePem(label, DER))), /BEGIN or END line is damaged/);
+  }
+});
+
+Deno.test("scanPem reads the whole blocks of a text, whatever stands around them", () => {
+  const key = encodePem("PRIVATE KEY", DER);
+  const [begin, end] = ["-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"];
+  const table: [what: string, text: string, labels: string[], faults: number][] = [
+    ["all whole", BLOCK + key, ["CERTIFICATE", "PRIVATE KEY"], 0],
+    ["a cut one behind", BLOCK + key.slice(0, 60), ["CERTIFICATE"], 1],
+    ["a cut one before", `${key.slice(0, 60)}\n${BLOCK}`, ["CERTIFICATE"], 1],
+    [
+      "one without END between",
+      `${BLOCK}${begin}\nAAAA\n${key}`,
+      ["CERTIFICATE", "PRIVATE KEY"],
+      1,
+    ],
+    ["no base64 between", `${BLOCK}${begin}\n!\n${end}\n${key}`, ["CERTIFICATE", "PRIVATE KEY"], 1],
+    ["a stray END", `${end}\n${BLOCK}`, ["CERTIFICATE"], 1],
+    ["another END", `${begin}\nAAAA\n-----END KEY-----\n${BLOCK}`, ["CERTIFICATE"], 1],
+    ["a damaged BEGIN", `-----BEGIN CERTIFICATE--\nAAAA\n${end}\n${BLOCK}`, ["CERTIFICATE"], 2],
+    ["END and BEGIN in one line", `${BLOCK.trimEnd()}${BLOCK}${key}`, ["PRIVATE KEY"], 2],
+    ["nothing", "text\n", [], 0],
+  ];
+  for (const [what, text, labels, faults] of table) {
+    const scan = scanPem(bytes(text));
+    assert.deepEqual(scan.blocks.map(({ label }) => label), labels, what);
+    assert.equal(scan.faults.length, faults, `${what}: ${JSON.stringify(scan.faults)}`);
+  }
+});
+
+Deno.test("scanPem answers at once, whatever a file of the greatest size holds", () => {
+  for (const piece of ["-", "-----END ", "-----BEGIN ", "-----BEGIN A", "A-", "-----\n", "\n"]) {
+    scanPem(bytes(piece.repeat((1 << 20) / piece.length)));
+  }
 });
