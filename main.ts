@@ -50,6 +50,10 @@ export const COMMANDS: Record<string, CommandEntry> = {
     summary: "plant a token here and fetch it as the CA would, through every balancer",
     load: async () => (await import("./lib/commands/self_test.ts")).selfTest,
   },
+  "healthy": {
+    summary: "whether something answers at an address, for the checks of keepalived",
+    load: async () => (await import("./lib/commands/healthy.ts")).healthy,
+  },
   "render": {
     summary: "configuration of keepalived, HAProxy and others for one balancer",
     load: async () => (await import("./lib/commands/render.ts")).render,

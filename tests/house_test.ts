@@ -62,6 +62,7 @@ const ALLOWED: Record<string, string[]> = {
   render: ["config"],
   config: [],
   manual: [],
+  status: ["http", "expiry", "config"],
   shelf: [],
 };
 

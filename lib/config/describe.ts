@@ -9,7 +9,7 @@ import type { Config } from "./schema.ts";
 export function describeConfig(config: Config): Record<string, unknown> {
   return {
     ...config,
-    public: { listen: config.public.listen.map(formatSocketAddress) },
+    public: { ...config.public, listen: config.public.listen.map(formatSocketAddress) },
     challenge: { ...config.challenge, listen: config.challenge.listen.map(formatSocketAddress) },
     peers: config.peers.map(formatPeer),
     lookup: {
@@ -17,6 +17,11 @@ export function describeConfig(config: Config): Record<string, unknown> {
       timeout: formatDuration(config.lookup.timeout),
     },
     metrics: { listen: config.metrics.listen.map(formatSocketAddress) },
-    cluster: { ...config.cluster, backends: config.cluster.backends.map(formatPeer) },
+    cluster: {
+      ...config.cluster,
+      preempt_delay: formatDuration(config.cluster.preempt_delay),
+      backends: config.cluster.backends.map(formatPeer),
+      hsts: config.cluster.hsts === 0 ? false : formatDuration(config.cluster.hsts),
+    },
   };
 }
