@@ -28,6 +28,7 @@ import { formatJson } from "../expiry/format_json.ts";
 import { formatNagios } from "../expiry/format_nagios.ts";
 import { formatPrometheus } from "../expiry/format_prometheus.ts";
 import { formatText } from "../expiry/format_text.ts";
+import { parseRuntimeAddress } from "../runtime_address.ts";
 import { EARLIEST_NOW } from "../version.ts";
 import { parseEndpoint } from "../expiry/check_endpoints.ts";
 import { checkPlaces, type Places } from "../expiry/places.ts";
@@ -94,7 +95,7 @@ export const checkExpiry: Subcommand<CheckExpiryFlags> = {
       .option(
         "--haproxy-socket <path>",
         "runtime API of a HAProxy whose memory is compared with its files; repeatable",
-        repeatable(String),
+        repeatable(parseRuntimeAddress),
       )
       .option(
         "--warning <left>",

@@ -17,6 +17,7 @@ import { parseDuration } from "../time.ts";
 import { messageOf } from "../errors.ts";
 import { parseHost } from "../host.ts";
 import { parsePeer } from "../peer.ts";
+import { parseRuntimeAddress } from "../runtime_address.ts";
 
 const KEYS_EXPECTED = "expected lines of `key: value`";
 
@@ -66,6 +67,12 @@ export function parseAbsolutePath(value: string): string {
   if (!value.startsWith("/")) throw new SyntaxError("expected an absolute path");
   if (value.includes("\0")) throw new SyntaxError("a path cannot hold a NUL character");
   return value.replace(/(?<=.)\/+$/, "");
+}
+
+/** @throws {SyntaxError} unless it is one of HAProxy's addresses, and absolute where it is a path */
+function parseRuntimeSocket(value: string): string {
+  const address = parseRuntimeAddress(value);
+  return address.includes("/") ? parseAbsolutePath(address) : address;
 }
 
 /** A host name, or `*.` before one. @throws {SyntaxError} */
@@ -155,7 +162,13 @@ export const configSchema = v.strictObject({
   metrics: section({ listen: v.nullish(listen, []) }),
   certificates: v.nullish(list(path, { most: 1000, like: "/etc/haproxy/certs" }), []),
   haproxy: section({
-    sockets: v.nullish(list(path, { most: 16, like: "/run/haproxy/admin.sock" }), []),
+    sockets: v.nullish(
+      list(text("an address such as /run/haproxy/admin.sock", parseRuntimeSocket), {
+        most: 16,
+        like: "/run/haproxy/admin.sock",
+      }),
+      [],
+    ),
   }),
   limits: section({
     connections: v.nullish(wholeNumber(16, 100_000), 4096),
