@@ -5,6 +5,7 @@
 import { describeBuild } from "./lib/build_form.ts";
 import { type CliOptions, type CommandEntry, runCommandLine } from "./lib/cli.ts";
 import { ConfigError, JobError, messageOf, UsageError } from "./lib/errors.ts";
+import { STDERR } from "./lib/line_queue.ts";
 import { printable } from "./lib/log.ts";
 import { VERSION } from "./lib/version.ts";
 
@@ -49,6 +50,10 @@ export const COMMANDS: Record<string, CommandEntry> = {
     summary: "plant a token here and fetch it as the CA would, through every balancer",
     load: async () => (await import("./lib/commands/self_test.ts")).selfTest,
   },
+  "healthy": {
+    summary: "whether something answers at an address, for the checks of keepalived",
+    load: async () => (await import("./lib/commands/healthy.ts")).healthy,
+  },
   "render": {
     summary: "configuration of keepalived, HAProxy and others for one balancer",
     load: async () => (await import("./lib/commands/render.ts")).render,
@@ -70,9 +75,13 @@ const PROGRAM: CliOptions = {
   commands: COMMANDS,
 };
 
+/** How long the end waits for a reader of stderr, who may have stopped reading. */
+const FLUSH_MS = 1_000;
+
 if (import.meta.main) {
   const result = await runCommandLine(Deno.args, PROGRAM);
   if (result.error !== undefined) report(result.error);
+  await STDERR.flush(FLUSH_MS);
   // What may still be under way, such as questions to peers after SIGTERM, must not delay the end.
   Deno.exit(result.code);
 }
@@ -84,5 +93,5 @@ function report(error: unknown): void {
     ? error.lines
     : [known ? messageOf(error) : `this is a defect of acme-lb: ${messageOf(error)}`];
   const text = lines.map((line) => `acme-lb: ${printable(line)}\n`).join("");
-  Deno.stderr.writeSync(new TextEncoder().encode(text));
+  STDERR.push(text);
 }

@@ -1,6 +1,7 @@
 /** How both forms of the executable run: with which permissions, and with how much memory. */
 
 import denoJson from "../deno.json" with { type: "json" };
+import { CLIENTS } from "../lib/clients/clients.ts";
 import { permissionFlags } from "./permissions.ts";
 
 /**
@@ -9,6 +10,15 @@ import { permissionFlags } from "./permissions.ts";
  * keeps. Smaller steps cost a collection now and then.
  */
 export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--heap-growing-percent=20";
+
+/** Those of deno.json, and the variables that ACME clients set for their hooks. */
+export const PERMISSIONS = {
+  ...denoJson.compile.permissions,
+  env: [
+    ...denoJson.compile.permissions.env as string[],
+    ...Object.values(CLIENTS).flatMap(({ variables }) => variables),
+  ],
+};
 
 /** Flags of `deno run`: ask nobody, fetch nothing, read no configuration, and the permissions. */
 export const RUN_FLAGS = [
@@ -20,5 +30,5 @@ export const RUN_FLAGS = [
   "--no-npm",
   "--cached-only",
   V8_FLAGS,
-  ...permissionFlags(denoJson.compile.permissions),
+  ...permissionFlags(PERMISSIONS),
 ];

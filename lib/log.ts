@@ -3,8 +3,12 @@
  *
  * Values may be chosen by an attacker: they are bounded and escaped here, whatever the caller
  * passes. Scanners must not fill the journal: each event (and status, where it has one) has a
- * budget of lines a second; what goes beyond it is counted, and the count stands in the next line.
+ * budget of lines a second. A reader that stops reading must not stop a server: lines wait in a
+ * bounded queue. What goes beyond either is counted, and the count stands in the next line of its
+ * event, as `suppressed`.
  */
+
+import { STDERR } from "./line_queue.ts";
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export const LOG_FORMATS = ["text", "json"] as const;
@@ -21,16 +25,20 @@ export interface LogOptions {
   format?: LogFormat;
   /** @default "info" */
   level?: LogLevel;
-  /** Takes one line with its newline. @default a write to stderr that never throws */
-  write?: (line: string) => void;
+  /** Takes one line with its newline; false when it was lost. @default the queue for stderr */
+  write?: (line: string) => unknown;
+  /** Told of each line that is left out: over its event's budget, or because none is read. */
+  onSuppressed?: (reason: "rate" | "not_read") => void;
   /** Milliseconds since the epoch. @default Date.now */
   now?: () => number;
+  /** Characters of a value; what a stranger sends must not fill a log. @default 200 */
+  longestValue?: number;
 }
 
 /** Lines that one event may write at once, and the pace at which that budget comes back. */
 const BURST = 100;
 const LINES_PER_SECOND = 10;
-const MAX_VALUE = 200;
+const LONGEST_VALUE = 200;
 
 interface Budget {
   lines: number;
@@ -39,33 +47,32 @@ interface Budget {
 }
 
 export function createLog(options: LogOptions = {}): Log {
-  const { format = "text", level = "info", write = writeToStderr, now = Date.now } = options;
+  const { format = "text", level = "info", write = STDERR.push, now = Date.now } = options;
+  const { onSuppressed = () => {}, longestValue = LONGEST_VALUE } = options;
   const threshold = LOG_LEVELS.indexOf(level);
   const budgets = new Map<string, Budget>();
 
-  /** Takes a line from the event's budget; undefined when there is none left. */
-  function take(event: string, at: number): { suppressed: number } | undefined {
+  /** The event's budget, and whether a line could be taken from it. */
+  function take(event: string, at: number): { budget: Budget; granted: boolean } {
     const budget = budgets.get(event) ?? { lines: BURST, at, suppressed: 0 };
     budgets.set(event, budget);
     const elapsed = Math.max(0, at - budget.at) / 1000;
     budget.lines = Math.min(BURST, budget.lines + elapsed * LINES_PER_SECOND);
     budget.at = at;
-    if (budget.lines < 1) {
-      budget.suppressed++;
-      return undefined;
-    }
-    budget.lines--;
-    const { suppressed } = budget;
-    budget.suppressed = 0;
-    return { suppressed };
+    const granted = budget.lines >= 1;
+    if (granted) budget.lines--;
+    return { budget, granted };
   }
 
   function emit(lineLevel: LogLevel, event: string, fields: LogFields = {}): void {
     if (LOG_LEVELS.indexOf(lineLevel) < threshold) return;
     const at = now();
-    const granted = take(`${event} ${fields.status ?? ""}`, at);
-    if (!granted) return;
-    const suppressed = granted.suppressed > 0 ? { suppressed: granted.suppressed } : {};
+    const { budget, granted } = take(`${event} ${fields.status ?? ""}`, at);
+    if (!granted) {
+      budget.suppressed++;
+      return onSuppressed("rate");
+    }
+    const suppressed = budget.suppressed > 0 ? { suppressed: budget.suppressed } : {};
     const all = {
       time: new Date(at).toISOString(),
       level: lineLevel,
@@ -73,7 +80,10 @@ export function createLog(options: LogOptions = {}): Log {
       ...fields,
       ...suppressed,
     };
-    write(format === "json" ? jsonLine(all) : textLine(all));
+    const line = boundedValues(all, longestValue);
+    const taken = write(format === "json" ? jsonLine(line) : textLine(line)) !== false;
+    budget.suppressed = taken ? 0 : budget.suppressed + 1;
+    if (!taken) onSuppressed("not_read");
   }
 
   return {
@@ -90,21 +100,18 @@ function textLine(fields: LogFields): string {
 }
 
 function textValue(value: string | number | boolean): string {
-  const text = printable(bounded(String(value)));
+  const text = printable(String(value));
   return /^[^\s"=]+$/.test(text) ? text : `"${text.replaceAll('"', '\\"')}"`;
 }
 
 function jsonLine(fields: LogFields): string {
-  const clean = Object.fromEntries(
-    Object.entries(fields).map((
-      [key, value],
-    ) => [key, typeof value === "string" ? bounded(value) : value]),
-  );
-  return printable(JSON.stringify(clean), "\\u") + "\n";
+  return printable(JSON.stringify(fields), "\\u") + "\n";
 }
 
-function bounded(text: string): string {
-  return text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}…` : text;
+function boundedValues(fields: LogFields, longest: number): LogFields {
+  const bounded = (value: LogFields[string]) =>
+    typeof value === "string" && value.length > longest ? `${value.slice(0, longest)}…` : value;
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, bounded(value)]));
 }
 
 /**
@@ -124,15 +131,4 @@ export function printable(text: string, prefix: "\\x" | "\\u" = "\\x"): string {
         : `\\u${code.toString(16).padStart(4, "0")}`;
     },
   );
-}
-
-const encoder = new TextEncoder();
-
-/** A full disk or a closed pipe behind stderr must not end a server. */
-function writeToStderr(line: string): void {
-  try {
-    Deno.stderr.writeSync(encoder.encode(line));
-  } catch {
-    // Nowhere is left to report it.
-  }
 }

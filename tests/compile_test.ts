@@ -5,6 +5,7 @@
 
 import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
+import { PERMISSIONS } from "../compile/run_flags.ts";
 import denoJson from "../deno.json" with { type: "json" };
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -187,7 +188,7 @@ function checkPermissions(text: string): void {
       net: [], // an empty list allows all, null nothing
       read: [],
       write: [],
-      env: denoJson.compile.permissions.env,
+      env: PERMISSIONS.env,
       sys: denoJson.compile.permissions.sys,
       run: null,
       ffi: null,

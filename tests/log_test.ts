@@ -85,3 +85,27 @@ Deno.test("printable() doubles backslashes, so that an escape cannot be forged",
   deepStrictEqual(printable("a\nb"), "a\\x0ab");
   deepStrictEqual(printable("a\\x0ab"), "a\\\\x0ab");
 });
+
+Deno.test("createLog() counts what its sink does not take, and says so in the next line of the event", () => {
+  const lines: string[] = [];
+  const reasons: string[] = [];
+  let stalled = false;
+  const log = createLog({
+    now: () => NOW,
+    write: (line) => !stalled && lines.push(line),
+    onSuppressed: (reason) => reasons.push(reason),
+  });
+  log.info("challenge", { status: 200 });
+  stalled = true;
+  for (let i = 0; i < 7; i++) log.info("challenge", { status: 200 });
+  log.info("other");
+  stalled = false;
+  log.info("challenge", { status: 200 });
+  log.info("challenge", { status: 200 });
+  log.info("other");
+  deepStrictEqual(
+    lines.map((line) => / event=(\w+).*?(?: suppressed=(\d+))?\n/.exec(line)!.slice(1)),
+    [["challenge", undefined], ["challenge", "7"], ["challenge", undefined], ["other", "1"]],
+  );
+  deepStrictEqual(reasons, Array(8).fill("not_read"));
+});

@@ -8,6 +8,7 @@ import { dumpCertificate } from "../haproxy/dump_certificate.ts";
 import { installPem } from "../haproxy/install_pem.ts";
 import { whileShowing } from "../progress.ts";
 import { readIfPresent, readInputFile } from "../read_input.ts";
+import { networkWarning } from "../trusted_socket.ts";
 import type { AssembleJob } from "./assemble_plan.ts";
 import { type AssembleReport, reportOf } from "./assemble_report.ts";
 import { findKeyFile, memoryObjections, separateKeys } from "./loaded_objections.ts";
@@ -37,6 +38,7 @@ export async function assemble(job: AssembleJob): Promise<AssembleReport> {
     ...bundle.warnings,
     ...await warnAboutMode(target.path, rights),
     ...await warnAboutDirectory(target),
+    ...haproxy?.sockets.flatMap((socket) => networkWarning(socket) ?? []) ?? [],
   ];
   const keyFile = await findKeyFile(target.path, { bundle, installed, force });
   const installing = installPem({

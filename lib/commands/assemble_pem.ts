@@ -31,7 +31,9 @@ export const assemblePem: Subcommand<AssembleFlags> = {
   },
 
   async run(options, operands) {
-    const log = createLog({ format: options.logFormat, level: options.logLevel });
+    const { logFormat: format, logLevel: level } = options;
+    // Sentences of our own, with two paths in some.
+    const log = createLog({ format, level, longestValue: 1000 });
     const plan = await planAssembly(options, operands);
     if (plan.kind === "ignored") return plan.exitCode;
     const failures: string[] = [...plan.faults];

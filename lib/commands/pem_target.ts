@@ -8,6 +8,7 @@ import { parseKeyFileMode } from "../file_mode.ts";
 import { parseOwner, readAccounts } from "../owner.ts";
 import { type RealTarget, realTarget } from "../resolve_target.ts";
 import { systemReason } from "../system_reason.ts";
+import { isOwn } from "../trusted_path.ts";
 
 /** The values of `--mode` and `--owner`. */
 export interface RightsFlags {
@@ -82,11 +83,16 @@ export async function warnAboutMode(path: string, { mode }: Rights): Promise<str
   ];
 }
 
-/** A word when anybody on the machine may exchange files beside the target. */
+/** A word when others may exchange files beside the target: nothing is taken over there. */
 export async function warnAboutDirectory(
-  { directory }: Pick<RealTarget, "directory">,
+  { directory, trusted }: RealTarget,
 ): Promise<string[]> {
-  const mode = (await Deno.stat(directory)).mode ?? 0;
-  const open = (mode & 0o002) !== 0 && (mode & 0o1000) === 0;
-  return open ? [`every user may replace files in ${directory}: chmod o-w ${directory}`] : [];
+  const { uid, mode = 0 } = await Deno.stat(directory);
+  if (trusted || ((mode ?? 0) & 0o022) === 0) return [];
+  const who = ((mode ?? 0) & 0o002) !== 0 ? "every user" : "the group";
+  const advice = isOwn(uid) ? `chmod go-w ${directory}` : `chown root ${directory}`;
+  return [
+    `${who} may write to ${directory}, so owner, group and mode of the old file do not count there: ` +
+    advice,
+  ];
 }

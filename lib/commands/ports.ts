@@ -107,7 +107,7 @@ export function peerAddresses(config: Config): PeerAddresses {
  */
 function knownBalancers(config: Config): PeerAddresses {
   const { nodes, virtual_addresses } = config.cluster;
-  const more = [...Object.values(nodes).flat(), ...virtual_addresses];
+  const more = [...Object.values(nodes).flat(), ...virtual_addresses.map(({ address }) => address)];
   const peers = [...config.peers, ...more.map((hostname) => ({ hostname, port: 0 }))];
   return createPeerAddresses({ peers, own: [] });
 }

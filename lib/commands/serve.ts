@@ -68,8 +68,12 @@ export async function runServer(
 ): Promise<number> {
   // Other commands of this executable write files; what stands on port 80 never does.
   await Deno.permissions.revoke({ name: "write" });
-  const log = createLog({ format: options.logFormat, level: options.logLevel });
   const metrics = createMetrics(VERSION);
+  const log = createLog({
+    format: options.logFormat,
+    level: options.logLevel,
+    onSuppressed: (reason) => metrics.count("log_lines_suppressed_total", `reason="${reason}"`),
+  });
   let file = options.config;
   const load = async () => {
     const loaded = await loadConfig(file);

@@ -1,7 +1,7 @@
 /**
  * What is allowed, but probably not meant: asked of the configuration and of this machine.
  *
- * Judgement on plain values is in {@link judgeConfig}; the rest only looks at directories and
+ * {@link doubtsOf} decides on plain values; the rest only looks at directories and
  * interfaces for it.
  */
 
@@ -11,13 +11,13 @@ import {
   isWildcard,
   type SocketAddress,
 } from "../address.ts";
+import { CA_PATIENCE_MS } from "../ca_rules.ts";
 import { formatDuration } from "../time.ts";
 import { messageOf } from "../errors.ts";
 import { formatPeer, type Peer } from "../peer.ts";
+import { clusterWarnings } from "./cluster_warnings.ts";
 import type { Config } from "./schema.ts";
 
-/** Milliseconds after which Let's Encrypt has given up on an answer. */
-const CA_PATIENCE = 10_000;
 /** The CA asks from several places one after the other within one budget: half is for others. */
 const PRUDENT_TIMEOUT = 5_000;
 
@@ -25,11 +25,11 @@ const PRUDENT_TIMEOUT = 5_000;
 export async function configWarnings(config: Config): Promise<string[]> {
   const addresses = Deno.networkInterfaces().map(({ address }) => address);
   const webroots = await Promise.all(config.webroot.map(webrootWarnings));
-  return [...judgeConfig(config, addresses), ...webroots.flat()];
+  return [...doubtsOf(config, addresses), ...webroots.flat()];
 }
 
 /** What the values alone, and the addresses of this machine, give reason to warn of. */
-export function judgeConfig(config: Config, machineAddresses: string[]): string[] {
+export function doubtsOf(config: Config, machineAddresses: string[]): string[] {
   const { peers, lookup } = config;
   const here = new Set(machineAddresses.map(comparableAddress));
   const warnings = peers.flatMap((peer, i) => {
@@ -41,7 +41,7 @@ export function judgeConfig(config: Config, machineAddresses: string[]): string[
     if (spellings.indexOf(spelling) < i) warnings.push(`peers[${i}]: ${spelling} is there twice`);
   }
   const timeout = formatDuration(lookup.timeout);
-  if (lookup.timeout >= CA_PATIENCE) {
+  if (lookup.timeout >= CA_PATIENCE_MS) {
     warnings.push(`lookup.timeout: the CA gives up near 10s, so ${timeout} is never used up`);
   } else if (lookup.timeout > PRUDENT_TIMEOUT) {
     warnings.push(`lookup.timeout: the CA's budget is near 10s in all; ${timeout} uses most of it`);
@@ -51,14 +51,14 @@ export function judgeConfig(config: Config, machineAddresses: string[]): string[
       `lookup.connect_timeout: longer than lookup.timeout (${timeout}), which ends first`,
     );
   }
-  return warnings;
+  return [...warnings, ...clusterWarnings(config, here)];
 }
 
 function doubtfulPeer(
   peer: SocketAddress,
   { config, here }: { config: Config; here: Set<string> },
 ): string | undefined {
-  if (config.cluster.virtual_addresses.some((address) => sameHost(address, peer.hostname))) {
+  if (config.cluster.virtual_addresses.some(({ address }) => sameHost(address, peer.hostname))) {
     return "is a virtual address, which moves; give the balancer's own";
   }
   if (isHeard(peer, config.challenge.listen)) return undefined;

@@ -5,32 +5,26 @@
  */
 
 import type { SocketAddress } from "../address.ts";
+import { deadline, DeadlineError } from "../time.ts";
 
 export interface DialOptions {
-  /** Milliseconds for the connection to be made. */
-  timeout: number;
+  /** For the connection to be made. */
+  timeoutMs: number;
   /** Ends the waiting early. */
   signal: AbortSignal;
 }
 
-/** @throws {Deno.errors.TimedOut} in time, and whatever the system says about the connection */
+/** @throws {DeadlineError} in time, and whatever the system says about the connection */
 export async function dial(
   { hostname, port }: SocketAddress,
-  { timeout, signal }: DialOptions,
+  { timeoutMs, signal }: DialOptions,
 ): Promise<Deno.TcpConn> {
-  const controller = new AbortController();
-  const abort = () => controller.abort();
-  const timer = setTimeout(abort, timeout);
-  signal.addEventListener("abort", abort, { once: true });
+  using limit = deadline(timeoutMs, { parent: signal });
   try {
-    signal.throwIfAborted();
-    return await Deno.connect({ hostname, port, signal: controller.signal });
+    limit.signal.throwIfAborted();
+    return await Deno.connect({ hostname, port, signal: limit.signal });
   } catch (error) {
-    if (controller.signal.aborted) throw new Deno.errors.TimedOut("connect", { cause: error });
-    throw error;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
+    throw limit.passed ? limit.signal.reason : error;
   }
 }
 
@@ -38,7 +32,7 @@ export type NetworkFault = "timeout" | "refused" | "reset" | "unreachable";
 
 /** The word for an error of connecting, sending or receiving. */
 export function networkFault(error: unknown): NetworkFault {
-  if (error instanceof Deno.errors.TimedOut) return "timeout";
+  if (error instanceof DeadlineError || error instanceof Deno.errors.TimedOut) return "timeout";
   if (error instanceof Deno.errors.ConnectionRefused) return "refused";
   if (
     error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BrokenPipe ||

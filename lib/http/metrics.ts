@@ -31,6 +31,8 @@ const HELP = {
   accept_errors_total: "Failures to accept a connection, such as running out of descriptors.",
   lookups_total: "Challenge lookups among the peers, by result.",
   peer_answers_total: "Answers of peers to lookups, by peer and outcome.",
+  log_lines_suppressed_total:
+    "Log lines left out: over their event's budget (rate), or because stderr is not read (not_read).",
   connections: "Open connections.",
   lookups_in_flight: "Challenge lookups that are waiting for peers.",
   config_last_reload_successful: "Whether the last reading of the configuration succeeded.",

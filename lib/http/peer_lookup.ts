@@ -9,8 +9,17 @@
 
 import { formatSocketAddress, type SocketAddress } from "../address.ts";
 import { FairSemaphore } from "../fair_semaphore.ts";
-import { type AskOptions, askPeer, type PeerAnswer, type PeerOutcome } from "./ask_peer.ts";
+import {
+  type AnswerOutcome,
+  askPeer,
+  type AskPeerOptions,
+  isKeyAuthorization,
+  type PeerAnswer,
+} from "./peer_answer.ts";
 import type { PeerAddresses } from "./peer_addresses.ts";
+
+/** What came of a peer or of a name; the same words stand in the log, the metrics and the README. */
+export type PeerOutcome = AnswerOutcome | "unresolved" | "not_awaited";
 
 export interface LookupLimits {
   /** Lookups in flight; one source may hold a quarter of them. */
@@ -30,7 +39,7 @@ export interface PeerLookupOptions {
   /** Told each peer's outcome. */
   onOutcome?: (peer: string, outcome: PeerOutcome) => void;
   /** @default {@link askPeer} */
-  ask?: (peer: SocketAddress, options: AskOptions) => Promise<PeerAnswer>;
+  ask?: (peer: SocketAddress, options: AskPeerOptions) => Promise<PeerAnswer>;
 }
 
 export interface Question {
@@ -89,7 +98,14 @@ export function createPeerLookup(options: PeerLookupOptions): PeerLookup {
           const gate = gateOf(peer);
           return gate.pass(
             signal,
-            () => ask(peer, { token, host, connectTimeout: options.connectTimeout, signal }),
+            () =>
+              ask(peer, {
+                token,
+                host,
+                connectTimeoutMs: options.connectTimeout,
+                timeoutMs: timeout,
+                signal,
+              }),
           );
         },
         onOutcome,
@@ -219,7 +235,7 @@ function askAll({ peers, unresolved }: Targets, options: AskAllOptions): Promise
       }
       if (answer.body !== undefined) {
         const found = { body: answer.body, peer: entry.peer };
-        if (answer.body.startsWith(`${token}.`)) {
+        if (isKeyAuthorization(answer.body, token)) {
           finish(found);
           deadline.abort(WON);
           return;

@@ -3,7 +3,8 @@
  * addresses for a page that must be redirected. Judges nothing.
  */
 
-import { askWhole, type AskWholeOptions, type Reply } from "../http/ask_whole.ts";
+import { CA_PATIENCE_MS } from "../ca_rules.ts";
+import { type AskOptions, askServer, type Reply } from "../http/ask.ts";
 import { CHALLENGE_PREFIX } from "../http/challenge_path.ts";
 import { FairSemaphore } from "../fair_semaphore.ts";
 import type { SocketAddress } from "../address.ts";
@@ -29,12 +30,9 @@ export interface AskPathsOptions {
   questions: Questions;
   /** Ends the asking: everything that is under way counts as timed out. */
   signal: AbortSignal;
-  /** @default {@link askWhole} */
-  ask?: (address: SocketAddress, options: AskWholeOptions) => Promise<Reply>;
+  /** @default {@link askServer} */
+  ask?: (address: SocketAddress, options: AskOptions) => Promise<Reply>;
 }
-
-/** The CA waits 10 s for a connection (Boulder, va/va.go), and for an answer not much longer. */
-const CA_PATIENCE = 10_000;
 
 /**
  * Paths at once: as many lookups as a balancer runs for one source, a quarter of `limits.fan_outs`.
@@ -45,7 +43,7 @@ const AT_ONCE = 16;
 /** The replies on each path, in the order of the paths. Never rejects. */
 export async function askPaths(
   paths: readonly Path[],
-  { questions, signal, ask = askWhole }: AskPathsOptions,
+  { questions, signal, ask = askServer }: AskPathsOptions,
 ): Promise<Replies[]> {
   const slots = new FairSemaphore({ limit: () => AT_ONCE });
   const never = new AbortController().signal;
@@ -57,8 +55,8 @@ export async function askPaths(
         ask(address, {
           target,
           host,
-          timeout: CA_PATIENCE,
-          asPeer: port === "challenge",
+          timeoutMs: CA_PATIENCE_MS,
+          as: port === "challenge" ? "balancer" : "ca",
           signal,
         });
       const token = await get(CHALLENGE_PREFIX + questions.token);

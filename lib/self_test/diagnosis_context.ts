@@ -3,12 +3,14 @@
  * is silent on a machine that answers elsewhere is a firewall, on one that never answers a crash.
  */
 
-import type { Reply } from "../http/ask_whole.ts";
+import type { Reply } from "../http/ask.ts";
 import type { Replies } from "./ask_paths.ts";
-import { judgeToken } from "./judge_token.ts";
+import { judgeForBalancers, judgeToken } from "./judge_token.ts";
 import type { Path } from "./paths.ts";
 
 export interface Surroundings {
+  /** The planted token. */
+  token: string;
   /** The text of the planted token. */
   text: string;
   /** Where it was planted. */
@@ -34,12 +36,15 @@ export interface Asked {
 /** What stands around one of the paths. */
 export function surroundingsOf(
   { path }: Asked,
-  { all, unresolved, ...given }: Pick<Surroundings, "text" | "webroot" | "httpsPort"> & {
+  { all, unresolved, ...given }: Pick<Surroundings, "token" | "text" | "webroot" | "httpsPort"> & {
     all: Asked[];
     unresolved: readonly string[];
   },
 ): Surroundings {
-  const outcomeOf = ({ replies }: Asked) => judgeToken(replies.token, given.text);
+  const outcomeOf = ({ path, replies }: Asked) =>
+    path.port === "challenge"
+      ? judgeForBalancers(replies.token, given)
+      : judgeToken(replies.token, given.text);
   const own = all.filter((one) => one.path.own);
   const others = all.filter((one) => one.path !== path && connects(one.replies.token));
   const isPublic = (one: Asked) => one.path.port === "public";

@@ -1,16 +1,12 @@
 /** What self-test finds, as the judges and both formats share it. */
 
-import type { AskFault } from "../http/ask_whole.ts";
+import type { AnswerOutcome } from "../http/peer_answer.ts";
 
 /** What came of asking for the planted token; the words of the log, and one of the CA's own. */
-export type TokenOutcome =
-  | AskFault
-  | "found"
-  | "absent"
-  | "bad_status"
-  | "redirected"
-  | "bad_body"
-  | "leading_bytes";
+export type TokenOutcome = AnswerOutcome | "leading_bytes";
+
+/** Without what a challenge port alone says, and to balancers alone. */
+export type CaOutcome = Exclude<TokenOutcome, "unreadable">;
 
 /** The rule that is broken, or the subject of a note. */
 export type Rule =

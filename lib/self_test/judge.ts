@@ -54,7 +54,10 @@ function judgePath(
   const { config, text, webroot, questions, digest, file, unresolved } = evidence;
   const { path, replies } = asked;
   const httpsPort = config.redirect.https_port;
-  const around = surroundingsOf(asked, { all, unresolved, text, webroot, httpsPort });
+  const around = surroundingsOf(asked, {
+    ...{ all, unresolved, text, webroot, httpsPort },
+    token: questions.token,
+  });
   const judged = path.port === "public"
     ? judgePublicPort({ path, replies, page: questions.page }, around)
     : judgeChallengePort({ path, token: replies.token, unknown: replies.unknown }, around);

@@ -1,7 +1,7 @@
 /** What balancers must have in common: the time, and what the configuration says about sharing. */
 
 import { COMPARED } from "../config/digest.ts";
-import type { Answered } from "../http/ask_whole.ts";
+import type { Answered } from "../http/ask.ts";
 import { CONFIG_HEADER } from "../http/challenge_handler.ts";
 import type { Finding } from "./findings.ts";
 

@@ -3,9 +3,9 @@
  * and must give it; every other must say 404, because a challenge port asks nobody else.
  */
 
-import type { Reply } from "../http/ask_whole.ts";
+import type { Reply } from "../http/ask.ts";
 import { fault, type Finding, type TokenOutcome } from "./findings.ts";
-import { judgeToken } from "./judge_token.ts";
+import { judgeForBalancers } from "./judge_token.ts";
 import type { Path } from "./paths.ts";
 import { excerpt, statusOf, type Surroundings } from "./diagnosis_context.ts";
 
@@ -14,7 +14,7 @@ export function judgeChallengePort(
   { path, token, unknown }: { path: Path; token: Reply; unknown: Reply | undefined },
   around: Surroundings,
 ): { outcome: TokenOutcome; findings: Finding[] } {
-  const outcome = judgeToken(token, around.text);
+  const outcome = judgeForBalancers(token, around);
   const findings: Finding[] = [];
   if (outcome === "found" || outcome === "absent" && !path.own) {
     // One that gives the token of another has the same webroot on a shared file system.
@@ -36,6 +36,9 @@ export function judgeChallengePort(
 const CATCH_ALL =
   "it answers 200 to a token that it cannot have, and may win over the balancer that " +
   "has the right one; is that the challenge port of an acme-lb?";
+
+const UNREADABLE = "unreadable for its user, or on a file system that does not answer; see " +
+  "token_file_ignored and webroot in its log";
 
 function advice(
   outcome: Exclude<TokenOutcome, "found" | "absent">,
@@ -61,6 +64,10 @@ function advice(
     case "reset":
     case "empty":
       return "it closes the connection without an answer; look at its log";
+    case "unreadable":
+      return path.own
+        ? `acme-lb here cannot read what stands in ${around.webroot}: ` + UNREADABLE
+        : `it cannot look into its own webroot: ${UNREADABLE}`;
     case "redirected":
       return `${
         statusOf(token)

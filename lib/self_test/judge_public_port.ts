@@ -3,11 +3,12 @@
  * token that nobody has must be 404, and everything else redirected, without HSTS.
  */
 
-import type { Reply } from "../http/ask_whole.ts";
+import { CA_BODY_BYTES } from "../ca_rules.ts";
+import type { Reply } from "../http/ask.ts";
 import type { Replies } from "./ask_paths.ts";
-import { fault, type Finding, type TokenOutcome } from "./findings.ts";
+import { type CaOutcome, fault, type Finding } from "./findings.ts";
 import { judgeRedirect } from "./judge_redirect.ts";
-import { CA_LIMIT, judgeToken } from "./judge_token.ts";
+import { judgeToken } from "./judge_token.ts";
 import { type Path, VIRTUAL } from "./paths.ts";
 import { excerpt, isIPv6, quoted, statusOf, type Surroundings } from "./diagnosis_context.ts";
 
@@ -20,7 +21,7 @@ const SLOW = 5_000;
 export function judgePublicPort(
   { path, replies, page }: { path: Path; replies: Replies; page: string },
   around: Surroundings,
-): { outcome: TokenOutcome; findings: Finding[] } {
+): { outcome: CaOutcome; findings: Finding[] } {
   const { token, unknown, redirect } = replies;
   const outcome = judgeToken(token, around.text);
   const findings: Finding[] = [];
@@ -47,7 +48,7 @@ export function judgePublicPort(
   return { outcome, findings };
 }
 
-function foreignAdvice(outcome: TokenOutcome, { address, of }: Path): string {
+function foreignAdvice(outcome: CaOutcome, { address, of }: Path): string {
   const silent = outcome === "timeout" || outcome === "unreachable";
   return `${outcome}, and ${address.hostname} is none of the cluster's addresses; correct the ` +
     `record of ${of.join(", ")}, or cluster.virtual_addresses` +
@@ -81,7 +82,7 @@ function judgeUnknown(reply: Reply, around: Surroundings): Finding | undefined {
 }
 
 function advice(
-  outcome: Exclude<TokenOutcome, "found">,
+  outcome: Exclude<CaOutcome, "found">,
   { path, token, around }: { path: Path; token: Reply; around: Surroundings },
 ): string {
   const [family, other] = isIPv6(path) ? ["IPv6", "IPv4"] : ["IPv4", "IPv6"];
@@ -124,7 +125,7 @@ function advice(
           "log; can it reach the challenge port here?"
         : `${statusOf(token)} where exactly 200 is wanted; what listens on port 80 there?`;
     case "too_large":
-      return `the CA reads ${CA_LIMIT} bytes and refuses more` +
+      return `the CA reads ${CA_BODY_BYTES} bytes and refuses more` +
         (token.fault === undefined ? `, here are ${token.body.length}` : "");
     case "leading_bytes":
       return `the CA trims nothing before the text, and here is ${leading(token, around)}`;

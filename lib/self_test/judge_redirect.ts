@@ -3,7 +3,7 @@
  * RFC 6797 section 7.2 forbids over plain HTTP.
  */
 
-import type { Reply } from "../http/ask_whole.ts";
+import type { Reply } from "../http/ask.ts";
 import { fault, type Finding } from "./findings.ts";
 import { quoted, statusOf } from "./diagnosis_context.ts";
 

@@ -3,22 +3,31 @@
  * 127 bytes, the key authorization from the first byte on, with nothing but white space after it.
  */
 
-import type { Reply } from "../http/ask_whole.ts";
-import type { TokenOutcome } from "./findings.ts";
-
-/** The CA reads 128 bytes and refuses a body that fills them. */
-export const CA_LIMIT = 127;
+import { CA_BODY_BYTES } from "../ca_rules.ts";
+import type { Reply } from "../http/ask.ts";
+import { peerAnswerOf } from "../http/peer_answer.ts";
+import type { CaOutcome, TokenOutcome } from "./findings.ts";
 
 /** The outcome of asking for a token whose text is known. */
-export function judgeToken(reply: Reply, text: string): TokenOutcome {
+export function judgeToken(reply: Reply, text: string): CaOutcome {
   if (reply.fault !== undefined) return reply.fault;
   const { status, body } = reply;
   if (status === 404) return "absent";
   if (status >= 300 && status < 400) return "redirected";
   if (status !== 200) return "bad_status";
-  if (body.length > CA_LIMIT) return "too_large";
+  if (body.length > CA_BODY_BYTES) return "too_large";
   if (body === "") return "empty";
   const trimmed = body.replace(/[\t-\r ]+$/, "");
   if (trimmed === text) return "found";
   return trimmed.endsWith(text) ? "leading_bytes" : "bad_body";
+}
+
+/** The outcome on a challenge port: what the lookup of `serve` decides, by the same function. */
+export function judgeForBalancers(
+  reply: Reply,
+  { token, text }: { token: string; text: string },
+): TokenOutcome {
+  const { outcome, body } = peerAnswerOf(reply, token);
+  if (outcome !== "found") return outcome;
+  return body!.replace(/\r?\n$/, "") === text ? "found" : "bad_body";
 }

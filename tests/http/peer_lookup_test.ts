@@ -2,12 +2,12 @@
 
 import { deepStrictEqual, ok } from "node:assert/strict";
 import type { SocketAddress } from "../../lib/address.ts";
-import type { AskOptions, PeerAnswer, PeerOutcome } from "../../lib/http/ask_peer.ts";
+import type { AnswerOutcome, AskPeerOptions, PeerAnswer } from "../../lib/http/peer_answer.ts";
 import { createPeerLookup, type LookupLimits } from "../../lib/http/peer_lookup.ts";
 
 const LIMITS: LookupLimits = { fanOuts: 64, perPeer: 32, perSuspectPeer: 2 };
 const QUESTION = { token: "tok", host: "h.example", source: "192.0.2.1" };
-const RIGHT = "tok.thumb";
+const RIGHT = `tok.${"k".repeat(43)}`;
 
 const pause = (ms: number, signal: AbortSignal) =>
   new Promise<void>((resolve) => {
@@ -23,7 +23,7 @@ const pause = (ms: number, signal: AbortSignal) =>
 type Part = { after?: number; says: PeerAnswer } | "hang";
 
 const found = (body: string, after?: number): Part => ({ after, says: { outcome: "found", body } });
-const says = (outcome: PeerOutcome, after?: number): Part => ({ after, says: { outcome } });
+const says = (outcome: AnswerOutcome, after?: number): Part => ({ after, says: { outcome } });
 
 function lookupAmong(parts: Part[], options: { timeout?: number; limits?: LookupLimits } = {}) {
   const asked: number[] = [];
@@ -41,7 +41,7 @@ function lookupAmong(parts: Part[], options: { timeout?: number; limits?: Lookup
     connectTimeout: 100,
     timeout: options.timeout ?? 200,
     limits: options.limits ?? LIMITS,
-    async ask({ port }: SocketAddress, { signal }: AskOptions): Promise<PeerAnswer> {
+    async ask({ port }: SocketAddress, { signal }: AskPeerOptions): Promise<PeerAnswer> {
       asked.push(port);
       sockets.most = Math.max(sockets.most, ++sockets.open);
       const part = parts[port]!;

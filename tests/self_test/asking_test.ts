@@ -2,7 +2,7 @@
 
 import { deepStrictEqual, match, ok } from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
-import type { AskWholeOptions } from "../../lib/http/ask_whole.ts";
+import type { AskOptions } from "../../lib/http/ask.ts";
 import { askPaths } from "../../lib/self_test/ask_paths.ts";
 import { documentPlan, randomPlan } from "../../lib/self_test/test_plan.ts";
 import { resolveNames } from "../../lib/self_test/resolve_names.ts";
@@ -15,9 +15,9 @@ Deno.test("askPaths() asks each port what there is to ask, the CA's way or a pee
   const asked: string[] = [];
   const ask = (
     { hostname }: { hostname: string },
-    { target, host, asPeer, timeout }: AskWholeOptions,
+    { target, host, as, timeoutMs }: AskOptions,
   ) => {
-    asked.push(`${hostname} ${host} ${target} ${asPeer ? "peer" : "ca"} ${timeout}`);
+    asked.push(`${hostname} ${host} ${target} ${as} ${timeoutMs}`);
     return Promise.resolve(hostname === "192.0.2.3" ? silence("timeout", true) : answer(404));
   };
   const paths = [
@@ -33,8 +33,8 @@ Deno.test("askPaths() asks each port what there is to ask, the CA's way or a pee
       `192.0.2.1 service.example ${PREFIX}tok ca 10000`,
       `192.0.2.1 service.example ${PREFIX}unk ca 10000`,
       "192.0.2.1 service.example /page ca 10000",
-      `192.0.2.2 service.example ${PREFIX}tok peer 10000`,
-      `192.0.2.2 service.example ${PREFIX}unk peer 10000`,
+      `192.0.2.2 service.example ${PREFIX}tok balancer 10000`,
+      `192.0.2.2 service.example ${PREFIX}unk balancer 10000`,
       // Without an answer there is nothing more to ask.
       `192.0.2.3 service.example ${PREFIX}tok ca 10000`,
     ].sort(),

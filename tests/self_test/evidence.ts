@@ -1,10 +1,11 @@
 /** Plain values that the judges of self-test are asked about. */
 
-import type { AskFault, Reply } from "../../lib/http/ask_whole.ts";
+import type { AskFault, Reply } from "../../lib/http/ask.ts";
 import type { Path } from "../../lib/self_test/paths.ts";
 import type { Surroundings } from "../../lib/self_test/diagnosis_context.ts";
 
-export const TEXT = `${"t".repeat(43)}.${"h".repeat(43)}`;
+export const TOKEN = "t".repeat(43);
+export const TEXT = `${TOKEN}.${"h".repeat(43)}`;
 
 /** When an answer was asked for, and its Date. */
 export const NOW = Date.UTC(2026, 10, 24, 6, 0, 0);
@@ -33,6 +34,7 @@ export function pathTo(hostname: string, more: Partial<Path> = {}): Path {
 }
 
 export const AROUND: Surroundings = {
+  token: TOKEN,
   text: TEXT,
   webroot: "/run/acme/acme-challenge",
   httpsPort: 443,

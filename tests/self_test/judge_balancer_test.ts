@@ -1,6 +1,6 @@
 import { deepStrictEqual, match } from "node:assert/strict";
 import fc from "fast-check";
-import type { Answered } from "../../lib/http/ask_whole.ts";
+import type { Answered } from "../../lib/http/ask.ts";
 import { judgeClock, judgeConfiguration } from "../../lib/self_test/judge_balancer.ts";
 import { NOW } from "./evidence.ts";
 

@@ -1,7 +1,7 @@
 /** Each rule of the two kinds of ports, and the advice that what stands around it leads to. */
 
 import { deepStrictEqual, match } from "node:assert/strict";
-import type { Reply } from "../../lib/http/ask_whole.ts";
+import type { Reply } from "../../lib/http/ask.ts";
 import type { Replies } from "../../lib/self_test/ask_paths.ts";
 import type { Finding } from "../../lib/self_test/findings.ts";
 import { judgeChallengePort } from "../../lib/self_test/judge_challenge_port.ts";

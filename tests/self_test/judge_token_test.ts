@@ -1,7 +1,7 @@
 import { deepStrictEqual } from "node:assert/strict";
 import fc from "fast-check";
-import type { Reply } from "../../lib/http/ask_whole.ts";
-import { judgeToken } from "../../lib/self_test/judge_token.ts";
+import type { Reply } from "../../lib/http/ask.ts";
+import { judgeForBalancers, judgeToken } from "../../lib/self_test/judge_token.ts";
 import { answer, silence, TEXT } from "./evidence.ts";
 
 const TABLE: [string, Reply, string][] = [
@@ -45,4 +45,26 @@ Deno.test("judgeToken() takes nothing but what the CA takes", () => {
     fc.pre(!body.includes("\xa0"));
     deepStrictEqual(judgeToken(answer(200, body), TEXT) === "found", boulder(body));
   }));
+});
+
+Deno.test("judgeForBalancers() approves what the lookup of serve would take, and nothing else", () => {
+  const token = TEXT.split(".")[0]!;
+  const table: [Reply, string, string][] = [
+    [answer(200, TEXT), TEXT, "found"],
+    [answer(200, `${TEXT}\n`), TEXT, "found"],
+    // The CA would trim these; the lookup refuses them.
+    [answer(200, `${TEXT} `), TEXT, "bad_body"],
+    [answer(200, `${TEXT}\n\n`), TEXT, "bad_body"],
+    [answer(200, `${token}.${"x".repeat(43)}`), TEXT, "bad_body"],
+    [answer(200, `${token}.`), `${token}.`, "bad_body"],
+    [answer(404), TEXT, "absent"],
+    [answer(404, "", { "acme-lb-unreadable": "yes" }), TEXT, "unreadable"],
+    [answer(200), TEXT, "empty"],
+  ];
+  for (const [reply, text, outcome] of table) {
+    deepStrictEqual(judgeForBalancers(reply, { token, text }), outcome, JSON.stringify(reply));
+  }
+  const byHand = { token: "lb0", text: "Hello World" };
+  deepStrictEqual(judgeForBalancers(answer(200, "Hello World\n"), byHand), "found");
+  deepStrictEqual(judgeForBalancers(answer(200, "Hello"), byHand), "bad_body");
 });

@@ -3,35 +3,36 @@
  * that behaves so, and each gets its word.
  */
 
-import { deepStrictEqual, ok } from "node:assert/strict";
-import fc from "fast-check";
-import { askPeer, judgePeerResponse, type PeerOutcome } from "../../lib/http/ask_peer.ts";
-import { peerThat } from "./scripted_peer.ts";
+import { deepStrictEqual } from "node:assert/strict";
+import {
+  type AnswerOutcome,
+  askPeer,
+  isKeyAuthorization,
+  peerAnswerOf,
+  UNREADABLE_HEADER,
+} from "../../lib/http/peer_answer.ts";
+import type { Reply } from "../../lib/http/ask.ts";
 import { latin1 } from "./raw_client.ts";
+import { peerThat } from "./scripted_peer.ts";
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const say = (conn: Deno.Conn, text: string) => conn.write(latin1(text)).then(() => {});
 
 /** The deadline only bounds a hang, except where the peer is meant to miss it. */
-async function ask(peer: Deno.NetAddr, timeout = 10_000) {
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), timeout);
-  try {
-    return await askPeer(peer, {
-      token: "tok",
-      host: "service.example",
-      connectTimeout: 10_000,
-      signal: controller.signal,
-    });
-  } finally {
-    clearTimeout(timer);
-  }
+function ask(peer: Deno.NetAddr, timeoutMs = 10_000) {
+  return askPeer(peer, {
+    token: "tok",
+    host: "service.example",
+    connectTimeoutMs: 10_000,
+    timeoutMs,
+    signal: new AbortController().signal,
+  });
 }
 
 const BODY = "tok.thumb";
 const OK = `HTTP/1.0 200 OK\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`;
 
-const BEHAVIOURS: [string, PeerOutcome, (conn: Deno.TcpConn) => Promise<void>][] = [
+const BEHAVIOURS: [string, AnswerOutcome, (conn: Deno.TcpConn) => Promise<void>][] = [
   ["answers as it should", "found", (conn) => say(conn, OK)],
   ["answers without a length", "found", (conn) => say(conn, `HTTP/1.0 200 OK\r\n\r\n${BODY}`)],
   ["sends more than it announced", "found", (conn) => say(conn, `${OK}and more`)],
@@ -159,22 +160,63 @@ Deno.test("askPeer() asks in HTTP/1.0 with the caller's Host, and opens no proxy
   ]);
 });
 
-Deno.test("judgePeerResponse() never throws, and always decides at the end", () => {
-  const mutated = fc.tuple(fc.nat(OK.length), fc.string({ unit: "binary-ascii", maxLength: 20 }))
-    .map(([at, junk]) => OK.slice(0, at) + junk + OK.slice(at));
-  fc.assert(
-    fc.property(fc.oneof(mutated, fc.string({ unit: "binary-ascii" })), (text) => {
-      const answer = judgePeerResponse(latin1(text), true);
-      ok(answer !== undefined);
-      ok((answer.outcome === "found") === (answer.body !== undefined));
-    }),
-    { numRuns: 5000 },
-  );
+const TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA";
+const THUMBPRINT = "9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI";
+
+function answered(status: number, body = "", fields: Record<string, string> = {}): Reply {
+  return { status, fields, body, sent: 0, received: 0, ms: 1 };
+}
+
+/** [what a peer says with 200, to the CA's token, to a token of 22 characters, to a short one] */
+const TEXTS: [string, (token: string) => string, AnswerOutcome, AnswerOutcome][] = [
+  ["the key authorization", (token) => `${token}.${THUMBPRINT}`, "found", "found"],
+  ["with a line end", (token) => `${token}.${THUMBPRINT}\n`, "found", "found"],
+  ["with a Windows line end", (token) => `${token}.${THUMBPRINT}\r\n`, "found", "found"],
+  ["an empty thumbprint", (token) => `${token}.`, "bad_body", "found"],
+  ["the token alone", (token) => token, "bad_body", "found"],
+  ["another text", () => "Hello World\n", "bad_body", "found"],
+  ["a thumbprint of 42", (token) => `${token}.${THUMBPRINT.slice(1)}`, "bad_body", "found"],
+  ["a thumbprint of 44", (token) => `${token}.${THUMBPRINT}A`, "bad_body", "found"],
+  ["padded base64", (token) => `${token}.${THUMBPRINT}=`, "bad_body", "found"],
+  ["base64 of the other kind", (token) => `${token}.${"+/".repeat(21)}A`, "bad_body", "found"],
+  ["another token's", (token) => `${token}x.${THUMBPRINT}`, "bad_body", "found"],
+  ["the end of the token", (token) => `${token.slice(1)}.${THUMBPRINT}`, "bad_body", "found"],
+  ["something before it", (token) => ` ${token}.${THUMBPRINT}`, "bad_body", "found"],
+  ["two line ends", (token) => `${token}.${THUMBPRINT}\n\n`, "bad_body", "bad_body"],
+  ["two lines", (token) => `${token}.${THUMBPRINT}\n${token}`, "bad_body", "bad_body"],
+  ["a page", () => "<html>\n<body>", "bad_body", "bad_body"],
+  ["nothing", () => "", "empty", "empty"],
+];
+
+Deno.test("peerAnswerOf() takes a key authorization for the CA's token, and any line for a short one", () => {
+  for (const [name, text, long, short] of TEXTS) {
+    for (const token of [TOKEN, TOKEN.slice(0, 22)]) {
+      deepStrictEqual(peerAnswerOf(answered(200, text(token)), token).outcome, long, name);
+    }
+    for (const token of [TOKEN.slice(0, 21), "lb0"]) {
+      const got = peerAnswerOf(answered(200, text(token)), token);
+      deepStrictEqual(got.outcome, short, name);
+      deepStrictEqual(got.body, short === "found" ? text(token) : undefined, name);
+      const best = ["the key authorization", "with a line end", "with a Windows line end"];
+      deepStrictEqual(isKeyAuthorization(text(token), token), best.includes(name), name);
+    }
+  }
 });
 
-Deno.test("judgePeerResponse() does not change its mind as bytes arrive", () => {
-  for (let cut = 0; cut <= OK.length; cut++) {
-    const answer = judgePeerResponse(latin1(OK.slice(0, cut)), false);
-    deepStrictEqual(answer, cut < OK.length ? undefined : { outcome: "found", body: BODY });
+Deno.test("peerAnswerOf() tells a token that a balancer cannot read from one that is not there", () => {
+  const header = UNREADABLE_HEADER.toLowerCase();
+  const table: [Reply, AnswerOutcome][] = [
+    [answered(404), "absent"],
+    [answered(404, "", { [header]: "yes" }), "unreadable"],
+    [answered(404, "", { [header]: "" }), "unreadable"],
+    [answered(404, "", { [`x-${header}`]: "yes" }), "absent"],
+    [answered(404, "", { constructor: "yes" }), "absent"],
+    [answered(200, `tok.${THUMBPRINT}`, { [header]: "yes" }), "found"],
+    [answered(503, "", { [header]: "yes" }), "bad_status"],
+    [answered(304), "redirected"],
+    [{ fault: "reset", connected: true, ms: 1 }, "reset"],
+  ];
+  for (const [reply, outcome] of table) {
+    deepStrictEqual(peerAnswerOf(reply, "tok").outcome, outcome, JSON.stringify(reply));
   }
 });

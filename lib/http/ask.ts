@@ -1,0 +1,135 @@
+/**
+ * Asking a server for one target: the one HTTP client of acme-lb, for lookups and for self-test.
+ *
+ * Not fetch: it obeys proxy variables of the environment, follows redirects, unpacks gzip and has
+ * no bound on size. A peer may be compromised: it must not gain more than that its text is offered
+ * to the CA, nor cost more than an honest one.
+ */
+
+import type { SocketAddress } from "../address.ts";
+import { deadline, delay } from "../time.ts";
+import { dial, type NetworkFault, networkFault } from "./dial.ts";
+import { type HttpResponse, type ReadFault, ResponseReader } from "./response_reader.ts";
+
+/** Why there is no answer. */
+export type AskFault = NetworkFault | ReadFault;
+
+/** A complete answer. */
+export interface Answered extends HttpResponse {
+  /** Milliseconds since the epoch, before the question was sent and after its answer had come. */
+  sent: number;
+  received: number;
+}
+
+/** No answer, or none that can be read. */
+export interface Failed {
+  fault: AskFault;
+  /** There was a connection; without one the CA tries its second address, after it no other. */
+  connected: boolean;
+}
+
+/** What came of asking, after so many milliseconds. */
+export type Reply = (Failed | ({ fault?: undefined } & Answered)) & { ms: number };
+
+export interface AskOptions {
+  /** The request target, origin form. */
+  target: string;
+  /** The Host header, validated. */
+  host: string | undefined;
+  /**
+   * As a balancer asks (HTTP/1.0, with a Via by which no loop can form), or as the CA does.
+   * HTTP/1.0 keeps answers free of chunks, and is what the reverse proxies of the field speak to
+   * their upstreams, so nginx, lego and others can be peers too.
+   */
+  as: "balancer" | "ca";
+  /** For the connection to be made. @default as long as the whole may take */
+  connectTimeoutMs?: number;
+  /** For the connection, the question and the answer together. */
+  timeoutMs: number;
+  /** Ends the asking; the fault is then `timeout`. */
+  signal: AbortSignal;
+}
+
+/** How a request of another acme-lb is recognised: the pseudonym in its Via (RFC 9110 7.6.3). */
+export const HOP = "acme-lb";
+
+/**
+ * Like the CA's (`Mozilla/5.0 (compatible; Let's Encrypt validation server; …)`) as far as honesty
+ * allows: filters in front of a balancer look at the first words.
+ */
+const USER_AGENT = "Mozilla/5.0 (compatible; acme-lb self-test)";
+
+/**
+ * An honest answer comes in one or two pieces. After so many, each further read waits, longer each
+ * time, so that single bytes gather in the kernel and do not cost a wake-up each.
+ */
+const QUICK_READS = 4;
+const FIRST_PAUSE_MS = 2;
+const LONGEST_PAUSE_MS = 100;
+
+/** Asks once. Never rejects. */
+export async function askServer(address: SocketAddress, options: AskOptions): Promise<Reply> {
+  const began = performance.now();
+  const result = await tryToAsk(address, options);
+  return { ...result, ms: Math.round(performance.now() - began) };
+}
+
+async function tryToAsk(
+  address: SocketAddress,
+  options: AskOptions,
+): Promise<Failed | Answered> {
+  const { timeoutMs, connectTimeoutMs = timeoutMs } = options;
+  using limit = deadline(timeoutMs, { parent: options.signal });
+  const { signal } = limit;
+  let conn: Deno.TcpConn | undefined;
+  const close = () => {
+    try {
+      conn?.close();
+    } catch {
+      // Closed by the other path.
+    }
+  };
+  try {
+    conn = await dial(address, { timeoutMs: connectTimeoutMs, signal });
+    signal.addEventListener("abort", close, { once: true });
+    signal.throwIfAborted();
+    const sent = Date.now();
+    await conn.write(new TextEncoder().encode(requestText(options)));
+    const answer = await readAnswer(conn, { chunked: options.as === "ca", signal });
+    return "fault" in answer
+      ? { ...answer, connected: true }
+      : { ...answer, sent, received: Date.now() };
+  } catch (error) {
+    const fault = signal.aborted ? "timeout" : networkFault(error);
+    return { fault, connected: conn !== undefined };
+  } finally {
+    close();
+  }
+}
+
+function requestText({ target, host, as }: AskOptions): string {
+  const [version, more] = as === "balancer"
+    ? ["1.0", `Via: 1.0 ${HOP}\r\n`]
+    : ["1.1", `User-Agent: ${USER_AGENT}\r\n`];
+  const hostLine = host === undefined ? "" : `Host: ${host}\r\n`;
+  return `GET ${target} HTTP/${version}\r\n${hostLine}${more}` +
+    "Accept: */*\r\nConnection: close\r\n\r\n";
+}
+
+async function readAnswer(
+  conn: Deno.TcpConn,
+  { chunked, signal }: { chunked: boolean; signal: AbortSignal },
+): Promise<HttpResponse | { fault: ReadFault }> {
+  const reader = new ResponseReader({ chunked });
+  const buffer = new Uint8Array(4096);
+  let pauseMs = FIRST_PAUSE_MS;
+  for (let reads = 1;; reads++) {
+    const count = await conn.read(buffer);
+    if (count === null) return reader.end();
+    const answer = reader.push(buffer.subarray(0, count));
+    if (answer) return answer;
+    if (reads < QUICK_READS) continue;
+    await delay(pauseMs, { signal });
+    pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+  }
+}

@@ -1,0 +1,93 @@
+/** In what the balancers differ from each other, and who does not reach whom. */
+
+import type { PeerContact } from "./balancer_report.ts";
+import type { FleetView } from "./fleet.ts";
+import { isReached } from "./reach.ts";
+import { agoAt, type StatusFinding } from "./status_finding.ts";
+
+/** Configurations that differ, versions that differ, peers that one balancer does not reach. */
+export function findDisagreements(view: FleetView): StatusFinding[] {
+  return [
+    ...differingConfigurations(view),
+    ...differingVersions(view),
+    ...unreachedPeers(view),
+  ];
+}
+
+/** What most of them run is taken for right; where none is in the majority, what is here. */
+function differingConfigurations({ rows, expected }: FleetView): StatusFinding[] {
+  const told = rows.flatMap(({ name, here, report }) =>
+    report ? [{ name, here, config: report.config }] : []
+  );
+  const counts = Map.groupBy(told, ({ config }) => config);
+  if (counts.size < 2) return [];
+  const most = Math.max(...[...counts.values()].map((list) => list.length));
+  const leading = [...counts.keys()].filter((config) => counts.get(config)!.length === most);
+  const right = leading.length === 1
+    ? leading[0]!
+    : told.find(({ here }) => here)?.config ?? expected.config;
+  const like = told.filter(({ config }) => config === right).map(({ name }) => name);
+  return told.filter(({ config }) => config !== right).map(({ name }) => ({
+    level: "fail",
+    rule: "configuration",
+    about: name,
+    text:
+      `runs with another configuration than ${like.join(", ") || "the one here"}: copy the file ` +
+      "there, then run systemctl reload acme-lb",
+  }));
+}
+
+function differingVersions({ rows }: FleetView): StatusFinding[] {
+  const versions = Map.groupBy(
+    rows.filter(({ report }) => report !== undefined),
+    ({ report }) => report!.version,
+  );
+  if (versions.size < 2) return [];
+  const list = [...versions].map(([version, of]) =>
+    `${version} on ${of.map(({ name }) => name).join(", ")}`
+  );
+  return [{
+    level: "note",
+    rule: "version",
+    about: "acme-lb",
+    text: `several versions run: ${list.join("; ")}`,
+  }];
+}
+
+/** What came of a question long ago says little of now. */
+const RECENT_MS = 3_600_000;
+
+/**
+ * Peers that answer here and did not answer another balancer. One that answers nobody has its own
+ * line already; and a contact from before its process started is not about the one that runs now.
+ */
+function unreachedPeers({ rows }: FleetView): StatusFinding[] {
+  return rows.flatMap((row) =>
+    (row.report?.peers ?? []).flatMap((contact): StatusFinding[] => {
+      const target = rows.find((one) => one.address === contact.peer);
+      const contacted = Date.parse(contact.at);
+      const now = Date.parse(row.report!.now);
+      const running = target?.report;
+      if (isReached(contact.outcome) || !running || now - contacted > RECENT_MS) return [];
+      if (contacted < now - running.uptime_s * 1000) return [];
+      return [{
+        level: "warn",
+        rule: "unreached",
+        about: row.name,
+        text: unreachedText(contact, {
+          from: row.name,
+          to: target.name,
+          ago: agoAt(contact.at, row.report!),
+        }),
+      }];
+    })
+  );
+}
+
+function unreachedText(
+  { peer, outcome }: PeerContact,
+  { from, to, ago }: { from: string; to: string; ago: string },
+): string {
+  return `its last question to ${to} (${peer}), ${ago}, ended in ${outcome}, though ${to} answers ` +
+    `here: look for a firewall or a route between ${from} and ${to}`;
+}

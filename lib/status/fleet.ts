@@ -1,0 +1,77 @@
+/** The fleet as one balancer sees it: a row for each balancer, with what it told or why it did not. */
+
+import { type BalancerReport, type ToldCertificate, VERDICTS } from "./balancer_report.ts";
+
+/** Why there is no report; the words of the log, and some of this question's own. */
+export type Silence =
+  | "timeout"
+  | "refused"
+  | "reset"
+  | "unreachable"
+  | "unresolved"
+  | "empty"
+  | "bad_framing"
+  | "too_large"
+  | "bad_status"
+  | "redirected"
+  /** 404: it is asked for a status, and tells none to this balancer. */
+  | "not_told"
+  /** It told something else than a report. */
+  | "bad_report";
+
+export interface BalancerRow {
+  /** In cluster.nodes; else its address. */
+  name: string;
+  /** Its challenge port, as in the configuration; the first of several that answers. */
+  address: string;
+  /** This is the balancer that asks. */
+  here: boolean;
+  report?: BalancerReport;
+  silence?: Silence;
+  /** What was wrong with the report; of `bad_report` alone. Never a value that was sent. */
+  reason?: string;
+  /** Other addresses of it that gave no answer. */
+  deaf: string[];
+  /** Milliseconds until the answer came, or until it was given up. */
+  ms: number;
+}
+
+/** What the balancers are compared with. */
+export interface Expected {
+  /** The names of cluster.nodes. */
+  nodes: string[];
+  virtualAddresses: string[];
+  /** keepalived's interface, for what an operator is told to look at. */
+  interface: string;
+  /** Digest of the configuration here. */
+  config: string;
+  /** The configuration file, or what stands for it. */
+  file: string;
+}
+
+export interface FleetView {
+  /** By the clock here. */
+  now: Date;
+  expected: Expected;
+  rows: BalancerRow[];
+}
+
+/** The balancers that hold an address now, by what they told. */
+export function holdersOf(address: string, { rows }: FleetView): BalancerRow[] {
+  return rows.filter(({ report }) => report?.holds.some((held) => held.address === address));
+}
+
+export interface PlacedCertificate {
+  /** The balancer that told it. */
+  at: string;
+  certificate: ToldCertificate;
+}
+
+/** Those of all balancers, in the order of a glance: worst, then what expires first. */
+export function certificatesOf({ rows }: FleetView): PlacedCertificate[] {
+  const rank = ({ certificate }: PlacedCertificate) => VERDICTS.indexOf(certificate.verdict);
+  const end = ({ certificate }: PlacedCertificate) => certificate.not_after ?? "9999";
+  return rows.flatMap(({ name, report }) =>
+    (report?.certificates ?? []).map((certificate) => ({ at: name, certificate }))
+  ).toSorted((a, b) => rank(b) - rank(a) || (end(a) < end(b) ? -1 : end(a) > end(b) ? 1 : 0));
+}

@@ -1,0 +1,109 @@
+/**
+ * How the last run of the ACME client's hook ended, for each PEM file that it writes: a small file
+ * that `assemble-pem` leaves and `serve` reads.
+ *
+ * A client logs a failing hook somewhere and goes on; the next thing that anybody sees is an expired
+ * certificate. The directory is made by whoever installs acme-lb (systemd-tmpfiles), as root's, mode
+ * 0755: where it is missing nothing is kept, and a hook never fails for it. One file for each target,
+ * so that hooks that run at once need no lock. Nothing secret stands there: the reason is the text
+ * that assemble-pem prints, which never holds key material.
+ */
+
+import { atomicWrite } from "../atomic_write.ts";
+import { tryToRead } from "../read_input.ts";
+import { isoSeconds } from "../time.ts";
+import { BOUNDS, type HookRun } from "./balancer_report.ts";
+import { flag, instant, objectOf, orNull, textOf } from "./value_reader.ts";
+
+/** @default of the configuration's `state` */
+export const STATE_DIRECTORY = "/var/lib/acme-lb";
+
+const FILE = /^hook-[0-9a-f]{16}\.json$/;
+/** Files that are looked at; one balancer has few certificates. */
+const MOST_FILES = 200;
+
+export interface HookState extends HookRun {
+  /** When a run last put another certificate in place; null: none has yet. */
+  renewed_at: string | null;
+}
+
+/** What a run came to; `renewed`: the file was written, so the certificate is another one. */
+export interface HookOutcome extends Omit<HookRun, "at"> {
+  renewed: boolean;
+}
+
+const readState = objectOf<HookState>({
+  at: instant,
+  ok: flag,
+  client: textOf(32, /^[\w.-]+$/, "the name of a client"),
+  out: textOf(BOUNDS.word),
+  text: textOf(BOUNDS.text),
+  renewed_at: orNull(instant),
+});
+
+/**
+ * Leaves the outcome of a run for `serve` to find.
+ * @returns why it could not; undefined when it could, and when there is no such directory
+ */
+export async function leaveHookState(
+  directory: string,
+  { renewed, text, ...run }: HookOutcome,
+  { now = Date.now } = {},
+): Promise<string | undefined> {
+  const path = `${directory}/hook-${await digestOf(run.out)}.json`;
+  const at = isoSeconds(new Date(now()));
+  try {
+    if (!(await Deno.lstat(directory)).isDirectory) return `${directory} is no directory`;
+    const before = await readStateFile(path);
+    const state: HookState = {
+      at,
+      ...run,
+      out: run.out.slice(0, BOUNDS.word),
+      text: text.slice(0, BOUNDS.text),
+      renewed_at: renewed ? at : before?.renewed_at ?? null,
+    };
+    await atomicWrite(path, JSON.stringify(state) + "\n", { mode: 0o644, replaceLink: true });
+    return undefined;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound ? undefined : `${path} was not written`;
+  }
+}
+
+/** The last run for each target; what is damaged or not readable is left out. Never rejects. */
+export async function readHookStates(directory: string): Promise<HookState[]> {
+  const names: string[] = [];
+  try {
+    for await (const { name } of Deno.readDir(directory)) {
+      if (FILE.test(name) && names.push(name) === MOST_FILES) break;
+    }
+  } catch {
+    return [];
+  }
+  const states = await Promise.all(names.map((name) => readStateFile(`${directory}/${name}`)));
+  return states.filter((state) => state !== undefined);
+}
+
+/** The run to tell of: the last that failed and has not succeeded since, else the last. */
+export function runToTell(states: readonly HookState[]): HookRun | null {
+  const newest = states.toSorted((a, b) => a.at < b.at ? 1 : -1);
+  const told = newest.find(({ ok }) => !ok) ?? newest[0];
+  if (!told) return null;
+  const { at, ok, client, out, text } = told;
+  return { at, ok, client, out, text };
+}
+
+/** The file of a target may be read by all, so its name must not depend on who asks. */
+async function digestOf(out: string): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(out));
+  return new Uint8Array(hash).slice(0, 8).toHex();
+}
+
+async function readStateFile(path: string): Promise<HookState | undefined> {
+  const read = await tryToRead(path);
+  if (!("bytes" in read)) return undefined;
+  try {
+    return readState(JSON.parse(new TextDecoder().decode(read.bytes)), "");
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,176 @@
+/** The three ways in which the fleet is shown: what stands in them, and what cannot get into them. */
+
+import { deepStrictEqual, match, ok } from "node:assert/strict";
+import fc from "fast-check";
+import type { FleetView } from "../../lib/status/fleet.ts";
+import { findFleetFaults } from "../../lib/status/fleet_findings.ts";
+import { formatStatusAsJson, jsonStatus } from "../../lib/status/status_json.ts";
+import { formatStatus } from "../../lib/status/status_text.ts";
+import { statusPage } from "../../lib/status/status_page.ts";
+import { sampleCertificate, sampleChallenge, sampleReport, sampleView } from "./sample_fleet.ts";
+
+const text = (view: FleetView) => formatStatus(view, findFleetFaults(view));
+const json = (view: FleetView) => formatStatusAsJson(jsonStatus(view, findFleetFaults(view)));
+const page = (view: FleetView) => statusPage(view, findFleetFaults(view), { refreshes: true });
+
+const DEAD = sampleView({ lb2: { report: undefined, silence: "timeout", ms: 1800 } });
+
+Deno.test("text begins with the sum in one line, and has a table for each question", () => {
+  const lines = text(sampleView()).split("\n");
+  deepStrictEqual(lines[0], "all is well (3 balancers)");
+  deepStrictEqual(lines.filter((line) => /^[a-z]/.test(line)).slice(1), [
+    "virtual addresses:",
+    "balancers:",
+    "who reaches whom:",
+    "certificates:",
+    "hooks:",
+    "last challenges:",
+  ]);
+  match(text(sampleView()), /^ {2}2001:db8::1 +lb0 +before its start$/m);
+  match(text(sampleView()), /^ {2}lb1 +lb2 +absent +3h ago$/m);
+});
+
+Deno.test("text says first what is wrong with a dead balancer's address, and shows it as a row", () => {
+  const lines = text(DEAD).split("\n");
+  deepStrictEqual(lines[0], "192.0.2.1: held by none that answers (2 faults among 3 balancers)");
+  match(lines[1]!, /^fail {2}192\.0\.2\.1: held by none that answers; lb2, not heard here/);
+  match(lines[2]!, /^fail {2}lb2: does not answer on \[2001:db8::f003\]:31080 in time/);
+  match(text(DEAD), /^ {2}lb2 +\[2001:db8::f003\]:31080 +timeout$/m);
+});
+
+Deno.test("JSON has every member for every balancer, null or empty for one that is dead", () => {
+  const status = JSON.parse(json(DEAD));
+  deepStrictEqual(Object.keys(status), ["version", "at", "ok", "balancers", "findings"]);
+  deepStrictEqual(
+    status.balancers.map(({ name, ok }: { name: string; ok: boolean }) => [name, ok]),
+    [
+      ["lb0", true],
+      ["lb1", true],
+      ["lb2", false],
+    ],
+  );
+  const [alive, , dead] = status.balancers;
+  deepStrictEqual(Object.keys(dead), Object.keys(alive));
+  deepStrictEqual([dead.silence, dead.version, dead.holds, dead.hook], ["timeout", null, [], null]);
+  deepStrictEqual([alive.silence, alive.holds, alive.held_since], [null, ["2001:db8::1"], [null]]);
+  deepStrictEqual(Object.keys(status.findings[0]).sort(), ["about", "level", "rule", "text"]);
+});
+
+Deno.test("JSON is ok exactly when nothing fails and nothing is warned of", () => {
+  const warned = sampleView({ lb0: { deaf: ["192.0.2.11:31080"] } });
+  const noted = sampleView({ lb0: { report: sampleReport("lb0", { version: "0.2.0" }) } });
+  deepStrictEqual([sampleView(), noted, warned, DEAD].map((view) => JSON.parse(json(view)).ok), [
+    true,
+    true,
+    false,
+    false,
+  ]);
+});
+
+Deno.test("JSON for a reader of lines is one line", () => {
+  const line = formatStatusAsJson(jsonStatus(DEAD, []), { oneLine: true });
+  deepStrictEqual(line.indexOf("\n"), line.length - 1);
+});
+
+Deno.test("the page has a landmark for each part, headings in order, and a name for each picture", () => {
+  const made = page(DEAD);
+  match(made, /^<!DOCTYPE html>\s*<html lang="en">/);
+  for (const landmark of ["<header>", "<main>", "<footer>"]) {
+    deepStrictEqual(made.split(landmark).length, 2, landmark);
+  }
+  const sections = [...made.matchAll(/<section aria-labelledby="(\w+)">/g)].map(([, id]) => id!);
+  deepStrictEqual(sections, [
+    "todo",
+    "fleet",
+    "held",
+    "reach",
+    "certificates",
+    "balancers",
+    "challenges",
+  ]);
+  for (const id of sections) ok(made.includes(`<h2 id="${id}">`), id);
+  for (const [svg] of made.matchAll(/<svg [^>]*>/g)) {
+    match(svg, /role="img"\s+aria-label="[^"]+"|aria-hidden="true"/);
+  }
+  ok(!/<th(?! scope=")/.test(made.replaceAll("<thead", "")), "a header cell without its scope");
+});
+
+Deno.test("the page asks for nothing, runs nothing, and holds no style but its sheet", () => {
+  const made = page(DEAD);
+  deepStrictEqual(
+    [...made.matchAll(/(?:src|href|action)="([^"]*)"/g)].map(([, to]) => to!.slice(0, 15)),
+    [
+      "data:image/svg+",
+      "/?still",
+    ],
+  );
+  ok(!/<script|\son[a-z]+=|style="|@import|url\(/i.test(made));
+});
+
+Deno.test("all is well is told in so many words, and nothing is to be done", () => {
+  const made = page(sampleView());
+  match(made, /class="sum s-ok"[^>]*>\s*<strong>all is well<\/strong>/);
+  ok(!made.includes("What to do"));
+});
+
+Deno.test("whatever balancers tell stays text in all three formats", () => {
+  const hostile = fc.oneof(
+    fc.constantFrom(
+      "<script>alert(1)</script>",
+      '"><img src=x onerror=alert(1)>',
+      "\x1b[2J\x1b]0;title\x07",
+      "\u202Etxt.exe",
+      "</svg></section><h1>all is well</h1>",
+      "line\nfail  lb0: forged",
+      "&lt;b&gt; &#60;",
+    ),
+    fc.string({ unit: "binary" }),
+  );
+  // The shape of the page is that of a harmless one, whatever the texts are.
+  const shape = (made: string) => made.replace(/>[^<]*/g, ">").replace(/"[^"]*"/g, '""');
+  const view = (word: string) => {
+    const told = sampleReport("lb1", {
+      certificates: [
+        sampleCertificate({
+          place: word,
+          names: [word],
+          issuer: word,
+          text: word,
+          verdict: "WARNING",
+        }),
+      ],
+      challenges: [sampleChallenge({ source: word })],
+      hook: { ...sampleReport("lb1").hook!, ok: false, out: word, text: word },
+    });
+    return sampleView({ lb1: { report: told } });
+  };
+  const plain = view("x");
+  fc.assert(
+    fc.property(hostile, (word) => {
+      const made = page(view(word || "x"));
+      deepStrictEqual(shape(made), shape(page(plain)));
+      match(made, /^[\n -~]*$/);
+      for (const shown of [text(view(word)), json(view(word))]) {
+        // deno-lint-ignore no-control-regex
+        ok(!/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]/.test(shown));
+      }
+      deepStrictEqual(text(view(word)).split("\n").length, text(plain).split("\n").length);
+      JSON.parse(json(view(word)));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+Deno.test("a fleet of 64 balancers with all that they may tell is a page of bounded size", () => {
+  const report = sampleReport("lb0", {
+    certificates: Array(40).fill(sampleCertificate({ verdict: "WARNING", text: "x".repeat(400) })),
+    challenges: Array(50).fill(sampleChallenge()),
+  });
+  const [row] = sampleView().rows;
+  const rows = Array.from({ length: 64 }, (_, i) => ({
+    ...row!,
+    ...{ name: `lb${i}`, address: `[2001:db8::${i}]:31080`, report },
+  }));
+  const made = page({ ...sampleView(), rows });
+  ok(made.length < 1_000_000, String(made.length));
+});

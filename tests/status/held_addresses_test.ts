@@ -1,0 +1,86 @@
+import { deepStrictEqual } from "node:assert/strict";
+import { createHeldAddresses } from "../../lib/status/held_addresses.ts";
+
+/** A clock that stands until it is moved, and wakes whoever is due. */
+function handClock() {
+  let now = Date.parse("2026-11-25T12:00:00Z");
+  const waiting = new Set<{ due: number; wake: () => void }>();
+  return {
+    clock: {
+      now: () => now,
+      monotonic: () => now,
+      schedule(ms: number, wake: () => void) {
+        const entry = { due: now + ms, wake };
+        waiting.add(entry);
+        return () => void waiting.delete(entry);
+      },
+    },
+    waiting,
+    advance(ms: number) {
+      for (const end = now + ms; now < end;) {
+        now += 1000;
+        for (const entry of [...waiting]) {
+          if (entry.due > now || !waiting.delete(entry)) continue;
+          entry.wake();
+        }
+      }
+    },
+  };
+}
+
+function setUp(addresses: string[]) {
+  const { clock, waiting, advance } = handClock();
+  const here = new Set(addresses);
+  const held = createHeldAddresses({ interfaceAddresses: () => [...here], clock });
+  return { held, here, waiting, advance };
+}
+
+Deno.test("an address that is there at the start is held since before it, one that comes since then", () => {
+  const { held, here, advance } = setUp(["::1", "2001:DB8::1"]);
+  held.watch(["2001:db8::1", "192.0.2.1"]);
+  deepStrictEqual(held.held(), [{ address: "2001:db8::1", since: null }]);
+  advance(5000);
+  here.add("192.0.2.1");
+  advance(1000);
+  advance(60_000);
+  deepStrictEqual(held.held(), [
+    { address: "2001:db8::1", since: null },
+    { address: "192.0.2.1", since: "2026-11-25T12:00:06Z" },
+  ]);
+});
+
+Deno.test("an address that goes is not held at once, and comes back as of then", () => {
+  const { held, here, advance } = setUp(["192.0.2.1"]);
+  held.watch(["192.0.2.1"]);
+  here.delete("192.0.2.1");
+  deepStrictEqual(held.held(), []);
+  advance(10_000);
+  here.add("192.0.2.1");
+  advance(3_000);
+  deepStrictEqual(held.held(), [{ address: "192.0.2.1", since: "2026-11-25T12:00:11Z" }]);
+});
+
+Deno.test("a reload keeps what is known of the addresses that stay", () => {
+  const { held, here, advance } = setUp([]);
+  held.watch(["192.0.2.1", "192.0.2.2"]);
+  here.add("192.0.2.1");
+  advance(1000);
+  // Held all along, but nobody looked for it.
+  here.add("192.0.2.3");
+  held.watch(["192.0.2.1", "192.0.2.3"]);
+  deepStrictEqual(held.held(), [
+    { address: "192.0.2.1", since: "2026-11-25T12:00:01Z" },
+    { address: "192.0.2.3", since: null },
+  ]);
+});
+
+Deno.test("nothing is looked at again and again without virtual addresses, or after the end", () => {
+  const { held, waiting } = setUp(["192.0.2.1"]);
+  held.watch([]);
+  deepStrictEqual(waiting.size, 0);
+  held.watch(["192.0.2.1"]);
+  held.watch(["192.0.2.1"]);
+  deepStrictEqual(waiting.size, 1);
+  held.stop();
+  deepStrictEqual(waiting.size, 0);
+});

@@ -1,0 +1,41 @@
+import { deepStrictEqual } from "node:assert/strict";
+import { BOUNDS } from "../../lib/status/balancer_report.ts";
+import { createRecentEvents } from "../../lib/status/recent_events.ts";
+
+const NOW = Date.parse("2026-11-25T12:00:00.900Z");
+const event = { token: "Px5gnHjdtZ3T0oCPeBXb2dHA", from: "192.0.2.9", ms: 4 };
+
+Deno.test("challenges are told newest first, with a shortened token and where they were found", () => {
+  const events = createRecentEvents({ now: () => NOW });
+  events.challenge({ ...event, source: "own", status: 200 });
+  events.challenge({ ...event, source: "peer", peer: "192.0.2.12:31080", status: 200 });
+  events.challenge({ ...event, source: undefined, status: 404 });
+  const at = "2026-11-25T12:00:00Z";
+  const common = { at, token: "Px5gnHjd", from: "192.0.2.9", ms: 4 };
+  deepStrictEqual(events.challenges(), [
+    { ...common, source: null, status: 404 },
+    { ...common, source: "192.0.2.12:31080", status: 200 },
+    { ...common, source: "own", status: 200 },
+  ]);
+});
+
+Deno.test("a scanner's questions do not push out those of a CA, and neither grows without end", () => {
+  const events = createRecentEvents({ now: () => NOW });
+  events.challenge({ ...event, source: "own", status: 200 });
+  for (let i = 0; i < 1000; i++) events.challenge({ ...event, source: undefined, status: 404 });
+  const told = events.challenges();
+  deepStrictEqual(told.length, BOUNDS.challenges / 2 + 1);
+  deepStrictEqual(told.at(-1)!.status, 200);
+});
+
+Deno.test("of each peer the last outcome is kept, and of more peers than are told the last ones", () => {
+  const events = createRecentEvents({ now: () => NOW });
+  events.contact("192.0.2.12:31080", "timeout");
+  events.contact("192.0.2.12:31080", "found");
+  deepStrictEqual(events.contacts(), [
+    { peer: "192.0.2.12:31080", outcome: "found", at: "2026-11-25T12:00:00Z" },
+  ]);
+  for (let i = 0; i < 1000; i++) events.contact(`192.0.2.12:${i}`, "found");
+  deepStrictEqual(events.contacts().length, BOUNDS.peers);
+  deepStrictEqual(events.contacts().at(-1)!.peer, "192.0.2.12:999");
+});
