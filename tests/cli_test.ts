@@ -4,7 +4,6 @@
  */
 
 import { deepStrictEqual, match, ok } from "node:assert/strict";
-import denoJson from "../deno.json" with { type: "json" };
 import { permissionFlags } from "../compile/permissions.ts";
 import { PERMISSIONS } from "../compile/run_flags.ts";
 import { checked, runCommandLine, type Subcommand } from "../lib/cli.ts";
