@@ -83,17 +83,21 @@ function readIfWhole({ der }: PemBlock): Certificate | undefined {
 /**
  * The keys and certificates of an installed file, encoded anew so that nothing else in it can
  * reach HAProxy; undefined when there is nothing that HAProxy could be told to go back to.
+ * @param keyFile what the file of its key holds, where it has one
  */
-export async function sendableOf({ leaf, bytes }: Installed): Promise<Sendable | undefined> {
+export async function sendableOf(
+  { leaf, bytes }: Installed,
+  keyFile = new Uint8Array(),
+): Promise<Sendable | undefined> {
   if (!leaf) return undefined;
-  const { blocks } = scanPem(bytes);
-  const keys = blocks.filter((block) => isPrivateKey(block) && !isEncrypted(block));
+  const blocks = [...scanPem(bytes).blocks, ...scanPem(keyFile).blocks];
+  const [key] = blocks.filter((block) => isPrivateKey(block) && !isEncrypted(block));
   const others = blocks.filter(isCertificate).map(readIfWhole)
     .filter((one) => one !== undefined && !sameBytes(one.der, leaf.der));
   const chain = [leaf, ...others];
   return {
     pem: [
-      ...keys.map(({ label, der }) => encodePem(label, der)),
+      ...key ? [encodePem(key.label, key.der)] : [],
       ...chain.map((one) => encodePem("CERTIFICATE", one!.der)),
     ].join(""),
     fingerprint: await fingerprint(leaf, "SHA-1"),

@@ -46,7 +46,7 @@ export async function assemble(job: AssembleJob): Promise<AssembleReport> {
     haproxy: haproxy && {
       ...haproxy,
       content: sendable,
-      previous: installed && await sendableOf(installed),
+      previous: installed && await sendableOf(installed, keyFile?.previous),
       leaf: {
         names: dnsNames(leaf),
         key: leaf.key.family === "Ed25519" ? "other" : leaf.key.family,
