@@ -87,7 +87,7 @@ function readIfWhole({ der }: PemBlock): Certificate | undefined {
  */
 export async function sendableOf(
   { leaf, bytes }: Installed,
-  keyFile = new Uint8Array(),
+  keyFile: Uint8Array = new Uint8Array(),
 ): Promise<Sendable | undefined> {
   if (!leaf) return undefined;
   const blocks = [...scanPem(bytes).blocks, ...scanPem(keyFile).blocks];
