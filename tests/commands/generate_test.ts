@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import { PERMISSIONS } from "../../compile/run_flags.ts";
-import denoJson from "../../deno.json" with { type: "json" };
 import { lacking } from "../e2e/requirements.ts";
 import { formatted, lint, READERS } from "../manual/man_reader.ts";
 import { acmeLb } from "./program.ts";
