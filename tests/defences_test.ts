@@ -36,8 +36,8 @@ const DEFENCES: Defence[] = [
   {
     what: "a log that nobody reads waits in a bounded queue",
     file: "lib/line_queue.ts",
-    code: "const MAX_WAITING = 256 * 1024;",
-    without: "const MAX_WAITING = Infinity;",
+    code: "if (waiting + line.length > maxWaiting) return false;",
+    without: "",
     test: "tests/line_queue_test.ts",
     name: "never waits, bounds what waits",
   },
