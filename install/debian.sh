@@ -3,7 +3,7 @@
 # Read by install.sh. Only for root on Debian; elsewhere those tests are skipped.
 
 # What the end-to-end tests run against; all in Debian 12's main.
-test_packages='acmetool ca-certificates certbot curl debootstrap dehydrated faketime fish groff-base
+test_packages='acl acmetool ca-certificates certbot curl debootstrap dehydrated faketime fish groff-base
 haproxy iproute2 keepalived lego man-db mandoc nftables nghttp2-client nginx-light openssl pebble procps
 prometheus shellcheck slowhttptest strace wget wrk zsh'
 # Services and timers of those packages, which no test needs.

@@ -7,7 +7,14 @@
  * fsync of the directory. Rights by descriptor, because whoever owns the directory could exchange
  * a path under a privileged process. Leaves out: hard links (the rename parts them), ACLs and
  * extended attributes of the old file.
+ *
+ * Everything that this program writes goes through here, root's hooks too, so nothing is taken over
+ * from what another user could have prepared: links, owners, groups and modes count only where root
+ * and the caller alone can write (trusted_path.ts); where another user could exchange a directory on
+ * the way, root works with that user's rights. What remains: a directory of root below one of
+ * another user, in which a public file can be led astray between two system calls.
  */
+import { actAs } from "./act_as.ts";
 import { JobError } from "./errors.ts";
 import type { FileLock } from "./file_lock.ts";
 import { type RealTarget, realTarget } from "./resolve_target.ts";
@@ -19,10 +26,13 @@ const STALE = /^\.acme-lb-[0-9a-f]{12}\.tmp$/;
 export interface AtomicWriteOptions {
   /**
    * Permission bits, such as 0o644.
-   * @default the old file's without any for others; 0o600 for a new file
+   * @default the old file's without any for others, in a trusted directory; else 0o600
    */
   mode?: number;
-  /** Owner and group by number. @default the old file's; the process's own for a new file */
+  /**
+   * Owner and group by number.
+   * @default the old file's, in a trusted directory; else the process's own
+   */
   uid?: number;
   gid?: number;
   /**
@@ -31,9 +41,9 @@ export interface AtomicWriteOptions {
    */
   lock?: FileLock;
   /**
-   * Replace a symlink at `path` instead of writing to the file behind it: for directories in
-   * which others may plant one, such as a webroot.
-   * @default false
+   * Replace a symlink at `path` instead of writing to the file behind it: for places that belong
+   * to other programs, such as a webroot.
+   * @default false: a trusted link is followed, any other refused
    */
   replaceLink?: boolean;
 }
@@ -54,18 +64,8 @@ export async function atomicWrite(
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   try {
     const target = await realTarget(path, { stopAtLink: options.replaceLink });
-    if (options.lock) await removeStale(target.directory);
-    const old = await oldFile(target.path, options);
-    const rights: Rights = {
-      mode: options.mode ?? (old ? (old.mode ?? 0) & 0o770 : 0o600),
-      uid: options.uid ?? old?.uid ?? undefined,
-      gid: options.gid ?? old?.gid ?? undefined,
-    };
-    const same = old?.size === bytes.length && await holds(target.path, bytes);
-    if (same && hasRights(old, rights)) return "unchanged";
-    const suffix = options.lock ? "tmp" : "part";
-    await replace(target, bytes, { rights, suffix });
-    return same ? "unchanged" : "written";
+    assertMayHold(target, options);
+    return await actAs(target.actor, () => writeTo(target, bytes, options));
   } catch (error) {
     if (error instanceof JobError) throw error;
     throw new JobError(`cannot write ${path}: ${systemReason(error)}`, { cause: error });
@@ -88,9 +88,11 @@ export async function putBack(
   }
   try {
     const target = await realTarget(path, { stopAtLink: options.replaceLink });
-    using directory = await Deno.open(target.directory);
-    await Deno.remove(target.path);
-    await syncDirectory(directory);
+    await actAs(target.actor, async () => {
+      using directory = await Deno.open(target.directory);
+      await Deno.remove(target.path);
+      await syncDirectory(directory);
+    });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
     throw new JobError(`cannot remove ${path}: ${systemReason(error)}`, { cause: error });
@@ -101,6 +103,54 @@ interface Rights {
   mode: number;
   uid: number | undefined;
   gid: number | undefined;
+}
+
+/** What everybody may read holds no secret. */
+function isPublic({ mode = 0 }: AtomicWriteOptions): boolean {
+  return (mode & 0o004) !== 0;
+}
+
+/** @throws {JobError} for a secret that root is to put where somebody else could lead it away */
+function assertMayHold(target: RealTarget, options: AtomicWriteOptions): void {
+  const { exposed, actor, directory, path } = target;
+  if (!exposed || isPublic(options) || options.uid !== undefined || Deno.uid() !== 0) return;
+  const who = actor ? `user ${actor.uid}` : "another user";
+  throw new JobError(
+    `cannot write ${path}: ${who} could exchange ${directory} meanwhile; use a directory below ` +
+      `root's own${actor ? `, or give the file to that user: --owner ${actor.uid}` : ""}`,
+  );
+}
+
+async function writeTo(
+  target: RealTarget,
+  bytes: Uint8Array,
+  options: AtomicWriteOptions,
+): Promise<"written" | "unchanged"> {
+  if (options.lock) await removeStale(target.directory);
+  const old = await oldFile(target.path, options);
+  if (old && !target.trusted) assertOwn(old, { target, options });
+  const inherited = target.trusted ? old : undefined;
+  const rights: Rights = {
+    mode: options.mode ?? (inherited ? (inherited.mode ?? 0) & 0o770 : 0o600),
+    uid: options.uid ?? inherited?.uid ?? undefined,
+    gid: options.gid ?? inherited?.gid ?? undefined,
+  };
+  const same = old?.size === bytes.length && await holds(target.path, bytes);
+  if (same && hasRights(old, rights)) return "unchanged";
+  await replace(target, bytes, { rights, suffix: options.lock ? "tmp" : "part" });
+  return same ? "unchanged" : "written";
+}
+
+/** @throws {JobError} when another user may have put the file there to be given a secret */
+function assertOwn(
+  { uid }: Deno.FileInfo,
+  { target, options }: { target: RealTarget; options: AtomicWriteOptions },
+): void {
+  if (isPublic(options) || options.uid !== undefined || uid === Deno.uid()) return;
+  throw new JobError(
+    `cannot write ${target.path}: it belongs to user ${uid}, and others than root and you can ` +
+      `write to ${target.directory}; give it to that user with --owner ${uid}, or remove it`,
+  );
 }
 
 async function replace(

@@ -6,9 +6,11 @@
  * the file can hold the lock; locking the directory itself would let any local user do so.
  * The kernel drops the lock when its holder dies. Not meant for NFS.
  */
+import { actAs } from "./act_as.ts";
 import { JobError } from "./errors.ts";
-import { realTarget } from "./resolve_target.ts";
+import { type RealTarget, realTarget } from "./resolve_target.ts";
 import { systemReason } from "./system_reason.ts";
+import { delay } from "./time.ts";
 
 /** Name of the lock file in each directory that holds targets. */
 export const LOCK_NAME = ".acme-lb.lock";
@@ -57,7 +59,8 @@ export async function lockFile(path: string, options: LockOptions = {}): Promise
   const { waitMs = 60_000 } = options;
   let file: Deno.FsFile;
   try {
-    file = await openPlain(path);
+    const target = await realTarget(path, { stopAtLink: true });
+    file = await actAs(target.actor, () => openPlain(target));
   } catch (error) {
     throw new JobError(`cannot lock ${path}: ${systemReason(error)}`, { cause: error });
   }
@@ -70,7 +73,7 @@ export async function lockFile(path: string, options: LockOptions = {}): Promise
             `see who with: fuser -v ${path}`,
         );
       }
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await delay(RETRY_MS);
     }
   } catch (error) {
     file.close();
@@ -79,11 +82,23 @@ export async function lockFile(path: string, options: LockOptions = {}): Promise
   return { path, [Symbol.dispose]: () => file.close() };
 }
 
-/** Nothing is ever written to it, so a link planted under its name could at most be locked. */
-async function openPlain(path: string): Promise<Deno.FsFile> {
-  const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
-  const [opened, named] = await Promise.all([file.stat(), Deno.lstat(path)]);
-  if (opened.isFile && opened.ino === named.ino && opened.dev === named.dev) return file;
-  file.close();
+/**
+ * Made where there is none, else opened as it is: a link planted under its name is neither followed
+ * to make a file elsewhere, nor locked. Nothing is ever written to it.
+ */
+async function openPlain({ path }: RealTarget): Promise<Deno.FsFile> {
+  const rights = { read: true, write: true, mode: 0o600 };
+  const made = await Deno.open(path, { ...rights, createNew: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  });
+  if (made) return made;
+  // Asked first: opening a FIFO or a device may wait, or do something.
+  const named = await Deno.lstat(path);
+  if (named.isFile) {
+    const file = await Deno.open(path, { read: true, write: true });
+    const opened = await file.stat();
+    if (opened.isFile && opened.ino === named.ino && opened.dev === named.dev) return file;
+    file.close();
+  }
   throw new Error("it is not a regular file; remove it");
 }

@@ -1,48 +1,52 @@
 /**
- * Where a file that is about to be written really lives.
+ * Where a file that is about to be written really lives, and what may be trusted there.
  *
  * A rename replaces a symlink instead of following it, so links are followed here, before the
- * temporary file is made beside the target. A dangling link counts: its target is then new.
+ * temporary file is made beside the target: trusted ones alone (see trusted_path.ts). A dangling
+ * link counts: its target is then new.
  */
 
-/** As many links as Linux itself follows before it answers ELOOP. */
-const LINK_LIMIT = 40;
+import { type Account, actorIn, countFixed, isClosed, walk } from "./trusted_path.ts";
 
 /** A file, existing or not, that is no symlink unless that was asked for. */
 export interface RealTarget {
   path: string;
   /** The directory it is in, without symlinks. */
   directory: string;
+  /** Only root and the caller can have put there what is there. */
+  trusted: boolean;
+  /** Others could exchange the directory itself while it is worked in. */
+  exposed: boolean;
+  /** Whose rights root is to write with there; see actorIn. */
+  actor: Account | undefined;
 }
 
 export interface RealTargetOptions {
-  /** Stop at a symlink instead of following it (the directory's own links are followed). */
+  /** Stop at a symlink instead of following it (trusted links of the directory are followed). */
   stopAtLink?: boolean;
 }
 
 /**
  * The file that `path` names.
+ * @throws {UntrustedLinkError} at a link that others could have put there
  * @throws what the system says when its directory is missing or the links form a loop
  */
 export async function realTarget(
   path: string,
   options: RealTargetOptions = {},
 ): Promise<RealTarget> {
-  let at = path;
-  for (let link = 0; link <= LINK_LIMIT; link++) {
-    const slash = at.lastIndexOf("/");
-    const name = at.slice(slash + 1);
-    if (name === "" || name === "." || name === "..") throw new Deno.errors.IsADirectory(path);
-    const directory = await Deno.realPath(at.slice(0, slash + 1) || ".");
-    const target = { path: `${directory === "/" ? "" : directory}/${name}`, directory };
-    const info = await Deno.lstat(target.path).catch(unlessNotFound);
-    if (options.stopAtLink || !info?.isSymlink) return target;
-    const to = await Deno.readLink(target.path);
-    at = to.startsWith("/") ? to : `${directory}/${to}`;
-  }
-  throw new Deno.errors.FilesystemLoop(path);
-}
-
-function unlessNotFound(error: unknown): undefined {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
+  if (/(^|\/)\.{0,2}$/.test(path)) throw new Deno.errors.IsADirectory(path);
+  const { directories, rest } = await walk(path, options);
+  if (rest.length > 1) throw new Deno.errors.NotFound(path);
+  // A directory is walked into; as a target it stands in the one above.
+  const name = rest[0] ?? directories.pop()!.path.replace(/^.*\//, "");
+  const directory = directories.at(-1)!;
+  const exposed = countFixed(directories) < directories.length;
+  return {
+    path: `${directory.path === "/" ? "" : directory.path}/${name}`,
+    directory: directory.path,
+    trusted: !exposed && isClosed(directory),
+    exposed,
+    actor: actorIn(directories),
+  };
 }

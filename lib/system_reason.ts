@@ -20,8 +20,11 @@ const REASONS: Record<string, string> = {
 export function errnoOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code;
   if (typeof code === "string" && /^E[A-Z0-9]+$/.test(code)) return code;
+  // Those that this program throws itself carry no code.
   if (error instanceof Deno.errors.FilesystemLoop) return "ELOOP";
   if (error instanceof Deno.errors.IsADirectory) return "EISDIR";
+  if (error instanceof Deno.errors.NotADirectory) return "ENOTDIR";
+  if (error instanceof Deno.errors.NotFound) return "ENOENT";
   return undefined;
 }
 

@@ -10,6 +10,7 @@ import { type HaproxyTarget, installPem, type InstallResult } from "../haproxy/i
 import { createLog, type Log } from "../log.ts";
 import { whileShowing } from "../progress.ts";
 import { readIfPresent, readInputFile } from "../read_input.ts";
+import { networkWarning } from "../trusted_socket.ts";
 import {
   addAssembleFlags,
   type AssembleFlags,
@@ -69,7 +70,10 @@ async function assemble(job: AssembleJob, log: Log): Promise<void> {
   const result = await makeBundle({ key, certificates, installed, now, force });
   if (!result.ok) throw new JobError(`${out} is not written: ${result.refusals.join("; ")}`);
   const { bundle } = result;
-  for (const reason of [...bundle.warnings, ...await warnAboutDirectory(out)]) {
+  const overNetwork = haproxy?.sockets.map(networkWarning).filter((text) => text !== undefined);
+  for (
+    const reason of [...bundle.warnings, ...await warnAboutDirectory(out), ...overNetwork ?? []]
+  ) {
     log.warn("warning", { reason });
   }
   const previousPem = previous && reencodeInstalled(previous);

@@ -171,7 +171,7 @@ async function writeReport(
   const files = report.records.filter(({ source }) => source === "file");
   await refuseInputAsTarget(path, files.map(({ place }) => place));
   // The textfile collector runs as another user.
-  await atomicWrite(path, text, { mode: 0o644 });
+  await atomicWrite(path, text, { mode: 0o644, replaceLink: true });
 }
 
 /** @throws {UsageError} */

@@ -3,11 +3,11 @@
  */
 
 import { checked, type Command } from "../cli.ts";
-import { JobError, UsageError } from "../errors.ts";
+import { JobError, messageOf, UsageError } from "../errors.ts";
 import { parseKeyFileMode } from "../file_mode.ts";
 import { parseOwner, readAccounts } from "../owner.ts";
 import { realTarget } from "../resolve_target.ts";
-import { messageOf } from "../errors.ts";
+import { isOwn } from "../trusted_path.ts";
 
 /** The values of `--mode` and `--owner`. */
 export interface RightsFlags {
@@ -58,10 +58,15 @@ export async function refuseInputAsTarget(target: string, inputs: string[]): Pro
   }
 }
 
-/** A word when anybody on the machine may exchange files beside the target. */
+/** A word when others may exchange files beside the target: nothing is taken over there. */
 export async function warnAboutDirectory(target: string): Promise<string[]> {
-  const { directory } = await realTarget(target);
-  const mode = (await Deno.stat(directory)).mode ?? 0;
-  const open = (mode & 0o002) !== 0 && (mode & 0o1000) === 0;
-  return open ? [`every user may replace files in ${directory}: chmod o-w ${directory}`] : [];
+  const { directory, trusted } = await realTarget(target);
+  const { uid, mode = 0 } = await Deno.stat(directory);
+  if (trusted || ((mode ?? 0) & 0o022) === 0) return [];
+  const who = ((mode ?? 0) & 0o002) !== 0 ? "every user" : "the group";
+  const advice = isOwn(uid) ? `chmod go-w ${directory}` : `chown root ${directory}`;
+  return [
+    `${who} may write to ${directory}, so owner, group and mode of the old file do not count there: ` +
+    advice,
+  ];
 }

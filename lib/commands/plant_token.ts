@@ -3,10 +3,10 @@
  * and looked at afterwards as the challenge server will.
  */
 
-import { atomicWrite } from "../atomic_write.ts";
+import { atomicWrite, putBack } from "../atomic_write.ts";
 import { JobError } from "../errors.ts";
 import { readTokenFile } from "../http/token_file.ts";
-import { systemReason } from "../system_reason.ts";
+import { makeDirectory } from "../make_directory.ts";
 
 export interface TokenContent {
   /** Checked by isToken. */
@@ -23,7 +23,8 @@ export async function plantToken(
   webroot: string,
   { token, content }: TokenContent,
 ): Promise<string[]> {
-  const made = await makeWebroot(webroot);
+  // /run is empty after a restart; a umask must not keep the server out.
+  const made = await makeDirectory(webroot);
   // Not followed: others may be able to plant a link in the webroot.
   await atomicWrite(`${webroot}/${token}`, content, { mode: 0o644, replaceLink: true });
   const served = await readTokenFile([webroot], token);
@@ -34,41 +35,5 @@ export async function plantToken(
 
 /** Takes the file away; one that is gone already is no error. @throws {JobError} */
 export async function removeToken(webroot: string, token: string): Promise<void> {
-  const path = `${webroot}/${token}`;
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw new JobError(`cannot remove ${path}: ${systemReason(error)}`, { cause: error });
-  }
-}
-
-/** /run is empty after a restart; a umask must not keep the server out. */
-async function makeWebroot(webroot: string): Promise<string[]> {
-  const missing: string[] = [];
-  try {
-    for (let path = webroot; path !== "" && !await exists(path);) {
-      missing.unshift(path);
-      path = path.slice(0, path.lastIndexOf("/"));
-    }
-    for (const path of missing) {
-      await Deno.mkdir(path, { mode: 0o755 }).catch((error) => {
-        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-      });
-      await Deno.chmod(path, 0o755);
-    }
-    return missing;
-  } catch (error) {
-    throw new JobError(`cannot make ${webroot}: ${systemReason(error)}`, { cause: error });
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  await putBack(`${webroot}/${token}`, undefined, { replaceLink: true });
 }

@@ -5,11 +5,11 @@ import { type Subcommand, writeToStdout } from "../cli.ts";
 import { DEFAULT_CONFIG_PATH, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { ConfigError, EXIT, JobError, UsageError } from "../errors.ts";
+import { makeDirectory } from "../make_directory.ts";
 import { nearest } from "../nearest.ts";
 import { readIfPresent } from "../read_input.ts";
 import { faultsOf, KINDS } from "../render/kinds.ts";
 import type { RenderedFile } from "../render/rendered_file.ts";
-import { systemReason } from "../system_reason.ts";
 
 export interface RenderFlags {
   node?: string;
@@ -103,14 +103,5 @@ async function install(
   for (const { place, text, mode = 0o644 } of placed) {
     await makeDirectory(place.slice(0, place.lastIndexOf("/")));
     writeToStdout(`${place}: ${await atomicWrite(place, text, { mode })}\n`);
-  }
-}
-
-/** @throws {JobError} */
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await Deno.mkdir(path, { recursive: true, mode: 0o755 });
-  } catch (error) {
-    throw new JobError(`cannot make ${path}: ${systemReason(error)}`, { cause: error });
   }
 }

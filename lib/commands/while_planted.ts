@@ -1,6 +1,7 @@
 /** Work that needs a token file for its while: the file is gone afterwards, whatever happens. */
 
 import { JobError, messageOf } from "../errors.ts";
+import { removeDirectories } from "../make_directory.ts";
 import { plantToken, removeToken, type TokenContent } from "./plant_token.ts";
 
 const SIGNALS: Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
@@ -34,7 +35,7 @@ export async function whilePlanted<T>(
     } finally {
       await removeToken(webroot, content.token);
       // A webroot that the ACME client has yet to make must not be left to it as another user's.
-      for (const path of made.reverse()) await Deno.remove(path).catch(() => {});
+      await removeDirectories(made);
     }
   } catch (error) {
     // A file that could not be removed has to be told of before all else.

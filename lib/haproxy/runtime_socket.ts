@@ -7,6 +7,7 @@
  */
 import { messageOf } from "../errors.ts";
 import { errnoOf } from "../system_reason.ts";
+import { socketFault } from "../trusted_socket.ts";
 
 /** The longest that HAProxy may take for one command, in milliseconds. */
 const DEADLINE_MS = 5_000;
@@ -18,7 +19,7 @@ const LONGEST_ANSWER = 16 << 20;
  * What came back. Only `reply` holds words of HAProxy; the other kinds say why there are none:
  *
  * - `down`: nobody listens there
- * - `denied`: this user may not connect
+ * - `denied`: this user may not connect, or a key would reach somebody else's socket
  * - `silent`: closed without a word; HAProxy before 2.9 does so when a command is too long for it
  * - `timeout`: no complete answer within the deadline
  * - `broken`: the connection failed, or the answer was endless
@@ -46,6 +47,10 @@ export async function askSocket(
   const timer = setTimeout(() => expiry.abort(), deadlineMs);
   const heard = { text: "" };
   try {
+    // Here, past which no key gets to a socket.
+    const carriesKey = command.includes("PRIVATE KEY-----") && socket.includes("/");
+    const fault = carriesKey ? await socketFault(socket) : undefined;
+    if (fault) return { kind: "denied", detail: `the private key is not sent to it: ${fault}` };
     using connection = await connect(socket, expiry.signal);
     expiry.signal.addEventListener("abort", () => closeQuietly(connection), { once: true });
     await send(connection, command + "\n");

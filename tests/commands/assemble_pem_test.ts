@@ -167,7 +167,7 @@ Deno.test("assemble-pem warns when every user could exchange the file", async ()
   await Deno.chmod(at.path("certs"), 0o777);
   const { code, stderr } = await acmeLb(args);
   assert.equal(code, 0);
-  assert.match(stderr, /event=warning reason="every user may replace files in /);
+  assert.match(stderr, /event=warning reason="every user may write to /);
 });
 
 Deno.test("assemble-pem takes a relative target and finds it where it was started", async () => {

@@ -74,7 +74,7 @@ const JOBS: Job[] = [
     works: ({ stderr }) => /the address is not on this machine/.test(stderr),
   },
   {
-    needs: ["sys", "networkInterfaces"],
+    needs: ["sys"],
     args: ["check-config", "--config", `${folder}/config.yaml`],
     works: done,
   },

@@ -1,0 +1,62 @@
+/**
+ * Makes directories that are missing, with a mode that no umask changes and that nothing is given
+ * which was there before: a chmod by path could be led elsewhere by an exchanged link.
+ */
+
+import { actAs } from "./act_as.ts";
+import { JobError } from "./errors.ts";
+import { realTarget } from "./resolve_target.ts";
+import { systemReason } from "./system_reason.ts";
+import { actorIn, walk } from "./trusted_path.ts";
+
+/** A directory is made in each; another process that makes or removes the same takes some more. */
+const ATTEMPTS = 100;
+
+/**
+ * Makes `path` and what is missing above it, 0755, as mkdir -p does; links are followed where they
+ * are trusted (see trusted_path.ts).
+ * @returns the directories that were made, the outermost first
+ * @throws {JobError} naming the directory and the reason
+ */
+export async function makeDirectory(path: string): Promise<string[]> {
+  const made: string[] = [];
+  try {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const { directories, rest: [name], info } = await walk(path);
+      if (name === undefined) return made;
+      if (info) throw new Deno.errors.NotADirectory(path);
+      const parent = directories.at(-1)!.path;
+      const next = `${parent === "/" ? "" : parent}/${name}`;
+      if (await actAs(actorIn(directories), () => make(next))) made.push(next);
+    }
+    throw new Error("it disappears again and again");
+  } catch (error) {
+    throw new JobError(`cannot make ${path}: ${systemReason(error)}`, { cause: error });
+  }
+}
+
+/** Removes directories that {@link makeDirectory} has made, those that are empty. Never throws. */
+export async function removeDirectories(made: string[]): Promise<void> {
+  for (const path of made.toReversed()) {
+    try {
+      const target = await realTarget(path, { stopAtLink: true });
+      await actAs(target.actor, () => Deno.remove(target.path));
+    } catch {
+      // Somebody else uses it, or has removed it.
+    }
+  }
+}
+
+/** @returns false when there is something of that name by now */
+async function make(path: string): Promise<boolean> {
+  const before = Deno.umask(0o022);
+  try {
+    await Deno.mkdir(path, { mode: 0o755 });
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return false;
+    throw error;
+  } finally {
+    Deno.umask(before);
+  }
+}

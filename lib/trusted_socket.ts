@@ -1,0 +1,60 @@
+/**
+ * Whether a private key may be sent to a socket: while HAProxy is down, anybody who may write to the
+ * socket's directory can listen in its place, and over a network everybody on the way can read it.
+ */
+
+import { comparableAddress, parseSocketAddress } from "./address.ts";
+import { messageOf } from "./errors.ts";
+import { countFixed, type Directory, isOwn, UntrustedLinkError, walk } from "./trusted_path.ts";
+
+/**
+ * Why nobody should be told a secret at the socket; undefined when only root, the caller or the
+ * owner of its directory can have put it there, or when there is none.
+ * @throws what the system says about the path
+ */
+export async function socketFault(path: string): Promise<string | undefined> {
+  try {
+    const { directories, info } = await walk(path);
+    const directory = directories.at(-1)!;
+    if (!info) return undefined;
+    const mayOwn = (uid: number | null) => isOwn(uid) || uid === directory.uid;
+    // From the first directory on whose entries can be exchanged at all.
+    const open = directories.slice(Math.max(0, countFixed(directories) - 1), -1);
+    const stranger = open.find((one) => !mayOwn(one.uid) || isShared(one));
+    if (stranger) {
+      return `others than root and the owner of ${directory.path} can exchange what is in ` +
+        stranger.path;
+    }
+    const put = (directory.mode & 0o022) === 0 || mayOwn(info.uid);
+    return put ? undefined : `user ${info.uid} has put it there, who does not own its directory`;
+  } catch (error) {
+    if (error instanceof UntrustedLinkError) return messageOf(error);
+    throw error;
+  }
+}
+
+/** Others than its owner can move away what is in it, whoever that belongs to. */
+function isShared({ mode }: Directory): boolean {
+  return (mode & 0o022) !== 0 && (mode & 0o1000) === 0;
+}
+
+/**
+ * What an operator should know of a runtime API given as HOST:PORT: undefined on loopback, where
+ * nobody listens in, and for the path of a socket.
+ */
+export function networkWarning(socket: string): string | undefined {
+  if (socket.includes("/") || isLoopback(socket)) return undefined;
+  return `${socket}: the private key crosses the network unencrypted; use a UNIX socket, or ` +
+    "loopback with a tunnel";
+}
+
+function isLoopback(socket: string): boolean {
+  const host = socket.replace(/:\d+$/, "");
+  if (host === "localhost") return true;
+  try {
+    const address = comparableAddress(parseSocketAddress(socket).hostname);
+    return address === "::1" || address.startsWith("127.");
+  } catch {
+    return false;
+  }
+}
