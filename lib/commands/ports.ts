@@ -15,10 +15,13 @@ import { createPeerLookup } from "../http/peer_lookup.ts";
 import { createPublicHandler } from "../http/public_handler.ts";
 import { createRedirectHandler } from "../http/redirect_handler.ts";
 import type { PortSpec } from "../http/service.ts";
+import type { RecentEvents } from "../status/recent_events.ts";
 
 export interface PortTools {
   log: Log;
   metrics: Metrics;
+  /** Remembers challenges and what came of questions to peers. */
+  events: RecentEvents;
 }
 
 /** Scrapers and health checks are few. */
@@ -27,7 +30,7 @@ const METRICS_LIMITS = { connections: 64, perSource: 64 };
 /** The public port: challenges, and the redirect unless the role is `proxy`. */
 export function publicPorts(
   config: Config,
-  { log, metrics, role }: PortTools & { role: "public" | "proxy" },
+  { log, metrics, events, role }: PortTools & { role: "public" | "proxy" },
 ): PortSpec[] {
   const { lookup, limits } = config;
   const peerLookup = createPeerLookup({
@@ -39,8 +42,10 @@ export function publicPorts(
       perPeer: limits.per_peer,
       perSuspectPeer: limits.per_suspect_peer,
     },
-    onOutcome: (peer, outcome) =>
-      metrics.count("peer_answers_total", `peer="${peer}",outcome="${outcome}"`),
+    onOutcome: (peer, outcome) => {
+      metrics.count("peer_answers_total", `peer="${peer}",outcome="${outcome}"`);
+      events.contact(peer, outcome);
+    },
   });
   metrics.gauge("lookups_in_flight", () => peerLookup.inFlight);
   const challenge = createPublicChallengeHandler({
@@ -48,6 +53,7 @@ export function publicPorts(
     lookup: peerLookup,
     log,
     metrics,
+    onAnswered: events.challenge,
   });
   const redirect = role === "public" ? redirectHandler(config) : undefined;
   return ports(config.public.listen, {
@@ -105,11 +111,14 @@ export function peerAddresses(config: Config): PeerAddresses {
  * Every address that a balancer may ask from. A virtual address counts: the kernel takes it as the
  * source of connections unless keepalived marks it as deprecated, which it does for a /128 alone.
  */
-function knownBalancers(config: Config): PeerAddresses {
+export function balancerAddresses(config: Config): Config["peers"] {
   const { nodes, virtual_addresses } = config.cluster;
   const more = [...Object.values(nodes).flat(), ...virtual_addresses];
-  const peers = [...config.peers, ...more.map((hostname) => ({ hostname, port: 0 }))];
-  return createPeerAddresses({ peers, own: [] });
+  return [...config.peers, ...more.map((hostname) => ({ hostname, port: 0 }))];
+}
+
+function knownBalancers(config: Config): PeerAddresses {
+  return createPeerAddresses({ peers: balancerAddresses(config), own: [] });
 }
 
 function redirectHandler({ redirect }: Config): ReturnType<typeof createRedirectHandler> {

@@ -10,6 +10,8 @@ import { createMetrics } from "../http/metrics.ts";
 import { challengePorts, metricsPorts, type PortTools, publicPorts } from "./ports.ts";
 import { type PortSpec, runService } from "../http/service.ts";
 import { createLog } from "../log.ts";
+import { createOwnStatus } from "../status/own_status.ts";
+import { servedPorts, withStatus } from "./status_ports.ts";
 import { VERSION } from "../version.ts";
 import { createCertificateMetrics } from "../expiry/certificate_metrics.ts";
 
@@ -74,15 +76,17 @@ export async function runServer(
     level: options.logLevel,
     onSuppressed: (reason) => metrics.count("log_lines_suppressed_total", `reason="${reason}"`),
   });
+  const status = createOwnStatus({ metrics, log });
   let file = options.config;
   const load = async () => {
     const loaded = await loadConfig(file);
     // A file that was in use and is gone is a mistake, not the wish for the defaults.
     file = loaded.path;
     const config = withFlags(loaded.config, flags);
-    const specs = ports(config, { log, metrics });
+    const specs = ports(config, { log, metrics, events: status.events });
+    const source = status.under(config, servedPorts(specs));
     for (const reason of await configWarnings(config)) log.warn("warning", { reason });
-    return specs;
+    return withStatus(specs, { config, file: file ?? "the defaults", source, log });
   };
   await runService({ load, log, metrics });
   return EXIT.done;

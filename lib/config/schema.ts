@@ -154,6 +154,7 @@ export const configSchema = v.strictObject({
   }),
   metrics: section({ listen: v.nullish(listen, []) }),
   certificates: v.nullish(list(path, { most: 1000, like: "/etc/haproxy/certs" }), []),
+  state: v.nullish(path, "/var/lib/acme-lb"),
   haproxy: section({
     sockets: v.nullish(list(path, { most: 16, like: "/run/haproxy/admin.sock" }), []),
   }),
