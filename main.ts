@@ -56,6 +56,10 @@ export const COMMANDS: Record<string, CommandEntry> = {
     // What monitoring takes for UNKNOWN: nobody was asked.
     failureExit: 3,
   },
+  "healthy": {
+    summary: "whether something answers at an address, for the checks of keepalived",
+    load: async () => (await import("./lib/commands/healthy.ts")).healthy,
+  },
   "render": {
     summary: "configuration of keepalived, HAProxy and others for one balancer",
     load: async () => (await import("./lib/commands/render.ts")).render,

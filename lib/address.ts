@@ -134,3 +134,8 @@ export function sourceOf(hostname: string): string {
 export function isWildcard(hostname: string): boolean {
   return hostname === "::" || hostname === "0.0.0.0";
 }
+
+/** The family of an address that one of the parsers above has read. */
+export function familyOf(address: string): 4 | 6 {
+  return comparableAddress(address).includes(":") ? 6 : 4;
+}

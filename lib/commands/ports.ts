@@ -113,7 +113,7 @@ export function peerAddresses(config: Config): PeerAddresses {
  */
 export function balancerAddresses(config: Config): Config["peers"] {
   const { nodes, virtual_addresses } = config.cluster;
-  const more = [...Object.values(nodes).flat(), ...virtual_addresses];
+  const more = [...Object.values(nodes).flat(), ...virtual_addresses.map(({ address }) => address)];
   return [...config.peers, ...more.map((hostname) => ({ hostname, port: 0 }))];
 }
 

@@ -1,37 +1,39 @@
 /** `acme-lb render`: the other programs' configuration for one balancer, from acme-lb's own. */
 
-import { atomicWrite } from "../atomic_write.ts";
 import { type Subcommand, writeToStdout } from "../cli.ts";
 import { DEFAULT_CONFIG_PATH, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
-import { ConfigError, EXIT, JobError, UsageError } from "../errors.ts";
-import { makeDirectory } from "../make_directory.ts";
+import { ownNode } from "../config/own_node.ts";
+import { ConfigError, EXIT, UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
-import { readIfPresent } from "../read_input.ts";
 import { faultsOf, KINDS } from "../render/kinds.ts";
 import type { RenderedFile } from "../render/rendered_file.ts";
+import { differences, findPlaces, placeFiles, routerIdChanges } from "./place_files.ts";
 
 export interface RenderFlags {
   node?: string;
   root?: string;
+  diff?: boolean;
   force?: boolean;
 }
 
 const EXAMPLES = `
 Examples:
-  acme-lb render keepalived --node lb0
-      prints /etc/keepalived/keepalived.conf for lb0, a balancer of the configuration's cluster
+  acme-lb render keepalived
+      on a balancer: prints /etc/keepalived/keepalived.conf for it; --node lb0 for another one
   acme-lb render systemd
       prints several files, each below a line with its path
   acme-lb render haproxy --root /
       on a balancer: writes the file to its place; --root ./files writes it below ./files instead
-  acme-lb render haproxy | diff /etc/haproxy/haproxy.cfg -
-      what --force would change
+  acme-lb render haproxy --diff
+      what --root / --force would change
 
-keepalived's file differs from balancer to balancer; the others are the same on all, so for them
---node may be left out.
+keepalived's file differs from balancer to balancer; the others are the same on all. Without --node
+it is for the balancer in cluster.nodes that has an address of this machine.
 With --root, a file that is there and differs is left alone, and so are all others, unless --force is
-given. It says of each file whether it was written or unchanged; nothing is reloaded.`;
+given; then the old one is kept beside it as .NAME.old-TIME. It says of each file whether it was
+written or unchanged; nothing is reloaded. A router id that would change is named: until all balancers
+have the new one, two of them hold that address.`;
 
 export const render: Subcommand<RenderFlags> = {
   configure(command) {
@@ -39,28 +41,42 @@ export const render: Subcommand<RenderFlags> = {
       .argument("<kind>", `what to render: ${Object.keys(KINDS).join(", ")}`)
       .option("--node <name>", "the balancer to render for, as cluster.nodes names it")
       .option("--root <dir>", "write each file to its place below this directory")
-      .option("--force", "replace files that differ")
+      .option("--diff", "show what would change below --root (default: /), and write nothing")
+      .option("--force", "replace files that differ, and keep the old ones beside them")
       .addHelpText("after", EXAMPLES);
   },
 
-  async run({ config: asked, node = "", root, force }, [name = ""]) {
+  async run({ config: asked, node: given, root, diff, force }, [name = ""]) {
     const kind = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
     if (!kind) throw new UsageError(unknown(name, { what: "kind", known: Object.keys(KINDS) }));
+    if (force && diff) throw new UsageError("--diff writes nothing: leave out --force");
     if (force && root === undefined) throw new UsageError("--force is for --root alone");
-    if (node === "" && kind.differs) {
-      throw new UsageError(`${name} differs from balancer to balancer: give --node NAME`);
-    }
     const { config, path = DEFAULT_CONFIG_PATH } = await loadConfig(asked);
     const faults = faultsOf(kind, config);
     if (faults.length > 0) throw new ConfigError(faults.map((fault) => `${path}: ${fault}`));
-    if (node !== "") assertNode(node, config);
+    if (given !== undefined) assertNode(given, config);
+    const node = given ?? (kind.differs ? nodeHere(name, config) : "");
 
     const files = kind.files(config, { node });
-    if (root === undefined) writeToStdout(asText(files));
-    else await install(files, { root, force: force ?? false });
+    if (diff) {
+      const placed = await findPlaces(files, root ?? "/");
+      const ids = routerIdChanges(placed).map((line) => `# ${line}\n`);
+      writeToStdout(ids.join("") + differences(placed));
+    } else if (root === undefined) writeToStdout(asText(files));
+    else await placeFiles(await findPlaces(files, root), { force: force ?? false });
     return EXIT.done;
   },
 };
+
+/** @throws {UsageError} on a machine that is no balancer of the cluster */
+function nodeHere(kind: string, config: Config): string {
+  const node = ownNode(config, Deno.networkInterfaces().map(({ address }) => address));
+  if (node !== undefined) return node;
+  throw new UsageError(
+    `${kind} differs from balancer to balancer, and this machine has no address of cluster.nodes: ` +
+      "give --node NAME",
+  );
+}
 
 /** @throws {UsageError} with the nearest name */
 function assertNode(node: string, { cluster }: Config): void {
@@ -80,28 +96,4 @@ function asText(files: RenderedFile[]): string {
   const [only, ...more] = files;
   if (only && more.length === 0) return only.text;
   return files.map(({ path, text }) => `# ${path}\n${text}`).join("\n");
-}
-
-/** @throws {JobError} before anything is written when a file differs, unless forced */
-async function install(
-  files: RenderedFile[],
-  { root, force }: { root: string; force: boolean },
-): Promise<void> {
-  const base = root.replace(/\/+$/, "");
-  const placed = files.map((file) => ({ ...file, place: `${base}${file.path}` }));
-  const differing = [];
-  for (const { place, text } of placed) {
-    const old = await readIfPresent(place);
-    if (old !== undefined && new TextDecoder().decode(old) !== text) differing.push(place);
-  }
-  if (differing.length > 0 && !force) {
-    throw new JobError(
-      `${differing.join(", ")}: there already, with other content; nothing is written; ` +
-        "compare with the output without --root, then add --force",
-    );
-  }
-  for (const { place, text, mode = 0o644 } of placed) {
-    await makeDirectory(place.slice(0, place.lastIndexOf("/")));
-    writeToStdout(`${place}: ${await atomicWrite(place, text, { mode })}\n`);
-  }
 }

@@ -17,6 +17,11 @@ export function describeConfig(config: Config): Record<string, unknown> {
       timeout: formatDuration(config.lookup.timeout),
     },
     metrics: { listen: config.metrics.listen.map(formatSocketAddress) },
-    cluster: { ...config.cluster, backends: config.cluster.backends.map(formatPeer) },
+    cluster: {
+      ...config.cluster,
+      preempt_delay: formatDuration(config.cluster.preempt_delay),
+      backends: config.cluster.backends.map(formatPeer),
+      hsts: config.cluster.hsts === 0 ? false : formatDuration(config.cluster.hsts),
+    },
   };
 }

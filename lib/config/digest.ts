@@ -4,7 +4,7 @@
  *
  * Covered is what decides how a challenge travels and where a redirect leads. Left out is what may
  * well differ between machines (webroots, listeners, limits, metrics, certificates, sockets of
- * HAProxy) and what only `render` reads (the interface and the backends).
+ * HAProxy) and what only `render` reads (interfaces, router ids, backends and the like).
  */
 
 import { describeConfig } from "./describe.ts";
@@ -26,7 +26,7 @@ export async function configDigest(config: Config): Promise<string> {
     redirect,
     allow: config.challenge.allow,
     nodes: Object.entries(nodes),
-    virtual_addresses,
+    virtual_addresses: virtual_addresses.map(({ address }) => address),
     names,
   };
   const bytes = new TextEncoder().encode(JSON.stringify(shared));

@@ -3,7 +3,8 @@
 import { parsePort, parseSocketAddress, type SocketAddress } from "../address.ts";
 import { checked, type Command, repeatable } from "../cli.ts";
 import { parsePeer, type Peer } from "../peer.ts";
-import { type Config, parseAbsolutePath } from "./schema.ts";
+import type { Config } from "./schema.ts";
+import { parseAbsolutePath } from "./values.ts";
 
 /** The values of the flags that {@link addFlag} adds; undefined where not given. */
 export interface ConfigFlags {

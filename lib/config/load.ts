@@ -1,12 +1,13 @@
 /**
  * Which configuration holds: the file that was asked for, the default one, or the defaults.
  *
- * A file's text is the affair of parse_config.ts, which is loaded with its YAML parser when there
- * is a file: hooks often have none, and need not wait for it.
+ * parse_config.ts, which reads a file's text, is loaded with its YAML parser only when there is a
+ * file: hooks often have none, and need not wait for it.
  */
 
 import { ConfigError, messageOf } from "../errors.ts";
-import { type Config, readConfig } from "./schema.ts";
+import { readConfig } from "./read_config.ts";
+import type { Config } from "./schema.ts";
 
 export const DEFAULT_CONFIG_PATH = "/etc/acme-lb/config.yaml";
 

@@ -5,7 +5,8 @@
 import { ConfigError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { parseYaml, type YamlProblem } from "../yaml.ts";
-import { type Config, type Mistake, readConfig } from "./schema.ts";
+import { readConfig } from "./read_config.ts";
+import type { Config, Mistake } from "./schema.ts";
 
 /** Mistakes reported at once. */
 const MAX_LINES = 20;

@@ -5,18 +5,23 @@
  */
 
 import * as v from "valibot";
-import {
-  comparableAddress,
-  formatSocketAddress,
-  parseIPv4,
-  parseIPv6,
-  parseSocketAddress,
-  type SocketAddress,
-} from "../address.ts";
-import { parseDuration } from "../time.ts";
+import { familyOf, parseSocketAddress } from "../address.ts";
 import { messageOf } from "../errors.ts";
-import { parseHost } from "../host.ts";
 import { parsePeer } from "../peer.ts";
+import {
+  parseAbsolutePath,
+  parseEmail,
+  parseHstsAge,
+  parseInclude,
+  parseInterface,
+  parseIpAddress,
+  parseListedHost,
+  parseNodeName,
+  parsePreemptDelay,
+  parseServerName,
+  parseTimeout,
+  parseUrlPath,
+} from "./values.ts";
 
 const KEYS_EXPECTED = "expected lines of `key: value`";
 
@@ -61,51 +66,13 @@ function section<T extends v.ObjectEntries>(entries: T) {
   return v.nullish(schema, {} as v.InferInput<typeof schema>);
 }
 
-/** @throws {SyntaxError} unless absolute: a relative path depends on where a unit is started */
-export function parseAbsolutePath(value: string): string {
-  if (!value.startsWith("/")) throw new SyntaxError("expected an absolute path");
-  if (value.includes("\0")) throw new SyntaxError("a path cannot hold a NUL character");
-  return value.replace(/(?<=.)\/+$/, "");
-}
-
-/** A host name, or `*.` before one. @throws {SyntaxError} */
-export function parseListedHost(value: string): string {
-  const wild = value.startsWith("*.");
-  const host = parseHost(wild ? value.slice(2) : value);
-  if (host === undefined || /:\d*$/.test(value.replace(/\[.*\]/, ""))) {
-    throw new SyntaxError("expected a host name, *.suffix or [IPv6], without port");
-  }
-  return wild ? `*.${host}` : host;
-}
-
-/** @throws {SyntaxError} */
-function parseIpAddress(value: string): string {
-  const address = parseIPv4(value) ?? parseIPv6(value);
-  if (address === undefined) throw new SyntaxError("expected an IP address without port");
-  return address;
-}
-
-/** @throws {SyntaxError} */
-function parseTimeout(value: string): number {
-  const ms = parseDuration(value);
-  if (ms < 10 || ms > 60_000) throw new SyntaxError("expected a duration from 10ms to 60s");
-  return ms;
-}
-
-/** The path of a URL, with or without a query. @throws {SyntaxError} */
-function parseUrlPath(value: string): string {
-  if (!/^\/[A-Za-z0-9/._~%!&()*+,;=:@?-]{0,255}$/.test(value)) {
-    throw new SyntaxError("expected a URL's path, such as /status");
-  }
-  return value;
-}
-
-/** @throws {SyntaxError} */
-function parseName(value: string): string {
-  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/.test(value)) {
-    throw new SyntaxError("expected a name of letters, digits, dots, dashes and underscores");
-  }
-  return value;
+/** A key: its values, its default, and the sentence that docs/configuration.md has of it. */
+function key<T extends v.GenericSchema, const D extends v.Default<T, null>>(
+  schema: T,
+  fallback: D,
+  description: string,
+) {
+  return v.pipe(v.nullish(schema, fallback), v.description(description));
 }
 
 const path = text("an absolute path", parseAbsolutePath);
@@ -115,71 +82,267 @@ const listen = list(text('an address such as "[::]:80"', parseSocketAddress), {
   most: 16,
   like: '"[::]:80"',
 });
-const ipAddresses = (most: number) =>
-  list(text("an IP address", parseIpAddress), { most, like: '"2001:db8::1"' });
+const ipAddress = text("an IP address", parseIpAddress);
+const ipAddresses = (most: number) => list(ipAddress, { most, like: '"2001:db8::1"' });
 const peers = (most: number) =>
   list(text('an address such as "[2001:db8::f001]:31080"', parsePeer), {
     most,
     like: '"[2001:db8::f001]:31080"',
   });
-const timeout = text("a duration such as 500ms or 2s", parseTimeout);
+
+/** Where keepalived puts the addresses: one interface, or one for each balancer. */
+const interfaces = v.lazy((value) =>
+  typeof value === "object" && !Array.isArray(value)
+    ? v.record(
+      text("a balancer's name", parseNodeName),
+      text("an interface's name", parseInterface),
+      KEYS_EXPECTED,
+    )
+    : text("an interface's name", parseInterface)
+);
+
+const virtualAddress = v.lazy((value) =>
+  typeof value === "object" && value !== null
+    ? v.strictObject(
+      { address: ipAddress, router_id: v.nullish(wholeNumber(1, 255)) },
+      'expected an IP address or {address: "…", router_id: …}',
+    )
+    : v.pipe(ipAddress, v.transform((address) => ({ address, router_id: undefined })))
+);
+
+const serverName = v.lazy((value) =>
+  typeof value === "boolean"
+    ? v.literal(false, "expected a host name or false")
+    : text("a host name or false", parseServerName)
+);
+
+/** A year, as `hsts: true`. */
+const HSTS_MS = 365 * 86_400_000;
+const hsts = v.lazy((value) =>
+  typeof value === "boolean"
+    ? v.pipe(v.boolean(), v.transform((on) => on ? HSTS_MS : 0))
+    : text("true, false or a duration such as 30d", parseHstsAge)
+);
+
+const DURATION = "a duration such as 500ms or 2s";
+const timeout = text(DURATION, parseTimeout);
+const boolean = v.boolean("expected true or false");
 
 /** All of the file; an empty one, and any key with nothing after it, gives the defaults. */
 export const configSchema = v.strictObject({
-  webroot: v.nullish(
+  webroot: key(
     v.lazy((value) =>
       Array.isArray(value)
         ? v.pipe(paths, v.minLength(1, "expected at least one entry"))
         : v.pipe(path, v.transform((one) => [one]))
     ),
     "/run/acme/acme-challenge",
+    "Where ACME clients put tokens: one directory or a list, each flat (`TOKEN`) or nested " +
+      "(`.well-known/acme-challenge/TOKEN`).",
   ),
-  public: section({ listen: v.nullish(listen, ["[::]:80"]) }),
-  challenge: section({
-    listen: v.nullish(listen, ["[::]:31080"]),
-    allow: v.nullish(v.picklist(["any", "peers"], "expected any or peers"), "any"),
+  public: section({
+    listen: key(
+      listen,
+      ["[::]:80"],
+      "Where challenges are answered for the CA and everything else is redirected. `[::]` takes " +
+        "IPv4 as well; on a kernel without IPv6 write `0.0.0.0:80`.",
+    ),
   }),
-  peers: v.nullish(peers(64), []),
+  challenge: section({
+    listen: key(
+      listen,
+      ["[::]:31080"],
+      "Where the other balancers ask this one for tokens; open it between the balancers alone.",
+    ),
+    allow: key(
+      v.picklist(["any", "peers"], "expected any or peers"),
+      "any",
+      "Who is answered on the challenge port: `any`, or `peers`, which answers peers and the " +
+        "cluster's addresses alone.",
+    ),
+  }),
+  peers: key(
+    peers(64),
+    [],
+    "The challenge ports of all balancers, this one included: `[IPv6]:port`, `IPv4:port` or " +
+      "`dns:name:port`.",
+  ),
   lookup: section({
-    connect_timeout: v.nullish(timeout, "1s"),
-    timeout: v.nullish(timeout, "2s"),
+    connect_timeout: key(timeout, "1s", "For the connection to one peer."),
+    timeout: key(timeout, "2s", "For all peers together; the CA gives up near 10 s."),
   }),
   redirect: section({
-    status: v.nullish(
+    status: key(
       v.picklist(["auto", 301, 302, 307, 308], "expected auto, 301, 302, 307 or 308"),
       "auto",
+      "`auto` is 301 for GET and HEAD and 308 for other methods; or 301, 302, 307, 308.",
     ),
-    hosts: v.nullish(list(host, { most: 1000, like: "service.example" }), []),
-    https_port: v.nullish(wholeNumber(1, 65535), 443),
+    hosts: key(
+      list(host, { most: 1000, like: "service.example" }),
+      [],
+      "Hosts that are redirected, as names and `*.suffix`; others get 421. An empty list takes " +
+        "every well-formed host.",
+    ),
+    https_port: key(wholeNumber(1, 65535), 443, "The port that redirects lead to."),
   }),
-  metrics: section({ listen: v.nullish(listen, []) }),
-  certificates: v.nullish(list(path, { most: 1000, like: "/etc/haproxy/certs" }), []),
-  state: v.nullish(path, "/var/lib/acme-lb"),
+  metrics: section({
+    listen: key(listen, [], 'Where `/metrics` and `/healthz` are served, such as `"[::1]:9180"`.'),
+  }),
+  certificates: key(
+    list(path, { most: 1000, like: "/etc/haproxy/certs" }),
+    [],
+    "Files, directories and globs that check-expiry and the metrics look at.",
+  ),
+  state: key(
+    path,
+    "/var/lib/acme-lb",
+    "Where `assemble-pem` leaves how its last run ended, for `serve` to tell; nothing is kept " +
+      "where this directory is missing.",
+  ),
   haproxy: section({
-    sockets: v.nullish(list(path, { most: 16, like: "/run/haproxy/admin.sock" }), []),
+    sockets: key(
+      list(path, { most: 16, like: "/run/haproxy/admin.sock" }),
+      [],
+      "HAProxy's runtime API, such as `/run/haproxy/admin.sock`; the first one is what " +
+        "`render haproxy` sets up.",
+    ),
   }),
   limits: section({
-    connections: v.nullish(wholeNumber(16, 100_000), 4096),
-    per_source: v.nullish(wholeNumber(1, 100_000), 256),
-    fan_outs: v.nullish(wholeNumber(4, 10_000), 64),
-    per_peer: v.nullish(wholeNumber(1, 1000), 32),
-    per_suspect_peer: v.nullish(wholeNumber(1, 1000), 2),
-  }),
-  cluster: section({
-    interface: v.nullish(text("a name", parseName), "eth0"),
-    nodes: v.nullish(
-      v.record(text("a name", parseName), ipAddresses(16), "expected names, each with addresses"),
-      {},
+    connections: key(wholeNumber(16, 100_000), 4096, "Open connections on each port."),
+    per_source: key(
+      wholeNumber(1, 100_000),
+      256,
+      "Open connections of one source: an IPv4 address or an IPv6 /64.",
     ),
-    virtual_addresses: v.nullish(ipAddresses(255), []),
-    names: v.nullish(list(host, { most: 100, like: "service.example" }), []),
-    virtual_router_id: v.nullish(wholeNumber(1, 255), 1),
-    backends: v.nullish(peers(256), []),
-    backend_check: v.nullish(text("a URL's path", parseUrlPath), "/status"),
-    backend_tls: v.nullish(v.boolean("expected true or false"), true),
-    backend_ca: v.nullish(path, "/etc/haproxy/backend-ca.pem"),
+    fan_outs: key(wholeNumber(4, 10_000), 64, "Lookups among the peers at the same time."),
+    per_peer: key(wholeNumber(1, 1000), 32, "Questions to one peer at the same time."),
+    per_suspect_peer: key(
+      wholeNumber(1, 1000),
+      2,
+      "The same, for a peer that did not answer the last one.",
+    ),
   }),
+  cluster: v.pipe(
+    section({
+      interface: key(
+        interfaces,
+        "eth0",
+        "Where keepalived puts virtual addresses: one interface, or one for each balancer as " +
+          "`{lb0: eth0, lb1: ens3}`.",
+      ),
+      nodes: key(
+        v.record(
+          text("a name", parseNodeName),
+          ipAddresses(16),
+          "expected names, each with addresses",
+        ),
+        {},
+        "Each balancer's name with its own addresses, such as " +
+          '`lb0: ["2001:db8::f001", "192.0.2.11"]`. Balancer i is preferred for address i of each ' +
+          "family.",
+      ),
+      virtual_addresses: key(
+        list(virtualAddress, { most: 255, like: '"2001:db8::1"' }),
+        [],
+        "The addresses that keepalived moves between balancers, each alone or as " +
+          "`{address: …, router_id: …}`. Without a router_id, the first of each family has " +
+          "`virtual_router_id`, the next one the next.",
+      ),
+      virtual_router_id: key(
+        wholeNumber(1, 255),
+        1,
+        "VRRP's id of the first virtual address of each family. The ids must be free in the " +
+          "network segment, where other keepalived may run.",
+      ),
+      unicast: key(
+        boolean,
+        false,
+        "keepalived sends to each other balancer instead of to a multicast group, which clouds " +
+          "and some switches drop.",
+      ),
+      preempt_delay: key(
+        text("a duration such as 30s", parsePreemptDelay),
+        "0s",
+        "How long a balancer waits before it takes an address from another one that is worse " +
+          "(also from one whose check fails; not from a dead one).",
+      ),
+      include: key(
+        list(text("an absolute path", parseInclude), {
+          most: 16,
+          like: "/etc/keepalived/local.conf",
+        }),
+        [],
+        "Files with lines of your own for keepalived, read after the rendered ones.",
+      ),
+      public_addresses: key(
+        ipAddresses(64),
+        [],
+        "What the DNS says where a router translates addresses (NAT). self-test asks them, and " +
+          "takes no answer for a note: many a router does not lead back from inside.",
+      ),
+      names: key(
+        list(host, { most: 100, like: "service.example" }),
+        [],
+        "The service's names, for certificates and checks.",
+      ),
+      email: key(
+        text("an email address", parseEmail),
+        null,
+        "For the CA's account of each ACME client that is rendered; without it they have none.",
+      ),
+      backends: key(
+        peers(256),
+        [],
+        'Where HAProxy passes requests on to, such as `"[2001:db8::b001]:443"`.',
+      ),
+      backend_check: key(
+        text("a URL's path", parseUrlPath),
+        "/status",
+        "What HAProxy asks each backend; 2xx and 3xx mean that it is up.",
+      ),
+      backend_tls: key(boolean, true, "`false` speaks plain HTTP to the backends."),
+      backend_ca: key(
+        path,
+        "/etc/haproxy/backend-ca.pem",
+        "The CA that must have issued the backends' certificates.",
+      ),
+      backend_name: key(
+        serverName,
+        null,
+        "The name that HAProxy sends to the backends (SNI) and looks for in their certificates: " +
+          "without it the first of `names`; `false` sends and checks none.",
+      ),
+      hsts: key(
+        hsts,
+        false,
+        "Whether HAProxy sends Strict-Transport-Security: `true` is a year, or a duration such " +
+          "as `30d`. Browsers keep it for so long, and refuse plain HTTP meanwhile.",
+      ),
+    }),
+    v.transform(withRouterIds),
+  ),
 }, KEYS_EXPECTED);
+
+/** An address that keepalived moves, with its id in VRRP (RFC 5798 section 5.2.3). */
+export interface VirtualAddress {
+  address: string;
+  router_id: number;
+}
+
+/** Ids for those without: counted by place in the list, for each family apart. */
+function withRouterIds<
+  T extends {
+    virtual_addresses: { address: string; router_id?: number | null | undefined }[];
+    virtual_router_id: number;
+  },
+>(cluster: T): Omit<T, "virtual_addresses"> & { virtual_addresses: VirtualAddress[] } {
+  const counts = { 4: 0, 6: 0 };
+  const virtual_addresses = cluster.virtual_addresses.map(({ address, router_id }) => {
+    const place = counts[familyOf(address)]++;
+    return { address, router_id: router_id ?? cluster.virtual_router_id + place };
+  });
+  return { ...cluster, virtual_addresses };
+}
 
 export type Config = v.InferOutput<typeof configSchema>;
 
@@ -192,15 +355,12 @@ export interface Mistake {
   known?: string[];
 }
 
-/** The configuration in a plain value, or every mistake in it. */
-export function readConfig(
+/** The configuration in a plain value, each value for itself; or every mistake in it. */
+export function readValues(
   value: unknown,
 ): { config: Config; mistakes?: undefined } | { mistakes: Mistake[] } {
   const result = v.safeParse(configSchema, value ?? {});
-  if (result.success) {
-    const mistakes = overlaps(result.output);
-    return mistakes.length > 0 ? { mistakes } : { config: result.output };
-  }
+  if (result.success) return { config: result.output };
   const mistakes = result.issues.flatMap(toMistakes);
   // A value may break several rules of one message.
   return { mistakes: [...new Map(mistakes.map((one) => [JSON.stringify(one), one])).values()] };
@@ -237,42 +397,49 @@ function shown(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
-/** The entries of the section that a path leads to. */
+/** What schemas are made of, as far as a path leads through them. */
+type Part = {
+  wrapped?: Part;
+  entries?: v.ObjectEntries;
+  item?: Part;
+  getter?: (value: unknown) => Part;
+};
+
+/** The entries of the section, or of the list's entry, that a path leads to. */
 function keysAt(path: (string | number)[]): v.ObjectEntries {
-  let entries = configSchema.entries as v.ObjectEntries;
+  let part = unwrapped(configSchema as Part);
   for (const step of path) {
-    const schema = entries[String(step)] as { wrapped?: { entries?: v.ObjectEntries } } | undefined;
-    entries = schema?.wrapped?.entries ?? {};
+    part = unwrapped((part.entries?.[String(step)] ?? part.item ?? {}) as Part);
   }
-  return entries;
+  return part.entries ?? {};
 }
 
-/**
- * A mistake for each listener that overlaps one before it, which the kernel will not bind.
- *
- * Found here, at their line, because bind() could only say that some process has the port, and the
- * operator would look for another one. Flags may still bring such a pair about; bind() refuses it.
- */
-function overlaps(config: Config): Mistake[] {
-  const listeners = (["public", "challenge", "metrics"] as const).flatMap((section) =>
-    config[section].listen.map((address, i) => ({ section, i, address }))
-  );
-  return listeners.flatMap(({ section, i, address }, at) => {
-    const other = listeners.slice(0, at).find((before) => overlap(before.address, address));
-    if (!other) return [];
-    const dual = [address, other.address].some(({ hostname }) => hostname === "::");
-    const message =
-      `${formatSocketAddress(address)} overlaps ${other.section}.listen[${other.i}], ` +
-      formatSocketAddress(other.address) + (dual ? "; [::] takes every address, IPv4 too" : "");
-    return [{ path: [section, "listen", i], part: "value", message }];
+/** Without the default around it; of a value that takes several forms, the one with keys. */
+function unwrapped(part: Part): Part {
+  if (part.wrapped) return unwrapped(part.wrapped);
+  return part.getter ? unwrapped(part.getter({})) : part;
+}
+
+/** A key as docs/configuration.md tells of it. */
+export interface ConfigKey {
+  /** Dotted, such as `public.listen`. */
+  key: string;
+  /** As the file has it, in a plain value: `["[::]:80"]`. */
+  fallback: unknown;
+  description: string;
+}
+
+/** Every key of the file in the order of the schema, sections left out. */
+export function configKeys(): ConfigKey[] {
+  return keysOf(configSchema, "");
+}
+
+function keysOf(part: unknown, before: string): ConfigKey[] {
+  const { entries = {} } = unwrapped(part as Part);
+  return Object.entries(entries).flatMap(([name, schema]) => {
+    const key = `${before}${name}`;
+    const description = v.getDescription(schema as v.GenericSchema);
+    if (description === undefined) return keysOf(schema, `${key}.`);
+    return [{ key, fallback: v.getDefault(schema as v.GenericSchema), description }];
   });
-}
-
-/** How Linux judges it; a dual-stack `::` takes IPv4 as well. Port 0 is another each time. */
-function overlap(a: SocketAddress, b: SocketAddress): boolean {
-  if (a.port !== b.port || a.port === 0) return false;
-  const [one, two] = [comparableAddress(a.hostname), comparableAddress(b.hostname)];
-  const covers = (wide: string, narrow: string) =>
-    wide === "::" || (wide === "0.0.0.0" && !narrow.includes(":"));
-  return one === two || covers(one, two) || covers(two, one);
 }

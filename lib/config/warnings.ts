@@ -1,7 +1,7 @@
 /**
  * What is allowed, but probably not meant: asked of the configuration and of this machine.
  *
- * Judgement on plain values is in {@link judgeConfig}; the rest only looks at directories and
+ * {@link doubtsOf} decides on plain values; the rest only looks at directories and
  * interfaces for it.
  */
 
@@ -14,6 +14,7 @@ import {
 import { formatDuration } from "../time.ts";
 import { messageOf } from "../errors.ts";
 import { formatPeer, type Peer } from "../peer.ts";
+import { clusterWarnings } from "./cluster_warnings.ts";
 import type { Config } from "./schema.ts";
 
 /** Milliseconds after which Let's Encrypt has given up on an answer. */
@@ -25,11 +26,11 @@ const PRUDENT_TIMEOUT = 5_000;
 export async function configWarnings(config: Config): Promise<string[]> {
   const addresses = Deno.networkInterfaces().map(({ address }) => address);
   const webroots = await Promise.all(config.webroot.map(webrootWarnings));
-  return [...judgeConfig(config, addresses), ...webroots.flat()];
+  return [...doubtsOf(config, addresses), ...webroots.flat()];
 }
 
 /** What the values alone, and the addresses of this machine, give reason to warn of. */
-export function judgeConfig(config: Config, machineAddresses: string[]): string[] {
+export function doubtsOf(config: Config, machineAddresses: string[]): string[] {
   const { peers, lookup } = config;
   const here = new Set(machineAddresses.map(comparableAddress));
   const warnings = peers.flatMap((peer, i) => {
@@ -51,14 +52,14 @@ export function judgeConfig(config: Config, machineAddresses: string[]): string[
       `lookup.connect_timeout: longer than lookup.timeout (${timeout}), which ends first`,
     );
   }
-  return warnings;
+  return [...warnings, ...clusterWarnings(config, here)];
 }
 
 function doubtfulPeer(
   peer: SocketAddress,
   { config, here }: { config: Config; here: Set<string> },
 ): string | undefined {
-  if (config.cluster.virtual_addresses.some((address) => sameHost(address, peer.hostname))) {
+  if (config.cluster.virtual_addresses.some(({ address }) => sameHost(address, peer.hostname))) {
     return "is a virtual address, which moves; give the balancer's own";
   }
   if (isHeard(peer, config.challenge.listen)) return undefined;

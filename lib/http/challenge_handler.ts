@@ -42,7 +42,7 @@ export interface PublicChallengeOptions extends ChallengeOptions {
   lookup: PeerLookup;
   metrics: Metrics;
   /** Told of each answer to a question for a token. */
-  onAnswered: (event: AnsweredChallenge) => void;
+  onAnswered?: (event: AnsweredChallenge) => void;
 }
 
 /** What became of a question for a token on the public port. */
@@ -131,7 +131,7 @@ export function createPublicChallengeHandler(
     const { status } = answer;
     report(log, { role: "public", token, host, from, ...fields, status, ms });
     const { source, peer } = fields as { source?: string; peer?: string };
-    options.onAnswered({ token, from, source, peer, ms, status });
+    options.onAnswered?.({ token, from, source, peer, ms, status });
     if (answer.status === 200 && answer.body.trimEnd().length > CA_LIMIT) {
       log.warn("too_long_for_ca", { token, bytes: answer.body.length, limit: CA_LIMIT });
     }

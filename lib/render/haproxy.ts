@@ -11,7 +11,7 @@
 import { comparableAddress, formatSocketAddress } from "../address.ts";
 import type { Config } from "../config/schema.ts";
 import { formatPeer, type Peer } from "../peer.ts";
-import { haproxyListener, ownAddress, serviceName } from "./families.ts";
+import { haproxyListener, loopbackFor, serviceName } from "./families.ts";
 import type { RenderedFile } from "./rendered_file.ts";
 
 /** Where assemble-pem puts a file for each name; HAProxy serves all that are there. */
@@ -31,28 +31,9 @@ const CIPHERS = [
 /** Where keepalived asks, on loopback; what HAProxy's manual uses for such things. */
 export const HEALTH_PORT = 8404;
 
-/** A year, in seconds. */
-const HSTS_MAX_AGE = 31_536_000;
-
 export function haproxyFiles(config: Config): RenderedFile[] {
   const text = [head(config), frontend(config), backend(config), health(config)].join("\n");
   return [{ path: "/etc/haproxy/haproxy.cfg", text }];
-}
-
-/** Values that HAProxy cannot be told, a line each. */
-export function haproxyFaults({ cluster, haproxy }: Config): string[] {
-  const words = [
-    ["cluster.backend_ca", cluster.backend_ca],
-    ...haproxy.sockets.slice(0, 1).map((socket) => ["haproxy.sockets[0]", socket]),
-  ];
-  const odd = words.filter(([, value]) => /['\p{Cc}]/u.test(value!))
-    .map(([key]) => `${key}: HAProxy takes no path with quotes or control characters`);
-  const zoned = cluster.backends.flatMap((backend, i) =>
-    "hostname" in backend && backend.hostname.includes("%")
-      ? [`cluster.backends[${i}]: HAProxy takes no link-local address`]
-      : []
-  );
-  return [...odd, ...zoned];
 }
 
 function head({ cluster, haproxy }: Config): string {
@@ -89,28 +70,32 @@ defaults
 }
 
 function frontend(config: Config): string {
-  const { virtual_addresses } = config.cluster;
+  const { virtual_addresses, hsts } = config.cluster;
+  const addresses = virtual_addresses.map(({ address }) => address).join(", ");
+  const strict = hsts === 0 ? "" : `\
+  # cluster.hsts: browsers refuse plain HTTP for so long, even after this line is gone.
+  acl has_hsts res.hdr(Strict-Transport-Security) -m found
+  http-after-response set-header Strict-Transport-Security max-age=${hsts / 1000} unless has_hsts
+`;
   return `frontend fe-service
-  # ${virtual_addresses.join(", ")}, and the balancer's own addresses
+  # ${addresses}, and the balancer's own addresses
   bind ${haproxyListener(config).text} ssl crt ${CERTIFICATES} alpn h2,http/1.1
   option forwardfor
   http-request set-header X-Forwarded-Proto https
-  acl has_hsts res.hdr(Strict-Transport-Security) -m found
-  http-after-response set-header Strict-Transport-Security max-age=${HSTS_MAX_AGE} unless has_hsts
-  default_backend be-service
+${strict}  default_backend be-service
 `;
 }
 
 function backend(config: Config): string {
-  const { backends, backend_check, backend_tls, backend_ca } = config.cluster;
+  const { backends, backend_check, backend_tls } = config.cluster;
   const named = backends.some((backend) => "name" in backend);
-  const trust =
-    `  # The CA must be one for these servers alone: whatever certificate it issued is accepted.\n`;
+  const tls = backend_tls ? backendTls(config) : { comment: "", words: "" };
   const servers = backends.map((backend, i) => {
-    const tls = backend_tls ? ` ssl verify required ca-file ${word(backend_ca)}` : "";
     const resolve = "name" in backend ? " resolvers system init-addr libc,none" : "";
     const name = `be${i + 1}`;
-    return `  server ${name} ${serverAddress(backend)} check${tls}${resolve} cookie ${name}\n`;
+    return `  server ${name} ${
+      serverAddress(backend)
+    } check${tls.words}${resolve} cookie ${name}\n`;
   });
   return `${named ? RESOLVERS : ""}backend be-service
   balance roundrobin
@@ -118,11 +103,41 @@ function backend(config: Config): string {
   option httpchk
   http-check send meth GET uri ${backend_check} ver HTTP/1.1 hdr Host ${serviceName(config)}
   # A visitor's cookie names a server: add new ones at the end, or visitors change servers.
-${backend_tls ? trust : ""}${servers.join("")}`;
+${tls.comment}${servers.join("")}`;
+}
+
+/**
+ * The words of a server line, and what they mean for the backends' certificates. `sni` sends the
+ * name with requests, `check-sni` with checks; with either HAProxy looks for that name in the
+ * certificate (configuration manual, `verify` and `verifyhost`).
+ */
+function backendTls(config: Config): { comment: string; words: string } {
+  const { backend_ca, backend_name } = config.cluster;
+  const words = ` ssl verify required ca-file ${word(backend_ca)}`;
+  const name = backend_name ?? serviceName(config);
+  if (name === false || !isServerName(name)) {
+    return {
+      words,
+      comment:
+        `  # No name is sent to these servers, and none is looked for in their certificates ` +
+        `(cluster.backend_name):\n  # the CA must be one for them alone.\n`,
+    };
+  }
+  return {
+    words: `${words} sni str(${name}) check-sni ${name}`,
+    comment:
+      `  # ${name} is sent to these servers (SNI) and must stand in their certificates; one ` +
+      `with an\n  # internal name alone is down. Another name: cluster.backend_name; none: false.\n`,
+  };
+}
+
+/** SNI has names alone, no addresses (RFC 6066 section 3). */
+function isServerName(name: string): boolean {
+  return !/^\[|^[\d.]+$/.test(name);
 }
 
 function health(config: Config): string {
-  const hostname = ownAddress(config, haproxyListener(config));
+  const hostname = loopbackFor(config, haproxyListener(config));
   return `frontend fe-health
   # For keepalived: a balancer that sees no backend, as one whose network just came back, must not
   # draw addresses. When no balancer sees any, they stay where they are.

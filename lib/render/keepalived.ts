@@ -5,38 +5,63 @@
  * A failing check lowers the priority (`weight`) and never puts an instance into FAULT: when it
  * fails on every balancer, the addresses stay where they are instead of being nowhere. For the
  * same reason instances preempt: without, a lowered priority would move nothing.
+ *
+ * Nothing about an address changes because another one comes or goes: its name and its router id
+ * are its own, and its preferred balancer has the same priority in a cluster of any size. So
+ * balancers can be reloaded one after the other.
  */
 
-import type { Config } from "../config/schema.ts";
-import { haproxyListener, ownAddress, serviceName } from "./families.ts";
+import { comparableAddress, familyOf, formatSocketAddress } from "../address.ts";
+import type { Config, VirtualAddress } from "../config/schema.ts";
+import { haproxyListener, loopbackFor, ownListener } from "./families.ts";
 import { HEALTH_PORT } from "./haproxy.ts";
-import type { RenderedFile } from "./rendered_file.ts";
+import { EXECUTABLE, type RenderedFile } from "./rendered_file.ts";
 
-/** Of the balancer that is last in line for an address; well ones go up to 150. */
-const LEAST_PRIORITY = 101;
+/** Of the preferred balancer of an address; each next one has one less, down to 101 for 50. */
+const TOP_PRIORITY = 150;
 /** Below every balancer that is well, and above those without HTTPS. */
 const PORT_80_WEIGHT = -50;
 /** Below those whose port 80 alone is dead: visitors need HTTPS more than the CA needs an answer. */
 const HTTPS_WEIGHT = -100;
 
 /** Longer than this, the comment with every balancer's priority helps nobody. */
-const WIDE = 90;
+const MAX_COMMENT = 90;
+
+export const KEEPALIVED_CONF = "/etc/keepalived/keepalived.conf";
 
 /** @param node a name among the cluster's nodes */
-export function keepalivedFiles(config: Config, { node }: { node: string }): RenderedFile[] {
-  const { cluster } = config;
-  const checks = checksOf(config);
-  const instances = cluster.virtual_addresses.map((address, i) =>
-    instance(config, { node, address, i, checks: checks.map(({ name }) => name) })
+export function keepalivedFiles(
+  config: Config,
+  { node, executable = EXECUTABLE }: { node: string; executable?: string },
+): RenderedFile[] {
+  const { virtual_addresses, include } = config.cluster;
+  const checks = checksOf(config, { node, executable });
+  const places = placesOf(virtual_addresses);
+  const instances = virtual_addresses.map((virtual, i) =>
+    instance(config, { node, virtual, place: places[i]!, checks: checks.map(({ name }) => name) })
   );
-  const text = [head(node), ...checks.map(({ text }) => text), ...instances].join("\n");
-  return [{ path: "/etc/keepalived/keepalived.conf", text }];
+  const more = include.length > 0
+    ? [`# Of your own: cluster.include.\n${include.map((path) => `include ${path}\n`).join("")}`]
+    : [];
+  const text = [head(node), ...checks.map(({ text }) => text), ...instances, ...more].join("\n");
+  return [{ path: KEEPALIVED_CONF, text }];
 }
 
-/** The priority of each node for the address at a place in the list, in the order of the nodes. */
-export function prioritiesOf(nodes: string[], place: number): Map<string, number> {
+/** The place of each address among those of its family, from 0. */
+export function placesOf(addresses: readonly VirtualAddress[]): number[] {
+  const counts = { 4: 0, 6: 0 };
+  return addresses.map(({ address }) => counts[familyOf(address)]++);
+}
+
+/**
+ * The priority of each node for the address at a place among those of its family, in the order of
+ * the nodes. Balancer i is preferred for address i, the balancers after it are next in line. One
+ * more node at the end raises nobody's priority, so it moves no address.
+ */
+export function prioritiesOf(nodes: readonly string[], place: number): Map<string, number> {
+  const count = nodes.length;
   return new Map(
-    nodes.map((node, i) => [node, LEAST_PRIORITY + (i + place) % nodes.length]),
+    nodes.map((node, i) => [node, TOP_PRIORITY - (i - place % count + count) % count]),
   );
 }
 
@@ -44,15 +69,15 @@ function head(node: string): string {
   return `# keepalived on ${node}, by: acme-lb render keepalived --node ${node}
 #
 # Each virtual address prefers another balancer, so that all of them work: priorities are shifted
-# by one per balancer and address. None is the master by configuration; one that comes back would
-# otherwise claim its address while another still serves it.
+# by one for each balancer and address. None is the master by configuration; one that comes back
+# would otherwise claim its address while another still serves it.
 
 global_defs {
   router_id ${node}
   # IPv6 needs version 3, which has no authentication (RFC 5798 section 9): whoever is in the
   # balancers' network segment can take an address, so keep others out of it.
   vrrp_version 3
-  # A balancer short of processor time must still say that it is there, or addresses move to and fro.
+  # A balancer with little processor time left must still say that it is there, or addresses move.
   vrrp_priority -20
   enable_script_security
   script_user nobody
@@ -65,50 +90,45 @@ interface Check {
   text: string;
 }
 
-function checksOf(config: Config): Check[] {
-  const [port80] = config.public.listen;
-  const haproxy = { ...haproxyListener(config), port: HEALTH_PORT };
-  const checks = [
+function checksOf(
+  config: Config,
+  { node, executable }: { node: string; executable: string },
+): Check[] {
+  const listener = ownListener(config, node);
+  const port80 = listener
+    ? [check("acme_lb", {
+      why: `acme-lb answers on port ${listener.port}; that its process exists proves less.`,
+      command: `${executable} healthy ${formatSocketAddress(listener)}`,
+      weight: PORT_80_WEIGHT,
+    })]
+    : [];
+  const haproxy = { hostname: loopbackFor(config, haproxyListener(config)), port: HEALTH_PORT };
+  return [
+    ...port80,
     check("haproxy", {
-      why: `HAProxy is there and sees a backend; a balancer without goes last for every address.`,
-      request: requestTo(config, { ...haproxy, status: "200" }),
+      why: "HAProxy is there and sees a backend; a balancer without goes last for every address.",
+      command: `${executable} healthy ${formatSocketAddress(haproxy)}`,
       weight: HTTPS_WEIGHT,
     }),
   ];
-  if (!port80) return checks;
-  return [
-    check("acme_lb", {
-      why:
-        `acme-lb answers on port ${port80.port}, whatever it says; that its process exists proves less.`,
-      request: requestTo(config, { ...port80, status: "[234]" }),
-      weight: PORT_80_WEIGHT,
-    }),
-    ...checks,
-  ];
 }
 
-/** A request by bash, which every Debian has, unlike curl; `status` is a pattern. */
-function requestTo(
-  config: Config,
-  { hostname, port, status }: { hostname: string; port: number; status: string },
-): string {
-  const lines = ["GET / HTTP/1.1", `Host: ${serviceName(config)}`, "Connection: close", "", ""];
-  return `exec 3<>/dev/tcp/${ownAddress(config, { hostname })}/${port} && ` +
-    `printf \\"${lines.join("\\r\\n")}\\" >&3 && ` +
-    `read -r line <&3 && [[ $line =~ ^HTTP/1.[01].${status} ]]`;
-}
-
+/**
+ * keepalived drops a check whose program is missing when it starts, and goes on as if it
+ * succeeded. A shell is always there, and says 127 for a program that is not.
+ */
 function check(
   name: string,
-  { why, request, weight }: { why: string; request: string; weight: number },
+  { why, command, weight }: { why: string; command: string; weight: number },
 ): Check {
   const text = `# ${why}
 vrrp_script ${name} {
-  script "/bin/bash -c '${request}'"
-  interval 1
+  # Through a shell: a check whose own program is missing would be dropped, not fail.
+  script "/bin/sh -c 'exec ${command}'"
+  interval 2
   timeout 3
   # A restart is over before.
-  fall 3
+  fall 2
   rise 2
   # Failing until it has succeeded: no address comes before the ports are there.
   init_fail
@@ -121,22 +141,52 @@ vrrp_script ${name} {
 
 function instance(
   { cluster }: Config,
-  { node, address, i, checks }: { node: string; address: string; i: number; checks: string[] },
+  { node, virtual, place, checks }: {
+    node: string;
+    virtual: VirtualAddress;
+    place: number;
+    checks: string[];
+  },
 ): string {
-  const priorities = prioritiesOf(Object.keys(cluster.nodes), i);
+  const { address, router_id } = virtual;
+  const priorities = prioritiesOf(Object.keys(cluster.nodes), place);
   const all = [...priorities].map(([name, priority]) => `${name}: ${priority}`).join(", ");
-  const length = address.includes(":") ? 128 : 32;
-  return `vrrp_instance vip${i + 1} {
-  interface ${cluster.interface}
+  const family = familyOf(address);
+  const device = typeof cluster.interface === "string"
+    ? cluster.interface
+    : cluster.interface[node]!;
+  const delay = cluster.preempt_delay / 1000;
+  // By its id: keepalived knows an instance by its name when it reads the file again.
+  return `vrrp_instance ipv${family}_${router_id} {
+  interface ${device}
   state BACKUP
-  virtual_router_id ${cluster.virtual_router_id + i}
-${all.length < WIDE ? `  # ${all}\n` : ""}  priority ${priorities.get(node)}
+  virtual_router_id ${router_id}
+${all.length < MAX_COMMENT ? `  # ${all}\n` : ""}  priority ${priorities.get(node)}
   advert_int 1
+${delay > 0 ? `  preempt_delay ${delay}\n` : ""}${unicast(cluster, { node, family })}\
   virtual_ipaddress {
-    ${address}/${length} dev ${cluster.interface}
+    ${address}/${family === 6 ? 128 : 32} dev ${device}
   }
   track_script {
 ${checks.map((name) => `    ${name}\n`).join("")}  }
 }
+`;
+}
+
+/** From an own address to one of each other balancer, in the family of the virtual address. */
+function unicast(
+  { unicast, nodes }: Config["cluster"],
+  { node, family }: { node: string; family: 4 | 6 },
+): string {
+  const others = Object.keys(nodes).filter((name) => name !== node);
+  if (!unicast || others.length === 0) return "";
+  const addressOf = (name: string) => {
+    const own = nodes[name]!.filter((address) => familyOf(address) === family);
+    const address = own.find((one) => !/^fe[89ab]/.test(one)) ?? own[0]!;
+    return comparableAddress(address);
+  };
+  return `  unicast_src_ip ${addressOf(node)}
+  unicast_peer {
+${others.map((name) => `    ${addressOf(name)}\n`).join("")}  }
 `;
 }

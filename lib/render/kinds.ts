@@ -2,13 +2,19 @@
 
 import type { Config } from "../config/schema.ts";
 import { acmetoolFaults, acmetoolFiles } from "./acmetool_setup.ts";
-import { clusterFaults, type ClusterList } from "./cluster_faults.ts";
-import { haproxyFaults, haproxyFiles } from "./haproxy.ts";
+import { haproxyFiles } from "./haproxy.ts";
 import { keepalivedFiles } from "./keepalived.ts";
+import { type ClusterList, missingLists } from "./missing_lists.ts";
 import type { RenderedFile } from "./rendered_file.ts";
 import { systemdFiles } from "./systemd.ts";
 
-/** What a kind's files are made of. `node` is a name among the cluster's nodes. */
+export interface RenderOptions {
+  /** A name among the cluster's nodes. */
+  node: string;
+  /** How rendered files call acme-lb. @default EXECUTABLE */
+  executable?: string;
+}
+
 interface Kind {
   /** Lists of the cluster that must not be empty. */
   needs: ClusterList[];
@@ -16,14 +22,17 @@ interface Kind {
   faults?: (config: Config) => string[];
   /** Whether each balancer gets files of its own; those of the other kinds are the same on all. */
   differs: boolean;
-  files(config: Config, options: { node: string }): RenderedFile[];
+  files(config: Config, options: RenderOptions): RenderedFile[];
 }
 
 export const KINDS: Record<string, Kind> = {
-  keepalived: { needs: ["nodes", "virtual_addresses"], differs: true, files: keepalivedFiles },
+  keepalived: {
+    needs: ["nodes", "virtual_addresses"],
+    differs: true,
+    files: keepalivedFiles,
+  },
   haproxy: {
     needs: ["virtual_addresses", "names", "backends"],
-    faults: haproxyFaults,
     differs: false,
     files: haproxyFiles,
   },
@@ -33,5 +42,5 @@ export const KINDS: Record<string, Kind> = {
 
 /** Everything that keeps a kind of file from being made, a line each with its key. */
 export function faultsOf({ needs, faults }: Kind, config: Config): string[] {
-  return [...clusterFaults(config, needs), ...faults?.(config) ?? []];
+  return [...missingLists(config, needs), ...faults?.(config) ?? []];
 }

@@ -17,7 +17,9 @@ export function judgeNames(
   { cluster }: Pick<Config, "cluster">,
 ): Finding[] {
   const { virtual_addresses, nodes, names } = cluster;
-  const offered = virtual_addresses.length > 0 ? virtual_addresses : Object.values(nodes).flat();
+  const offered = virtual_addresses.length > 0
+    ? virtual_addresses.map(({ address }) => address)
+    : Object.values(nodes).flat();
   const wild = names.filter((name) => name.startsWith("*.")).map((about): Finding => ({
     level: "warn",
     rule: "wildcard",

@@ -96,7 +96,7 @@ function configuredAddresses(
   const named = Object.entries(nodes).flatMap(([whose, addresses]) =>
     addresses.map((hostname) => ({ hostname, whose }))
   );
-  const virtual = virtual_addresses.map((hostname) => ({ hostname, whose: VIRTUAL }));
+  const virtual = virtual_addresses.map(({ address }) => ({ hostname: address, whose: VIRTUAL }));
   if (named.length > 0) return [...named, ...virtual];
   const others = peers.filter(({ hostname }) => !isLocalOnly(hostname));
   if (others.length > 0) return [...others.map(({ hostname }) => ({ hostname })), ...virtual];

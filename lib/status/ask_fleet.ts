@@ -39,7 +39,7 @@ export interface AskFleetOptions {
 /** The fleet as it is now. Never rejects. */
 export async function askFleet(options: AskFleetOptions): Promise<FleetView> {
   const { config, file, now = Date.now } = options;
-  const { nodes, virtual_addresses, interface: device } = config.cluster;
+  const { nodes, virtual_addresses, interface: device, unicast } = config.cluster;
   using limit = deadline(ASK_MS, { parent: options.signal });
   const lists = await Promise.all(
     peersOf(config).map((peer) => askPeer(peer, options, limit.signal)),
@@ -49,8 +49,11 @@ export async function askFleet(options: AskFleetOptions): Promise<FleetView> {
     now: new Date(now()),
     expected: {
       nodes: Object.keys(nodes),
-      virtualAddresses: virtual_addresses,
-      interface: device,
+      virtualAddresses: virtual_addresses.map(({ address }) => address),
+      interface: typeof device === "string"
+        ? device
+        : [...new Set(Object.values(device))].join(", "),
+      unicast,
       config: await configDigest(config),
       file,
     },

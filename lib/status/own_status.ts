@@ -60,7 +60,7 @@ export function createOwnStatus(options: OwnStatusOptions): OwnStatus {
   return {
     events,
     under(config, ports) {
-      const { virtual_addresses: addresses } = config.cluster;
+      const addresses = config.cluster.virtual_addresses.map(({ address }) => address);
       const digest = configDigest(config);
       held.watch(addresses);
       const lookFresh = createFreshLook({

@@ -59,8 +59,8 @@ Deno.test("render --root leaves everything alone when one file differs, unless f
   deepStrictEqual([refused.code, refused.stdout], [1, ""]);
   deepStrictEqual(
     refused.stderr,
-    `acme-lb: ${target}: there already, with other content; nothing is written; compare with the ` +
-      "output without --root, then add --force\n",
+    `acme-lb: ${target}: there already, with other content; nothing is written; see --diff, then ` +
+      "add --force\n",
   );
   deepStrictEqual(await Deno.readTextFile(target), "by hand\n");
   deepStrictEqual(await Array.fromAsync(Deno.readDir(root), ({ name }) => name), ["var"]);
@@ -68,6 +68,85 @@ Deno.test("render --root leaves everything alone when one file differs, unless f
   const forced = await render("acmetool", "--root", root, "--force");
   deepStrictEqual([forced.code, forced.stderr], [0, ""]);
   match(await Deno.readTextFile(target), /^request:$/m);
+});
+
+/** Names beside a file that begin with a dot. */
+const copiesIn = async (directory: string) =>
+  (await Array.fromAsync(Deno.readDir(directory), ({ name }) => name))
+    .filter((name) => name.startsWith("."));
+
+Deno.test("render --force keeps each file that it replaces, whole, beside it", async () => {
+  await using directory = await room();
+  const root = directory.path;
+  const places = [
+    ["haproxy", "etc/haproxy/haproxy.cfg", 0o600],
+    ["acmetool", "etc/acme/hooks/acme-lb", 0o755],
+    ["acmetool", "var/lib/acme/desired/service.example", 0o644],
+    ["systemd", "etc/systemd/system/acme-lb.service", 0o644],
+    ["systemd", "etc/tmpfiles.d/acme-lb.conf", 0o640],
+  ] as const;
+  for (const [kind, path, mode] of places) {
+    const place = `${root}/${path}`;
+    const folder = place.replace(/[^/]*$/, "");
+    await Deno.mkdir(folder, { recursive: true });
+    const mine = `# of ${kind}, by hand\n\xff\n`;
+    await Deno.writeTextFile(place, mine);
+    await Deno.chmod(place, mode);
+    const forced = await render(kind, "--root", root, "--force");
+    deepStrictEqual([forced.code, forced.stderr], [0, ""]);
+    const [copy, ...more] = await copiesIn(folder);
+    deepStrictEqual(more, []);
+    match(copy!, new RegExp(`^\\.${path.split("/").at(-1)}\\.old-\\d{8}T\\d{9}Z$`));
+    deepStrictEqual(await Deno.readTextFile(folder + copy), mine);
+    // Whoever runs every program of a folder must not run this one.
+    deepStrictEqual((await Deno.stat(folder + copy)).mode! & 0o777, mode & 0o666);
+    match(forced.stdout, new RegExp(`^${folder}${copy}: the file that was there$`, "m"));
+    // Nothing differs any more, so nothing is kept.
+    await render(kind, "--root", root, "--force");
+    deepStrictEqual(await copiesIn(folder), [copy]);
+    await Deno.remove(folder + copy);
+  }
+});
+
+Deno.test("render --diff shows what would change, and changes nothing", async () => {
+  await using directory = await room();
+  const place = `${directory.path}/etc/haproxy/haproxy.cfg`;
+  const diff = () => render("haproxy", "--diff", "--root", directory.path);
+  const fresh = await diff();
+  deepStrictEqual([fresh.code, fresh.stderr], [0, ""]);
+  match(fresh.stdout, new RegExp(`^--- /dev/null\n\\+\\+\\+ ${place} \\(rendered\\)\n@@ `));
+  await render("haproxy", "--root", directory.path);
+  deepStrictEqual((await diff()).stdout, "");
+  const whole = await Deno.readTextFile(place);
+  const mine = whole.replace("timeout client 60s", "timeout client 90s") + "# mine\n";
+  await Deno.writeTextFile(place, mine);
+  const { stdout } = await diff();
+  deepStrictEqual(stdout.split("\n").filter((line) => /^[+-][^+-]/.test(line)), [
+    "-  timeout client 90s",
+    "+  timeout client 60s",
+    "-# mine",
+  ]);
+  deepStrictEqual(await Deno.readTextFile(place), mine);
+});
+
+Deno.test("render names each router id that would change, and leaves it to --force", async () => {
+  await using directory = await room();
+  const place = `${directory.path}/etc/keepalived/keepalived.conf`;
+  const keepalived = (...args: string[]) =>
+    render("keepalived", "--node", "lb0", "--root", directory.path, ...args);
+  await keepalived();
+  const shifted = (await Deno.readTextFile(place))
+    .replace(/virtual_router_id (?=2$)/gm, "virtual_router_id 5");
+  await Deno.writeTextFile(place, shifted);
+  const refused = await keepalived();
+  deepStrictEqual(refused.code, 1);
+  for (const address of ["2001:db8::2", "192.0.2.2"]) {
+    const said = `the router id of ${address} would change from 52 to 2`;
+    match(refused.stderr, new RegExp(said));
+    match((await keepalived("--diff")).stdout, new RegExp(`^# ${said}$`, "m"));
+  }
+  deepStrictEqual(await Deno.readTextFile(place), shifted);
+  deepStrictEqual((await keepalived("--force")).code, 0);
 });
 
 Deno.test("render refuses what it cannot place, with one line", async () => {
@@ -103,13 +182,27 @@ Deno.test("render names the nearest kind and node, and the keys that are missing
       64,
       '--node: "frontend" is no node of the cluster; there are lb0, lb1, lb2',
     ],
-    [["keepalived"], 64, "keepalived differs from balancer to balancer: give --node NAME"],
+    [
+      ["keepalived"],
+      64,
+      "keepalived differs from balancer to balancer, and this machine has no address of " +
+      "cluster.nodes: give --node NAME",
+    ],
     [["haproxy", "--force"], 64, "--force is for --root alone"],
+    [["haproxy", "--force", "--diff"], 64, "--diff writes nothing: leave out --force"],
   ];
   for (const [args, code, line] of table) {
     const result = await render(...args);
     deepStrictEqual([result.code, result.stderr, result.stdout], [code, `acme-lb: ${line}\n`, ""]);
   }
+  // A balancer knows itself by its addresses.
+  const here = `${directory.path}/here.yaml`;
+  await Deno.writeTextFile(
+    here,
+    "cluster: {nodes: {lb0: ['192.0.2.11'], lb1: ['127.0.0.1']}, virtual_addresses: ['192.0.2.1']}\n",
+  );
+  match((await acmeLb(["render", "keepalived", "--config", here])).stdout, /^# keepalived on lb1,/);
+
   const result = await acmeLb(["render", "haproxy", "--config", empty]);
   deepStrictEqual([result.code, result.stdout], [78, ""]);
   deepStrictEqual(result.stderr.split("\n").map((line) => line.split(" such as")[0]), [

@@ -2,12 +2,14 @@
 
 import { deepStrictEqual, ok } from "node:assert/strict";
 import fc from "fast-check";
-import { comparableAddress, isWildcard, parseIPv6, type SocketAddress } from "../../lib/address.ts";
+import { comparableAddress, isWildcard, type SocketAddress } from "../../lib/address.ts";
+import { clusterMistakes } from "../../lib/config/cluster_rules.ts";
 import { describeConfig } from "../../lib/config/describe.ts";
 import { withFlags } from "../../lib/config/flags.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
-import { type Config, parseAbsolutePath } from "../../lib/config/schema.ts";
-import { configWarnings, judgeConfig, ownPeers } from "../../lib/config/warnings.ts";
+import type { Config } from "../../lib/config/schema.ts";
+import { parseAbsolutePath, parseIpAddress } from "../../lib/config/values.ts";
+import { configWarnings, doubtsOf, ownPeers } from "../../lib/config/warnings.ts";
 import { parseHost } from "../../lib/host.ts";
 import { formatPeer } from "../../lib/peer.ts";
 import { formatYaml } from "../../lib/yaml.ts";
@@ -29,9 +31,16 @@ limits: { connections: 100, per_source: 10, fan_outs: 8, per_peer: 4, per_suspec
 cluster:
   interface: ens3
   nodes: { lb0: ["2001:db8::f001", "192.0.2.11"] }
-  virtual_addresses: ["2001:db8::1"]
+  virtual_addresses: ["2001:db8::1", { address: "192.0.2.1", router_id: 7 }]
   names: [service.example]
   virtual_router_id: 51
+  unicast: true
+  preempt_delay: 30s
+  include: ["/etc/keepalived/local*.conf"]
+  public_addresses: [203.0.113.5]
+  email: ops@service.example
+  backend_name: backend.example
+  hsts: true
   backends: ["[2001:db8::b001]:443"]
   backend_check: "/health?full=1"
   backend_tls: false
@@ -51,7 +60,7 @@ Deno.test("describeConfig() reads back as the configuration it describes", () =>
 function anyConfig(): fc.Arbitrary<Config> {
   const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
     fc.record(model, { noNullPrototype: true });
-  const ip = fc.oneof(fc.ipV4(), fc.ipV6().map((text) => parseIPv6(text)!));
+  const ip = fc.oneof(fc.ipV4(), fc.ipV6()).map(parseIpAddress);
   const address: fc.Arbitrary<SocketAddress> = record({
     hostname: fc.oneof(ip, fc.constant("fe80::1%eth0")),
     port: fc.integer({ min: 1, max: 65535 }),
@@ -66,6 +75,8 @@ function anyConfig(): fc.Arbitrary<Config> {
     .map((text) => parseAbsolutePath(`/${text.replaceAll("\0", "")}`));
   const few = <T>(item: fc.Arbitrary<T>) => fc.array(item, { maxLength: 3 });
   const word = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,10}$/);
+  const file = word.map((name) => `/etc/keepalived/${name}.conf`);
+  const seconds = (max: number) => fc.integer({ min: 0, max }).map((count) => count * 1000);
   const timeout = fc.integer({ min: 10, max: 60_000 });
   // Ports apart, so that no listener overlaps another.
   const listeners = fc.tuple(few(address), few(address), few(address)).map((all) =>
@@ -83,6 +94,7 @@ function anyConfig(): fc.Arbitrary<Config> {
       https_port: fc.integer({ min: 1, max: 65535 }),
     }),
     certificates: few(path),
+    state: path,
     haproxy: record({ sockets: few(path) }),
     limits: record({
       connections: fc.integer({ min: 16, max: 100_000 }),
@@ -94,20 +106,27 @@ function anyConfig(): fc.Arbitrary<Config> {
     cluster: record({
       interface: word,
       nodes: fc.dictionary(word, few(ip), { maxKeys: 3, noNullPrototype: true }),
-      virtual_addresses: few(ip),
+      virtual_addresses: few(record({ address: ip, router_id: fc.integer({ min: 1, max: 255 }) })),
       names: few(listed),
       virtual_router_id: fc.integer({ min: 1, max: 255 }),
+      unicast: fc.constant(false),
+      preempt_delay: seconds(1000),
+      include: few(file),
+      public_addresses: few(ip),
+      email: fc.option(name.filter((host) => /[a-z]/.test(host)).map((host) => `ops@${host}`)),
       backends: few(peer),
       backend_check: fc.webPath().map((text) => `/${text.replaceAll(/[^A-Za-z0-9/._~-]/g, "")}`),
       backend_tls: fc.boolean(),
       backend_ca: path,
+      backend_name: fc.oneof(fc.constant(null), fc.constant(false as const), name),
+      hsts: seconds(10_000),
     }),
   }).map(({ listeners: [open, own, metrics], challenge, ...rest }) => ({
     ...rest,
     public: { listen: open! },
     challenge: { ...challenge, listen: own! },
     metrics: { listen: metrics! },
-  }));
+  })).filter((config) => clusterMistakes(config).length === 0);
 }
 
 Deno.test("describeConfig() of any configuration reads back as the same", () => {
@@ -135,7 +154,7 @@ Deno.test("withFlags() lets flags win, key by key", () => {
   deepStrictEqual(withFlags(config(FULL), {}), config(FULL));
 });
 
-Deno.test("judgeConfig() warns of what is allowed but hardly meant", () => {
+Deno.test("doubtsOf() warns of what is allowed but hardly meant", () => {
   const here = ["2001:db8::f001", "192.0.2.11"];
   const table: [string, string[]][] = [
     ["", []],
@@ -144,26 +163,30 @@ Deno.test("judgeConfig() warns of what is allowed but hardly meant", () => {
       "peers[0]: [2001:db8::f001]:80 is a public address of this balancer; " +
       "peers are asked at their challenge port",
     ]],
-    [`peers: ["192.0.2.12:80"]`, [
-      "peers[0]: 192.0.2.12:80 has the port of the public listener; " +
+    [`peers: ["192.0.2.11:31080", "192.0.2.12:80"]`, [
+      "peers[1]: 192.0.2.12:80 has the port of the public listener; " +
       "peers are asked at their challenge port",
     ]],
     [`peers: ["192.0.2.11:31081"]`, [
       "peers[0]: 192.0.2.11:31081 is this machine, whose challenge port listens on [::]:31080",
     ]],
-    [`peers: ["[2001:db8::1]:31080"]\ncluster: { virtual_addresses: ["2001:db8::1"] }`, [
-      "peers[0]: [2001:db8::1]:31080 is a virtual address, which moves; give the balancer's own",
-    ]],
-    // The same where the challenge port listens on the balancer's own address alone.
     [
-      `challenge: { listen: ["[2001:db8::f001]:31080"] }\n` +
-      `peers: ["[2001:db8::1]:31080"]\ncluster: { virtual_addresses: ["2001:DB8::1"] }`,
+      `peers: ["[2001:db8::1]:31080", "192.0.2.11:31080"]\ncluster: { virtual_addresses: ["2001:db8::1"] }`,
       [
         "peers[0]: [2001:db8::1]:31080 is a virtual address, which moves; give the balancer's own",
       ],
     ],
-    [`peers: ["192.0.2.12:31080", "192.0.2.12:31080"]`, [
-      "peers[1]: 192.0.2.12:31080 is there twice",
+    // The same where the challenge port listens on the balancer's own address alone.
+    [
+      `challenge: { listen: ["[2001:db8::f001]:31080"] }\n` +
+      `peers: ["[2001:db8::1]:31080", "[2001:db8::f001]:31080"]\n` +
+      `cluster: { virtual_addresses: ["2001:DB8::1"] }`,
+      [
+        "peers[0]: [2001:db8::1]:31080 is a virtual address, which moves; give the balancer's own",
+      ],
+    ],
+    [`peers: ["192.0.2.11:31080", "192.0.2.12:31080", "192.0.2.12:31080"]`, [
+      "peers[2]: 192.0.2.12:31080 is there twice",
     ]],
     ["lookup: { timeout: 5s }", []],
     ["lookup: { timeout: 6s }", [
@@ -177,7 +200,7 @@ Deno.test("judgeConfig() warns of what is allowed but hardly meant", () => {
     ]],
   ];
   for (const [text, expected] of table) {
-    deepStrictEqual(judgeConfig(config(text), here), expected, text);
+    deepStrictEqual(doubtsOf(config(text), here), expected, text);
   }
 });
 

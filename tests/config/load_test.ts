@@ -55,6 +55,8 @@ const KEYS: [string, string][] = [
   ["cluster", "backend_check"],
   ["cluster", "backend_tls"],
   ["cluster", "backend_ca"],
+  ...["backend_name", "email", "hsts", "include", "preempt_delay", "public_addresses", "unicast"]
+    .map((key) => ["cluster", key] as [string, string]),
 ];
 
 Deno.test("parseConfig() knows each key, and names it for each slip of the finger", () => {

@@ -11,7 +11,9 @@ export async function startBackend(
 ): Promise<Daemon> {
   const folder = `${network.directory}/${host.name}/backend`;
   await Deno.mkdir(folder, { recursive: true });
-  const { key, pem } = await issue({ names: [`${host.name}.internal`], issuer: ca });
+  // HAProxy looks for the name that it sends, the first of cluster.names.
+  const names = [`${host.name}.internal`, "service.example"];
+  const { key, pem } = await issue({ names, issuer: ca });
   await Deno.writeTextFile(`${folder}/backend.pem`, key.pem + pem, { mode: 0o600 });
   await Deno.writeTextFile(`${folder}/nginx.conf`, configuration(host.name, folder));
   const daemon = await startDaemon(

@@ -6,8 +6,7 @@
 
 import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
-import type { Config } from "../../lib/config/schema.ts";
-import { prioritiesOf } from "../../lib/render/keepalived.ts";
+import { placesOf, prioritiesOf } from "../../lib/render/keepalived.ts";
 import { issue, type Issued } from "../cert/issue.ts";
 import { executablePath } from "../executable.ts";
 import { holders } from "./address_watch.ts";
@@ -42,7 +41,8 @@ export interface RenderedBalancer {
 
 export interface RenderedCluster extends AsyncDisposable {
   network: Network;
-  config: Config;
+  /** The virtual addresses. */
+  virtual: string[];
   authority: Authority;
   balancers: Map<string, RenderedBalancer>;
   hosts: Host[];
@@ -56,14 +56,16 @@ export interface RenderedCluster extends AsyncDisposable {
 
 export async function startRenderedCluster(): Promise<RenderedCluster> {
   const config = parseConfig(await Deno.readTextFile(CONFIG), CONFIG);
-  const { virtual_addresses, nodes } = config.cluster;
+  const { nodes } = config.cluster;
+  const virtual = config.cluster.virtual_addresses.map(({ address }) => address);
+  const places = placesOf(config.cluster.virtual_addresses);
   const network = await createNetwork({
     ...BALANCERS,
     be1: { ipv6: "2001:db8::b001", ipv4: "192.0.2.201" },
     be20: { ipv6: "2001:db8::b020", ipv4: "192.0.2.220" },
     ca: { ipv6: CA_ADDRESS, ipv4: "192.0.2.100" },
     user: { ipv6: "2001:db8::cafe", ipv4: "192.0.2.101" },
-  }, { names: { [SERVICE]: virtual_addresses, [CA_NAME]: [CA_ADDRESS] } });
+  }, { names: { [SERVICE]: virtual, [CA_NAME]: [CA_ADDRESS] } });
   try {
     const ca = await issue({ names: [], commonName: "Backends", ca: true });
     for (const name of ["be1", "be20"]) {
@@ -77,18 +79,18 @@ export async function startRenderedCluster(): Promise<RenderedCluster> {
     }
     await Promise.all(balancers.values().map(start));
     const expected = (down: string[] = []) =>
-      Object.fromEntries(virtual_addresses.map((address, place) => {
-        const order = [...prioritiesOf(Object.keys(nodes), place)]
+      Object.fromEntries(virtual.map((address, i) => {
+        const order = [...prioritiesOf(Object.keys(nodes), places[i]!)]
           .filter(([name]) => !down.includes(name)).sort(([, a], [, b]) => b - a);
         return [address, [order[0]![0]]];
       }));
     return {
-      ...{ network, config, authority, balancers, hosts, expected },
+      ...{ network, virtual, authority, balancers, hosts, expected },
       async settled(down) {
         const wanted = JSON.stringify(expected(down));
         let last = "";
         await eventually(async () => {
-          last = JSON.stringify(await holders(hosts, virtual_addresses));
+          last = JSON.stringify(await holders(hosts, virtual));
           return last === wanted || undefined;
         }, { what: () => `addresses at ${wanted}, last at ${last}`, deadline: 120_000 });
       },

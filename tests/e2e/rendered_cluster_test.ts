@@ -47,7 +47,7 @@ Deno.test.beforeAll(async () => {
     load = await startLoad(cluster.network, {
       from: cluster.network.host("user"),
       name: SERVICE,
-      addresses: cluster.config.cluster.virtual_addresses,
+      addresses: cluster.virtual,
     });
   } catch (error) {
     const logs = await cluster.logs();
@@ -75,12 +75,10 @@ function story(name: string, fn: () => Promise<void>): void {
 }
 
 story("with placeholders, every virtual address leads over TLS to both backends", async () => {
-  const { config, expected } = cluster;
+  const { virtual, expected } = cluster;
   for (const host of cluster.hosts) {
     // On a good day each balancer has one address of each family.
-    const own = config.cluster.virtual_addresses.filter((address) =>
-      expected()[address]![0] === host.name
-    );
+    const own = virtual.filter((address) => expected()[address]![0] === host.name);
     assert.deepEqual(own.map((address) => address.includes(":")), [true, false]);
     // Together: two loops that take turns may each meet one of the backends alone.
     await eventually(async () => {
@@ -88,7 +86,7 @@ story("with placeholders, every virtual address leads over TLS to both backends"
       return new Set(all.flat().map(({ body }) => body)).size === 2 || undefined;
     }, { what: () => `both backends through ${host.name}`, deadline: 120_000 });
   }
-  for (const address of config.cluster.virtual_addresses) {
+  for (const address of virtual) {
     const literal = address.includes(":") ? `[${address}]` : address;
     const { status, location } = await fetchOn(cluster.network.host("user"), {
       network: cluster.network,
@@ -103,15 +101,15 @@ story("with placeholders, every virtual address leads over TLS to both backends"
 });
 
 story("acmetool on every balancer obtains a certificate, which HAProxy serves", async () => {
-  const { network, balancers, config } = cluster;
-  await validateThrough(config.cluster.virtual_addresses);
+  const { network, balancers, virtual } = cluster;
+  await validateThrough(virtual);
   const tokens = new Set<string>();
   const observations: Observation[] = [];
   for (const balancer of balancers.values()) {
     const challenges = watchChallenges(network, {
       webroot: balancer.path(WEBROOT),
       from: network.host("user"),
-      addresses: config.cluster.virtual_addresses.filter((address) => address.includes(":")),
+      addresses: virtual.filter((address) => address.includes(":")),
     });
     const output = await order(balancer).finally(async () => {
       const watched = await challenges.stop();
@@ -163,7 +161,7 @@ for (const fault of [DEAD, PORT_80_DEAD]) {
     story(`while ${victim} ${fault.name}, ${issuer} obtains a certificate`, async () => {
       const [failing, ordering] = [victim, issuer].map((name) => cluster.balancers.get(name)!);
       const before = (await installed(ordering!)).serialNumber;
-      const addresses = cluster.config.cluster.virtual_addresses;
+      const addresses = cluster.virtual;
       // The CA asks the address that the failing balancer has.
       const theirs = addresses.filter((address) => cluster.expected()[address]![0] === victim);
       await validateThrough([...theirs, ...addresses]);
@@ -196,7 +194,7 @@ story("the same takeovers without an issuance lose requests by the same rule", a
   const victim = cluster.balancers.get("lb0")!;
   for (const fault of [DEAD, PORT_80_DEAD]) {
     for (const [action, down] of [[fault.begin, ["lb0"]], [fault.end, []]] as const) {
-      await assertNoOtherLoss(cluster.config.cluster.virtual_addresses, async () => {
+      await assertNoOtherLoss(cluster.virtual, async () => {
         await action(victim);
         await cluster.settled([...down]);
       });
@@ -212,7 +210,7 @@ story("the same takeovers without an issuance lose requests by the same rule", a
 async function assertNoOtherLoss(mayMove: string[], action: () => Promise<void>): Promise<void> {
   const begin = Date.now();
   await action();
-  const addresses = cluster.config.cluster.virtual_addresses;
+  const addresses = cluster.virtual;
   const settled = Date.now();
   for (const address of addresses) await answered(address, { after: settled });
   const requests = (await load.requests()).filter(({ end }) => end >= begin);
@@ -279,8 +277,8 @@ async function installed({ path }: RenderedBalancer): Promise<X509Certificate> {
 
 /** Whoever asks an address gets the certificate that its balancer has. */
 async function assertServed(): Promise<void> {
-  const { network, config, expected, balancers } = cluster;
-  for (const address of config.cluster.virtual_addresses) {
+  const { network, virtual, expected, balancers } = cluster;
+  for (const address of virtual) {
     const literal = address.includes(":") ? `[${address}]` : address;
     const { stdout, stderr } = await network.run(network.host("user"), [
       ...["openssl", "s_client", "-connect", `${literal}:443`, "-servername", SERVICE],

@@ -86,6 +86,10 @@ async function configurations(): Promise<Map<string, string>> {
       all.set(`${nodes}-${addresses}`, clusterYaml({ nodes, addresses }));
     }
   }
+  const more = "  unicast: true\n  preempt_delay: 30s\n  hsts: true\n  backend_name: false\n";
+  for (const nodes of [1, 2, 4]) {
+    all.set(`unicast-${nodes}`, clusterYaml({ nodes, addresses: 4 }) + more);
+  }
   // As many as can be, in names as long as they can be.
   const long = clusterYaml({ nodes: 50, addresses: 100 })
     .replaceAll(/^ {4}lb(\d+):/gm, (_, i) => `    ${i.padEnd(63, "x")}:`);
@@ -118,7 +122,7 @@ Deno.test({
         parseConfig(clusterYaml({ nodes: 1, addresses: 1 }), "config.yaml"),
         { node: "lb0" },
       );
-      const broken = file!.text.replace("priority 101", "priority 301");
+      const broken = file!.text.replace("priority 150", "priority 301");
       const files = new Map([["broken", broken]]);
       await assert.rejects(assertLoads(files, { check: CHECK_KEEPALIVED, directory }), /outside/);
     }),

@@ -7,7 +7,7 @@ export function clusterYaml({ nodes, addresses }: { nodes: number; addresses: nu
   const virtual = (i: number) => i % 2 === 0 ? `2001:db8::${i + 1}` : `192.0.2.${i + 1}`;
   return `cluster:
   nodes:
-${lines(nodes, (i) => `    lb${i}: ["2001:db8::f${i}", "192.0.2.${100 + i}"]`)}\
+${lines(nodes, (i) => `    lb${i}: ["2001:db8::f${i}", "198.51.100.${1 + i}"]`)}\
   virtual_addresses:
 ${lines(addresses, (i) => `    - "${virtual(i)}"`)}\
   names: [service.example, www.service.example]

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
-import { haproxyFaults, haproxyFiles } from "../../lib/render/haproxy.ts";
+import { haproxyFiles } from "../../lib/render/haproxy.ts";
 import { clusterYaml } from "./cluster_yaml.ts";
 
 const ADDRESSES = { ipv6: '"2001:db8::1"', ipv4: '"192.0.2.1"' };
@@ -48,7 +48,8 @@ Deno.test("the article's options and backends", () => {
   const config = parseConfig(clusterYaml({ nodes: 3, addresses: 3 }), "config.yaml");
   const { text, path } = haproxyFiles(config)[0]!;
   assert.equal(path, "/etc/haproxy/haproxy.cfg");
-  const tls = "check ssl verify required ca-file /etc/haproxy/backend-ca.pem";
+  const tls = "check ssl verify required ca-file /etc/haproxy/backend-ca.pem " +
+    "sni str(service.example) check-sni service.example";
   for (
     const line of [
       "mode http",
@@ -90,18 +91,55 @@ Deno.test("backends without TLS, with names, and IPv4 in an IPv6 spelling", () =
   assert.match(text, /GET uri \/up\?a=1 ver HTTP\/1\.1 hdr Host localhost$/m);
 });
 
-Deno.test("a path with odd characters is quoted, and refused where that cannot be", () => {
+Deno.test("backends are sent a name, which their certificates must have, unless there is none", () => {
+  const words = (more: string) => {
+    const config = parseConfig(
+      `cluster: {virtual_addresses: ["192.0.2.1"], backends: ["192.0.2.9:443"], ${
+        more.startsWith("names") ? more : `names: [a.example], ${more}`
+      }}`,
+      "config.yaml",
+    );
+    const { text } = haproxyFiles(config)[0]!;
+    const server = /^ {2}server be1 (.*)$/m.exec(text)![1]!;
+    return { sni: / sni (\S+) check-sni (\S+) /.exec(server)?.slice(1), text };
+  };
+  const table: [string, string | undefined][] = [
+    ["", "a.example"],
+    ["backend_name: null", "a.example"],
+    ["backend_name: Be.Example", "be.example"],
+    ["backend_name: false", undefined],
+    ["backend_tls: false", undefined],
+    ['names: ["*.b.example"]', "b.example"],
+    ['names: ["192.0.2.1"]', undefined],
+    ['names: ["[2001:db8::1]"]', undefined],
+  ];
+  for (const [more, name] of table) {
+    const { sni, text } = words(more);
+    assert.deepEqual(sni, name && [`str(${name})`, name], more);
+    const said = /must stand in their certificates/.test(text);
+    assert.equal(said, name !== undefined, more);
+  }
+});
+
+Deno.test("Strict-Transport-Security is sent when the cluster asks for it, and only then", () => {
+  const age = (hsts: string) => {
+    const config = parseConfig(`cluster: {names: [a.example], hsts: ${hsts}}`, "config.yaml");
+    return /Strict-Transport-Security max-age=(\d+) /.exec(haproxyFiles(config)[0]!.text)?.[1];
+  };
+  const table: [string, string | undefined][] = [
+    ["", undefined],
+    ["false", undefined],
+    ["0s", undefined],
+    ["true", "31536000"],
+    ["30d", "2592000"],
+    ["5m", "300"],
+  ];
+  for (const [hsts, expected] of table) assert.equal(age(hsts), expected, hsts);
+});
+
+Deno.test("a path with odd characters is quoted", () => {
   const socket = (path: string) => `haproxy: {sockets: [${JSON.stringify(path)}]}`;
   assert.deepEqual(lines({ more: socket('/run/a b$c"#\\d') }, "stats"), [
     `stats socket '/run/a b$c"#\\d' mode 600 level admin`,
   ]);
-  const faults = (values: Values) => haproxyFaults(configOf(values));
-  const refused = "HAProxy takes no path with quotes or control characters";
-  for (const path of ["/run/it's", "/run/a\nb"]) {
-    assert.deepEqual(faults({ more: socket(path) }), [`haproxy.sockets[0]: ${refused}`]);
-  }
-  assert.deepEqual(faults({ backends: '"192.0.2.1:80", "[fe80::1%eth0]:80"' }), [
-    "cluster.backends[1]: HAProxy takes no link-local address",
-  ]);
-  assert.deepEqual(faults({ backends: '"192.0.2.1:80"', more: socket("/run/a.sock") }), []);
 });

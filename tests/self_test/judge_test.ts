@@ -214,8 +214,13 @@ Deno.test("judgeNames() names wildcards, names without addresses, and families t
     ["four.example", { addresses: ["192.0.2.1"] }],
     ["both.example", { addresses: ["192.0.2.1", "2001:db8::1"] }],
   ]);
-  const judged = (virtual_addresses: string[]) =>
-    judgeNames(records, { cluster: { ...cluster, virtual_addresses } })
+  const judged = (addresses: string[]) =>
+    judgeNames(records, {
+      cluster: {
+        ...cluster,
+        virtual_addresses: addresses.map((address, i) => ({ address, router_id: i + 1 })),
+      },
+    })
       .map(({ level, rule, about }) => `${level} ${rule} ${about}`);
   const always = ["warn wildcard *.example", "fail unresolved none.example"];
   const both = [...always, "warn one_family six.example", "warn one_family four.example"];

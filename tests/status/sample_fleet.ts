@@ -110,6 +110,7 @@ export function sampleView(
       nodes: NODES,
       virtualAddresses: VIRTUAL_ADDRESSES,
       interface: "eth0",
+      unicast: false,
       config: "5f2c9a7be01d3344",
       file: "/etc/acme-lb/config.yaml",
     },

@@ -1,0 +1,90 @@
+/** Rendered files and what stands in their places: compared, kept, replaced. */
+
+import { atomicWrite } from "../atomic_write.ts";
+import { writeToStdout } from "../cli.ts";
+import { JobError } from "../errors.ts";
+import { makeDirectory } from "../make_directory.ts";
+import { readIfPresent } from "../read_input.ts";
+import type { RenderedFile } from "../render/rendered_file.ts";
+import { changedRouterIds } from "../render/router_ids.ts";
+import { unifiedDiff } from "../unified_diff.ts";
+
+/** A rendered file, and the one that it would replace. */
+export interface PlacedFile extends RenderedFile {
+  /** Where it belongs below the root that was given. */
+  place: string;
+  /** What stands there; undefined when nothing does. */
+  old: string | undefined;
+}
+
+/** Looks at the place of each file below a directory. @throws {JobError} when one cannot be read */
+export async function findPlaces(files: RenderedFile[], root: string): Promise<PlacedFile[]> {
+  const base = root.replace(/\/+$/, "");
+  const placed = [];
+  for (const file of files) {
+    const place = `${base}${file.path}`;
+    const bytes = await readIfPresent(place);
+    placed.push({ ...file, place, old: bytes && new TextDecoder().decode(bytes) });
+  }
+  return placed;
+}
+
+/** What writing the files would change, as `diff -u` shows it; nothing for those that are the same. */
+export function differences(files: PlacedFile[]): string {
+  return files.filter(differs).map(({ place, old, text }) =>
+    unifiedDiff(
+      { from: old === undefined ? "/dev/null" : place, text: old ?? "" },
+      { to: `${place} (rendered)`, text },
+    )
+  ).join("");
+}
+
+/** Router ids that writing the files would change, a line each. */
+export function routerIdChanges(files: PlacedFile[]): string[] {
+  return files.flatMap(({ old, text }) => old === undefined ? [] : changedRouterIds(old, text));
+}
+
+/**
+ * Writes each file to its place and says so; one that is replaced is kept beside it.
+ * @throws {JobError} before anything is written when a file differs, unless forced
+ */
+export async function placeFiles(
+  files: PlacedFile[],
+  { force }: { force: boolean },
+): Promise<void> {
+  const replaced = files.filter((file) => file.old !== undefined && differs(file));
+  if (replaced.length > 0 && !force) {
+    const ids = routerIdChanges(replaced).map((line) =>
+      `${line}: until every balancer has the new file, two of them hold the address; `
+    );
+    throw new JobError(
+      `${replaced.map(({ place }) => place).join(", ")}: there already, with other content; ` +
+        `${ids.join("")}nothing is written; see --diff, then add --force`,
+    );
+  }
+  for (const file of files) {
+    const { place, text, mode = 0o644 } = file;
+    await makeDirectory(place.slice(0, place.lastIndexOf("/")));
+    if (replaced.includes(file)) await keep(file);
+    writeToStdout(`${place}: ${await atomicWrite(place, text, { mode })}\n`);
+  }
+}
+
+function differs({ old, text }: PlacedFile): boolean {
+  return old !== text;
+}
+
+/**
+ * A copy under a name that no program takes for one of its files: HAProxy, systemd and acmetool
+ * pass over names that begin with a dot. Nobody can run it, and nobody reads it who could not.
+ */
+async function keep({ place }: PlacedFile): Promise<void> {
+  const bytes = await readIfPresent(place);
+  if (!bytes) return;
+  const { mode } = await Deno.stat(place);
+  const slash = place.lastIndexOf("/") + 1;
+  const time = new Date().toISOString().replaceAll(/[-:.]/g, "");
+  const copy = `${place.slice(0, slash)}.${place.slice(slash)}.old-${time}`;
+  await atomicWrite(copy, bytes, { mode: (mode ?? 0) & 0o666, replaceLink: true });
+  writeToStdout(`${copy}: the file that was there\n`);
+}

@@ -1,0 +1,15 @@
+/** The configuration in a plain value: each value for itself, then what they mean together. */
+
+import { clusterMistakes } from "./cluster_rules.ts";
+import { overlappingListeners } from "./listener_overlaps.ts";
+import { type Config, type Mistake, readValues } from "./schema.ts";
+
+/** The configuration, or every mistake in it. */
+export function readConfig(
+  value: unknown,
+): { config: Config; mistakes?: undefined } | { mistakes: Mistake[] } {
+  const read = readValues(value);
+  if (read.mistakes) return read;
+  const mistakes = [...overlappingListeners(read.config), ...clusterMistakes(read.config)];
+  return mistakes.length > 0 ? { mistakes } : read;
+}

@@ -1,0 +1,68 @@
+/** healthy against servers that are well, overloaded, silent, or not there. */
+
+import { deepStrictEqual, match } from "node:assert/strict";
+import { askHealth } from "../../lib/commands/healthy.ts";
+import type { Reply } from "../../lib/http/ask.ts";
+import { acmeLb } from "./program.ts";
+
+/** A server that sends a text to every connection, after what it was asked. */
+function serving(text: string): { port: number } & AsyncDisposable {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const done = (async () => {
+    for await (const conn of listener) {
+      await conn.read(new Uint8Array(4096)).catch(() => {});
+      await conn.write(new TextEncoder().encode(text)).catch(() => {});
+      conn.close();
+    }
+  })();
+  return {
+    port: listener.addr.port,
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      await done;
+    },
+  };
+}
+
+Deno.test("healthy takes every answer below 500, and says why it takes no other", async () => {
+  const table: [string, number, RegExp][] = [
+    ["HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 0, /^$/],
+    ["HTTP/1.1 301 Moved\r\nLocation: https://a/\r\n\r\n", 0, /^$/],
+    ["HTTP/1.0 400 Bad\r\n\r\n", 0, /^$/],
+    ["HTTP/1.1 421 Misdirected\r\n\r\n", 0, /^$/],
+    ["HTTP/1.0 503 Service Unavailable\r\n\r\n", 1, /: HTTP 503\n$/],
+    ["SSH-2.0-OpenSSH_9.2\r\n", 1, /: no answer \(bad_framing\)\n$/],
+    ["", 1, /: no answer \(empty\)\n$/],
+  ];
+  for (const [text, code, stderr] of table) {
+    await using server = serving(text);
+    const address = `127.0.0.1:${server.port}`;
+    const result = await acmeLb(["healthy", address]);
+    deepStrictEqual([result.code, result.stdout], [code, ""], text);
+    match(result.stderr, stderr);
+  }
+});
+
+Deno.test("healthy fails where nothing listens, and refuses what is no address", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const refused = await acmeLb(["healthy", `127.0.0.1:${port}`]);
+  deepStrictEqual([refused.code, refused.stderr], [
+    1,
+    `acme-lb: 127.0.0.1:${port}: no answer (refused)\n`,
+  ]);
+  for (const address of ["localhost:80", "::1:80", "[::1]", "80", ""]) {
+    deepStrictEqual((await acmeLb(["healthy", address])).code, 64, address);
+  }
+});
+
+Deno.test("healthy gives up before keepalived does", async () => {
+  const silence: Reply = { fault: "timeout", connected: true, ms: 2000 };
+  let timeout = 0;
+  const fault = await askHealth({ hostname: "::1", port: 80 }, (_address, options) => {
+    timeout = options.timeoutMs;
+    return Promise.resolve(silence);
+  });
+  deepStrictEqual([fault, timeout], ["no answer (timeout)", 2000]);
+});
