@@ -26,8 +26,8 @@ export interface AskFleetOptions {
   file: string;
   /** Addresses of this machine's interfaces. */
   machine: readonly string[];
-  /** Ends the asking. */
-  signal?: AbortSignal;
+  /** For all of them together. @default 1800 */
+  timeoutMs?: number;
   /** @default {@link askServer} */
   ask?: (address: SocketAddress, options: AskOptions) => Promise<Reply>;
   /** All addresses of a name. @default the system's resolver, hosts file included */
@@ -38,9 +38,9 @@ export interface AskFleetOptions {
 
 /** The fleet as it is now. Never rejects. */
 export async function askFleet(options: AskFleetOptions): Promise<FleetView> {
-  const { config, file, now = Date.now } = options;
+  const { config, file, timeoutMs = ASK_MS, now = Date.now } = options;
   const { nodes, virtual_addresses, interface: device, unicast } = config.cluster;
-  using limit = deadline(ASK_MS, { parent: options.signal });
+  using limit = deadline(timeoutMs);
   const lists = await Promise.all(
     peersOf(config).map((peer) => askPeer(peer, options, limit.signal)),
   );
