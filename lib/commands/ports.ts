@@ -1,6 +1,6 @@
 /** From the configuration to the ports of each role. */
 
-import type { SocketAddress } from "../address.ts";
+import { comparableAddress, parseNetwork, type SocketAddress } from "../address.ts";
 import { configDigest } from "../config/digest.ts";
 import type { Config } from "../config/schema.ts";
 import type { Log } from "../log.ts";
@@ -8,6 +8,7 @@ import {
   createChallengePortHandler,
   createPublicChallengeHandler,
 } from "../http/challenge_handler.ts";
+import type { Health } from "../http/health.ts";
 import type { Metrics } from "../http/metrics.ts";
 import { createMetricsHandler } from "../http/metrics_handler.ts";
 import { createPeerAddresses, type PeerAddresses } from "../http/peer_addresses.ts";
@@ -15,11 +16,14 @@ import { createPeerLookup } from "../http/peer_lookup.ts";
 import { createPublicHandler } from "../http/public_handler.ts";
 import { createRedirectHandler } from "../http/redirect_handler.ts";
 import type { PortSpec } from "../http/service.ts";
+import { isOwnAddress } from "../own_addresses.ts";
 import type { RecentEvents } from "../status/recent_events.ts";
 
 export interface PortTools {
   log: Log;
   metrics: Metrics;
+  /** Of the whole process, for the metrics port. */
+  health: () => Health;
   /** Remembers challenges and what came of questions to peers. */
   events: RecentEvents;
 }
@@ -30,7 +34,7 @@ const METRICS_LIMITS = { connections: 64, perSource: 64 };
 /** The public port: challenges, and the redirect unless the role is `proxy`. */
 export function publicPorts(
   config: Config,
-  { log, metrics, events, role }: PortTools & { role: "public" | "proxy" },
+  { log, metrics, events, role }: Omit<PortTools, "health"> & { role: "public" | "proxy" },
 ): PortSpec[] {
   const { lookup, limits } = config;
   const peerLookup = createPeerLookup({
@@ -55,25 +59,25 @@ export function publicPorts(
     metrics,
     onAnswered: events.challenge,
   });
-  const redirect = role === "public" ? redirectHandler(config) : undefined;
+  const redirect = role === "public" ? redirectHandler(config, log) : undefined;
   return ports(config.public.listen, {
     role,
     handler: createPublicHandler({ challenge, redirect }),
-    limits: connectionLimits(config),
+    ...publicClients(config),
   });
 }
 
 /** The redirect alone. */
-export function redirectPorts(config: Config): PortSpec[] {
+export function redirectPorts(config: Config, { log }: Pick<PortTools, "log">): PortSpec[] {
   return ports(config.public.listen, {
     role: "redirect",
-    handler: redirectHandler(config),
-    limits: connectionLimits(config),
+    handler: redirectHandler(config, log),
+    ...publicClients(config),
   });
 }
 
 /** The challenge port: the webroots, for everybody or for peers alone. */
-export function challengePorts(config: Config, { log }: PortTools): PortSpec[] {
+export function challengePorts(config: Config, { log }: Pick<PortTools, "log">): PortSpec[] {
   const onlyFrom = config.challenge.allow === "peers" ? knownBalancers(config) : undefined;
   // By literal addresses alone: an answer must never wait for a resolver that nobody asked for.
   const literal = config.peers.filter((peer) => "hostname" in peer);
@@ -87,18 +91,22 @@ export function challengePorts(config: Config, { log }: PortTools): PortSpec[] {
       config: { digest: configDigest(config), told },
     }),
     limits: connectionLimits(config),
+    isOwn: ownOr(literalBalancers(config)),
   });
 }
 
 /** The metrics port; `more` gives what others have to tell there, see createMetricsHandler. */
 export function metricsPorts(
   config: Config,
-  { metrics, more }: PortTools & { more: () => Promise<string> },
+  { metrics, health, more }: Pick<PortTools, "metrics" | "health"> & {
+    more: () => Promise<string>;
+  },
 ): PortSpec[] {
   return ports(config.metrics.listen, {
     role: "metrics",
-    handler: createMetricsHandler(metrics, more),
+    handler: createMetricsHandler({ metrics, health, more }),
     limits: METRICS_LIMITS,
+    isOwn: ownOr(),
   });
 }
 
@@ -111,18 +119,47 @@ export function peerAddresses(config: Config): PeerAddresses {
  * Every address that a balancer may ask from. A virtual address counts: the kernel takes it as the
  * source of connections unless keepalived marks it as deprecated, which it does for a /128 alone.
  */
-export function balancerAddresses(config: Config): Config["peers"] {
-  const { nodes, virtual_addresses } = config.cluster;
-  const more = [...Object.values(nodes).flat(), ...virtual_addresses.map(({ address }) => address)];
-  return [...config.peers, ...more.map((hostname) => ({ hostname, port: 0 }))];
+export function knownBalancers(config: Config): PeerAddresses {
+  const more = clusterAddresses(config).map((hostname) => ({ hostname, port: 0 }));
+  const peers = [...config.peers, ...more];
+  return createPeerAddresses({ peers, own: [] });
 }
 
-function knownBalancers(config: Config): PeerAddresses {
-  return createPeerAddresses({ peers: balancerAddresses(config), own: [] });
+/**
+ * The same as far as the configuration has their addresses: whether a connection is one of theirs
+ * is asked at its accept, which waits for no resolver.
+ */
+function literalBalancers(config: Config): string[] {
+  const named = config.peers.flatMap((peer) => "hostname" in peer ? [peer.hostname] : []);
+  return [...named, ...clusterAddresses(config)];
 }
 
-function redirectHandler({ redirect }: Config): ReturnType<typeof createRedirectHandler> {
+function clusterAddresses({ cluster }: Config): string[] {
+  const virtual = cluster.virtual_addresses.map(({ address }) => address);
+  return [...Object.values(cluster.nodes).flat(), ...virtual];
+}
+
+/** Who gets which place on the public ports. */
+function publicClients(config: Config): Pick<PortSpec, "limits" | "fronts" | "isOwn"> {
+  return {
+    limits: connectionLimits(config),
+    fronts: config.public.proxy_protocol.map(parseNetwork),
+    isOwn: ownOr(),
+  };
+}
+
+/** Whether an address is one of this machine's, or among those given. */
+function ownOr(others: readonly string[] = []): (address: string) => boolean {
+  const known = new Set(others.map(comparableAddress));
+  return (address) => isOwnAddress(address) || known.has(comparableAddress(address));
+}
+
+function redirectHandler(
+  { redirect }: Config,
+  log: Log,
+): ReturnType<typeof createRedirectHandler> {
   return createRedirectHandler({
+    log,
     status: redirect.status,
     hosts: redirect.hosts,
     httpsPort: redirect.https_port,

@@ -8,7 +8,7 @@ import { configWarnings } from "../config/warnings.ts";
 import { EXIT } from "../errors.ts";
 import { createMetrics } from "../http/metrics.ts";
 import { challengePorts, metricsPorts, type PortTools, publicPorts } from "./ports.ts";
-import { type PortSpec, runService } from "../http/service.ts";
+import { type PortSpec, Service } from "../http/service.ts";
 import { createLog } from "../log.ts";
 import { createOwnStatus } from "../status/own_status.ts";
 import { servedPorts, withStatus } from "./status_ports.ts";
@@ -76,18 +76,20 @@ export async function runServer(
     level: options.logLevel,
     onSuppressed: (reason) => metrics.count("log_lines_suppressed_total", `reason="${reason}"`),
   });
-  const status = createOwnStatus({ metrics, log });
+  const service = new Service({ log, metrics });
+  const status = createOwnStatus({ metrics, log, health: () => service.health() });
+  const tools = { log, metrics, events: status.events, health: () => service.health() };
   let file = options.config;
   const load = async () => {
     const loaded = await loadConfig(file);
     // A file that was in use and is gone is a mistake, not the wish for the defaults.
     file = loaded.path;
     const config = withFlags(loaded.config, flags);
-    const specs = ports(config, { log, metrics, events: status.events });
+    const specs = ports(config, tools);
     const source = status.under(config, servedPorts(specs));
     for (const reason of await configWarnings(config)) log.warn("warning", { reason });
     return withStatus(specs, { config, file: file ?? "the defaults", source, log });
   };
-  await runService({ load, log, metrics });
+  await service.run(load);
   return EXIT.done;
 }

@@ -11,7 +11,7 @@ import { createPageHandler } from "../status/page_handler.ts";
 import type { StatusSource } from "../status/own_status.ts";
 import { createReportHandler } from "../status/report_handler.ts";
 import type { ServedPort } from "../status/balancer_report.ts";
-import { balancerAddresses } from "./ports.ts";
+import { knownBalancers } from "./ports.ts";
 
 export interface StatusPortsOptions {
   config: Config;
@@ -35,17 +35,14 @@ export function servedPorts(specs: readonly PortSpec[]): ServedPort[] {
 
 /**
  * Tells balancers of this one. Names among the peers are resolved for it: who asks waits for that,
- * and nobody else does.
+ * and nobody else does. A balancer that is alone is asked over loopback.
  */
 function telling(handler: Handler, { config, source }: StatusPortsOptions): Handler {
-  const told = createPeerAddresses({ peers: whoIsTold(config), own: [] });
-  return createReportHandler({ report: source.report, told, otherwise: handler });
-}
-
-/** A balancer that is alone is asked over loopback, since no peer has an address of it. */
-function whoIsTold(config: Config): Config["peers"] {
   const loopback = ["127.0.0.1", "::1"].map((hostname) => ({ hostname, port: 0 }));
-  return config.peers.length > 0 ? balancerAddresses(config) : loopback;
+  const told = config.peers.length > 0
+    ? knownBalancers(config)
+    : createPeerAddresses({ peers: loopback, own: [] });
+  return createReportHandler({ report: source.report, told, otherwise: handler });
 }
 
 /** Shows the page where nothing else is served. */

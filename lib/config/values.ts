@@ -5,7 +5,7 @@
  * the value stands and what was found there.
  */
 
-import { comparableAddress, parseIPv4, parseIPv6 } from "../address.ts";
+import { comparableAddress, parseIPv4, parseIPv6, parseNetwork } from "../address.ts";
 import { parseHost } from "../host.ts";
 import { parseDuration } from "../time.ts";
 
@@ -24,6 +24,12 @@ export function parseListedHost(value: string): string {
     throw new SyntaxError("expected a host name, *.suffix or [IPv6], without port");
   }
   return wild ? `*.${host}` : host;
+}
+
+/** The text itself, which {@link parseNetwork} reads. @throws {SyntaxError} */
+export function parseListedNetwork(value: string): string {
+  parseNetwork(value);
+  return value;
 }
 
 /** A name that a TLS server is asked for: no address (RFC 6066 section 3). @throws {SyntaxError} */

@@ -8,6 +8,10 @@
 /** What a listener counts. */
 export interface RoleCounts {
   answered(status: number): void;
+  /** One of the answers was a refusal, for that reason. */
+  refused(reason: string): void;
+  /** A connection that did only this was ended to make room for another. */
+  evicted(activity: string): void;
   turnedAway(reason: string): void;
   acceptFailed(): void;
 }
@@ -29,6 +33,8 @@ export interface Metrics {
 
 const HELP = {
   requests_total: "Answers sent, by role and status.",
+  refusals_total: "Requests refused, by role and reason.",
+  evicted_total: "Connections ended to make room for others, by role and what they did.",
   turned_away_total: "Connections closed at once because a cap was reached.",
   accept_errors_total: "Failures to accept a connection, such as running out of descriptors.",
   lookups_total: "Challenge lookups among the peers, by result.",
@@ -36,6 +42,8 @@ const HELP = {
   log_lines_suppressed_total:
     "Log lines left out: over their event's budget (rate), or because stderr is not read (not_read).",
   connections: "Open connections.",
+  event_loop_lag_seconds: "The longest delay of the event loop within the last seconds.",
+  healthy: "Whether /healthz answers 200.",
   lookups_in_flight: "Challenge lookups that are waiting for peers.",
   config_last_reload_successful: "Whether the last reading of the configuration succeeded.",
   config_last_reload_success_timestamp_seconds:
@@ -90,6 +98,8 @@ export function createMetrics(version: string): Metrics {
           }
           count("requests_total", label);
         },
+        refused: (reason) => count("refusals_total", `role="${role}",reason="${reason}"`),
+        evicted: (activity) => count("evicted_total", `role="${role}",activity="${activity}"`),
         turnedAway: (reason) => count("turned_away_total", `role="${role}",reason="${reason}"`),
         acceptFailed: () => count("accept_errors_total", `role="${role}"`),
       };

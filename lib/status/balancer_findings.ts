@@ -107,6 +107,10 @@ function ownFindings(row: BalancerRow, report: BalancerReport, view: FleetView):
       `answers, but not on ${address}: correct it in peers, or open its firewall`,
     );
   }
+  for (const fault of report.health.faults) {
+    add("fail", "unhealthy", `its /healthz fails: ${fault}: look there with journalctl -u acme-lb`);
+  }
+  for (const note of report.health.notes) add("warn", "unhealthy", `says of itself: ${note}`);
   if (report.hook?.ok === false) {
     const { client, out, at, text } = report.hook;
     add(

@@ -10,8 +10,10 @@ import { ownNode } from "../config/own_node.ts";
 import type { Config } from "../config/schema.ts";
 import { messageOf } from "../errors.ts";
 import { createFreshLook } from "../fresh_look.ts";
+import type { Health } from "../http/health.ts";
 import type { Metrics } from "../http/metrics.ts";
 import type { Log } from "../log.ts";
+import { clip } from "./clip.ts";
 import { type Clock, isoSeconds, SYSTEM_CLOCK } from "../time.ts";
 import { VERSION } from "../version.ts";
 import { type BalancerReport, BOUNDS, REPORT_FORMAT, type ServedPort } from "./balancer_report.ts";
@@ -41,6 +43,8 @@ export interface StatusSource {
 export interface OwnStatusOptions {
   metrics: Pick<Metrics, "sum">;
   log: Log;
+  /** What /healthz says. */
+  health: () => Health;
   /** @default the files, hooks and sockets of the configuration */
   look?: (config: Config) => Promise<OwnLook>;
   /** Addresses of this machine. @default those of its interfaces */
@@ -49,7 +53,7 @@ export interface OwnStatusOptions {
 }
 
 export function createOwnStatus(options: OwnStatusOptions): OwnStatus {
-  const { metrics, log, look = lookAtOwn, clock = SYSTEM_CLOCK } = options;
+  const { metrics, log, health, look = lookAtOwn, clock = SYSTEM_CLOCK } = options;
   const { interfaceAddresses = () => Deno.networkInterfaces().map(({ address }) => address) } =
     options;
   const instance = crypto.getRandomValues(new Uint8Array(8)).toHex();
@@ -84,8 +88,9 @@ export function createOwnStatus(options: OwnStatusOptions): OwnStatus {
             config: await digest,
             holds: held.held(addresses),
             ports: ports.slice(0, BOUNDS.ports),
+            health: toldHealth(health()),
             connections: metrics.sum("connections"),
-            evicted: metrics.sum("turned_away_total"),
+            evicted: metrics.sum("evicted_total"),
             peers: events.contacts(),
             challenges: events.challenges(),
             certificates,
@@ -106,6 +111,12 @@ export function createOwnStatus(options: OwnStatusOptions): OwnStatus {
       };
     },
   };
+}
+
+function toldHealth({ faults, notes }: Health): BalancerReport["health"] {
+  const told = (lines: string[]) =>
+    lines.slice(0, BOUNDS.health).map((line) => clip(line, BOUNDS.text));
+  return { faults: told(faults), notes: told(notes) };
 }
 
 const NOTHING_SEEN: OwnLook = {

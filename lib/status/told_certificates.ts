@@ -3,6 +3,7 @@
 import { dueFirst } from "../expiry/due_order.ts";
 import type { ExpiryRecord } from "../expiry/record.ts";
 import { isoSeconds } from "../time.ts";
+import { clip } from "./clip.ts";
 import { BOUNDS, type ToldCertificate } from "./balancer_report.ts";
 
 /** The worst first, then what expires first; the text is that of the worst finding. */
@@ -18,9 +19,4 @@ export function toldCertificates(records: ExpiryRecord[]): ToldCertificate[] {
       verdict: state,
       text: clip(findings[0]?.text ?? "", BOUNDS.text),
     }));
-}
-
-/** Cut, with a mark that it is. */
-export function clip(text: string, most: number): string {
-  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
