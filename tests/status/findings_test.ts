@@ -220,7 +220,7 @@ const FAULTS: [string, Parameters<typeof sampleView>[0], string[], RegExp, strin
     { lb2: told("lb2", { name: "edge7" }) },
     ["fail foreign lb2"],
     /says that it is edge7/,
-    "lb2: says that it is edge7",
+    "lb2: says that it is edge7, which is not in cluster.nodes here",
   ],
   [
     "an address that is virtual there and not here",
