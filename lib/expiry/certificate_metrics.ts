@@ -9,12 +9,15 @@
 
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { tryToRead } from "../read_input.ts";
+import { boundFiles } from "../bounded_files.ts";
+import { deadline, orAborted } from "../time.ts";
 import { EARLIEST_NOW } from "../version.ts";
 
-/** Milliseconds for which what was read counts as fresh, and for which a scrape waits. */
-const FRESH = 30_000;
-const PATIENCE = 2_000;
+/** For how long what was read counts as fresh. */
+const FRESH_MS = 30_000;
+
+/** Threads that a dead disk may cost the server, whose webroots need the others. */
+const MAX_SILENT = 4;
 
 export interface CertificateMetricsOptions {
   /** Files, directories and patterns. */
@@ -24,8 +27,8 @@ export interface CertificateMetricsOptions {
   look?: (paths: string[]) => Promise<string>;
   /** Milliseconds. @default performance.now */
   now?: () => number;
-  /** @default 2000 */
-  patience?: number;
+  /** For how long a scrape waits. @default 2000 */
+  patienceMs?: number;
 }
 
 /**
@@ -35,7 +38,7 @@ export interface CertificateMetricsOptions {
 export function createCertificateMetrics(
   options: CertificateMetricsOptions,
 ): () => Promise<string> {
-  const { paths, log, look = lookAt, now = () => performance.now(), patience = PATIENCE } = options;
+  const { paths, log, look = lookAt(), now = () => performance.now(), patienceMs = 2000 } = options;
   let text = "";
   let lookedAt = -Infinity;
   let looking: Promise<void> | undefined;
@@ -52,33 +55,26 @@ export function createCertificateMetrics(
 
   return async () => {
     if (paths.length === 0) return "";
-    if (now() - lookedAt > FRESH) looking ??= lookAgain();
-    if (looking) await atMost(patience, looking);
+    if (now() - lookedAt > FRESH_MS) looking ??= lookAgain();
+    if (looking) {
+      using limit = deadline(patienceMs);
+      await orAborted(looking, limit.signal).catch(() => {});
+    }
     return text;
   };
 }
 
-async function lookAt(paths: string[]): Promise<string> {
-  const [{ DEFAULT_THRESHOLDS }, { checkFiles }, { formatPrometheus }] = await Promise.all([
-    import("./thresholds.ts"),
-    import("./check_files.ts"),
-    import("./format_prometheus.ts"),
-  ]);
-  const now = new Date();
-  const rules = {
-    now,
-    earliestNow: EARLIEST_NOW,
-    thresholds: DEFAULT_THRESHOLDS,
-    names: [],
+/** What is silent is remembered from one look to the next. */
+function lookAt(): (paths: string[]) => Promise<string> {
+  const files = boundFiles({ maxSilent: MAX_SILENT });
+  return async (paths) => {
+    const [{ DEFAULT_THRESHOLDS }, { checkFiles }, { formatPrometheus }] = await Promise.all([
+      import("./thresholds.ts"),
+      import("./check_files.ts"),
+      import("./format_prometheus.ts"),
+    ]);
+    const now = new Date();
+    const rules = { now, earliestNow: EARLIEST_NOW, thresholds: DEFAULT_THRESHOLDS, names: [] };
+    return formatPrometheus({ now, ...await checkFiles(paths, rules, { files, keys: false }) });
   };
-  // A disk that hangs must not hold up those who wait for an answer.
-  const found = await checkFiles(paths, rules, { keys: false, read: tryToRead });
-  return formatPrometheus({ now, ...found });
-}
-
-async function atMost(ms: number, promise: Promise<void>): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([promise, late]);
-  clearTimeout(timer);
 }

@@ -5,6 +5,8 @@
  * number is bounded.
  */
 
+import { formatFamilies } from "../prometheus_text.ts";
+
 /** What a listener counts. */
 export interface RoleCounts {
   answered(status: number): void;
@@ -112,18 +114,13 @@ export function createMetrics(version: string): Metrics {
     sum: (wanted) =>
       samples().reduce((sum, [family, , value]) => family === wanted ? sum + value : sum, 0),
     render() {
-      const lines: string[] = [];
       const byFamily = Map.groupBy(samples(), ([family]) => family);
-      for (const family of Object.keys(HELP) as Family[]) {
-        const values = byFamily.get(family);
-        if (!values) continue;
-        const type = family.endsWith("_total") ? "counter" : "gauge";
-        lines.push(`# HELP acme_lb_${family} ${HELP[family]}`, `# TYPE acme_lb_${family} ${type}`);
-        for (const [, labels, value] of values) {
-          lines.push(`acme_lb_${family}${labels && `{${labels}}`} ${value}`);
-        }
-      }
-      return lines.join("\n") + "\n";
+      return formatFamilies((Object.keys(HELP) as Family[]).map((family) => ({
+        name: `acme_lb_${family}`,
+        help: HELP[family],
+        type: family.endsWith("_total") ? "counter" : "gauge",
+        samples: (byFamily.get(family) ?? []).map(([, labels, value]) => ({ labels, value })),
+      })));
     },
   };
 }
