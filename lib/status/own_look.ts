@@ -3,14 +3,14 @@
  * configuration, HAProxy's memory where it may be asked, and what the hook left.
  */
 
+import { type BoundedFiles, boundFiles } from "../bounded_files.ts";
 import type { Config } from "../config/schema.ts";
 import { checkFiles } from "../expiry/check_files.ts";
 import { compareMemories, readMemories } from "../expiry/check_loaded.ts";
 import type { ExpiryRecord } from "../expiry/record.ts";
 import { changesOf, DEFAULT_THRESHOLDS } from "../expiry/thresholds.ts";
-import { judgeAge } from "../expiry/validity.ts";
-import { makeRecord } from "../expiry/verdict.ts";
-import { tryToRead } from "../read_input.ts";
+import { ageFindings } from "../expiry/age_findings.ts";
+import { makeRecord } from "../expiry/certificate_record.ts";
 import { isoSeconds } from "../time.ts";
 import { EARLIEST_NOW } from "../version.ts";
 import type { ToldCertificate } from "./balancer_report.ts";
@@ -25,17 +25,28 @@ export interface OwnLook {
   hooks: HookState[];
 }
 
-/** Looks once. Never rejects for what stands in files. */
-export async function lookAt(config: Config, now = new Date()): Promise<OwnLook> {
+/** Threads that a dead disk may cost the server, whose webroots need the others. */
+const MAX_SILENT = 4;
+
+/** A function that looks once; what is silent is remembered from one look to the next. */
+export function createOwnLook(): (config: Config, now?: Date) => Promise<OwnLook> {
+  const files = boundFiles({ maxSilent: MAX_SILENT });
+  return (config, now = new Date()) => lookAt(config, { files, now });
+}
+
+async function lookAt(
+  config: Config,
+  { files, now }: { files: BoundedFiles; now: Date },
+): Promise<OwnLook> {
   const rules = { now, earliestNow: EARLIEST_NOW, thresholds: DEFAULT_THRESHOLDS, names: [] };
   const sha1 = new Map<string, string>();
-  const [files, memories, hooks] = await Promise.all([
-    checkFiles(config.certificates, rules, { keys: false, read: tryToRead, sha1 }),
+  const [found, memories, hooks] = await Promise.all([
+    checkFiles(config.certificates, rules, { files, keys: false, sha1 }),
     // The server has given up the right to open a UNIX socket with that of writing files.
     readMemories(config.haproxy.sockets.filter((socket) => !socket.includes("/"))),
     readHookStates(config.state),
   ]);
-  const seen = withLeft(files.records, { hooks, now });
+  const seen = withLeft(found.records, { hooks, now });
   const loaded = compareMemories(memories, { files: seen, sha1 });
   const records = [...seen, ...loaded.records];
   return {
@@ -73,7 +84,7 @@ function leftRecord(
   const dates = { notBefore: new Date(leaf.not_before), notAfter: new Date(leaf.not_after) };
   const changes = changesOf(dates, DEFAULT_THRESHOLDS);
   const clock = { now, earliestNow: EARLIEST_NOW };
-  const findings = judgeAge(dates, { clock, thresholds: DEFAULT_THRESHOLDS, changes });
+  const findings = ageFindings(dates, { clock, thresholds: DEFAULT_THRESHOLDS, changes });
   const { names, serial, issuer } = leaf;
   return makeRecord({ source: "file", place }, findings, {
     leaf: {

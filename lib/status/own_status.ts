@@ -53,7 +53,7 @@ export interface OwnStatusOptions {
 }
 
 export function createOwnStatus(options: OwnStatusOptions): OwnStatus {
-  const { metrics, log, health, look = lookAtOwn, clock = SYSTEM_CLOCK } = options;
+  const { metrics, log, health, look = lookWhenAsked(), clock = SYSTEM_CLOCK } = options;
   const { interfaceAddresses = () => Deno.networkInterfaces().map(({ address }) => address) } =
     options;
   const instance = crypto.getRandomValues(new Uint8Array(8)).toHex();
@@ -127,7 +127,10 @@ const NOTHING_SEEN: OwnLook = {
 };
 
 /** What does the looking is loaded when somebody asks for the first time. */
-async function lookAtOwn(config: Config): Promise<OwnLook> {
-  const { lookAt } = await import("./own_look.ts");
-  return await lookAt(config);
+function lookWhenAsked(): (config: Config) => Promise<OwnLook> {
+  let loaded: Promise<(config: Config) => Promise<OwnLook>> | undefined;
+  return async (config) => {
+    loaded ??= import("./own_look.ts").then(({ createOwnLook }) => createOwnLook());
+    return await (await loaded)(config);
+  };
 }
