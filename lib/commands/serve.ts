@@ -2,6 +2,7 @@
 
 import type { GlobalOptions, Subcommand } from "../cli.ts";
 import { addFlags, type ConfigFlags, withFlags } from "../config/flags.ts";
+import { wholeDigest } from "../config/digest.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { configWarnings } from "../config/warnings.ts";
@@ -10,6 +11,7 @@ import { createMetrics } from "../http/metrics.ts";
 import { challengePorts, metricsPorts, type PortTools, publicPorts } from "./ports.ts";
 import { type PortSpec, Service } from "../http/service.ts";
 import { createLog } from "../log.ts";
+import { openSupervisor } from "../service_manager.ts";
 import type { ServedPort } from "../status/balancer_report.ts";
 import { createOwnStatus, type StatusSource } from "../status/own_status.ts";
 import { servedPorts, withStatus } from "./status_ports.ts";
@@ -69,15 +71,14 @@ export async function runServer(
   options: GlobalOptions,
   { flags, ports }: ServerOptions,
 ): Promise<number> {
-  // Other commands of this executable write files; what stands on port 80 never does.
-  await Deno.permissions.revoke({ name: "write" });
   const metrics = createMetrics(VERSION);
   const log = createLog({
     format: options.logFormat,
     level: options.logLevel,
     onSuppressed: (reason) => metrics.count("log_lines_suppressed_total", `reason="${reason}"`),
   });
-  const service = new Service({ log, metrics });
+  const supervisor = await openSupervisor(log);
+  const service = new Service({ log, metrics, onLoad: supervisor.loaded });
   const status = createOwnStatus({ metrics, log, health: () => service.health() });
   const tools = { log, metrics, events: status.events, health: () => service.health() };
   let file = options.config;
@@ -85,6 +86,7 @@ export async function runServer(
     const loaded = await loadConfig(file);
     // A file that was in use and is gone is a mistake, not the wish for the defaults.
     file = loaded.path;
+    supervisor.loading(await wholeDigest(loaded.config));
     const config = withFlags(loaded.config, flags);
     const served: ServedPort[] = [];
     const source = status.under(config, served);
