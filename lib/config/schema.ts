@@ -204,6 +204,12 @@ export const configSchema = v.strictObject({
     [],
     "Files, directories and globs that check-expiry and the metrics look at.",
   ),
+  state: key(
+    path,
+    "/var/lib/acme-lb",
+    "Where `assemble-pem` leaves how its last run ended, for `serve` to tell; nothing is kept " +
+      "where this directory is missing.",
+  ),
   haproxy: section({
     sockets: key(
       list(text("an address such as /run/haproxy/admin.sock", parseRuntimeSocket), {

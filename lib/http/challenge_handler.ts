@@ -42,6 +42,21 @@ export interface ChallengePortOptions extends ChallengeOptions {
 export interface PublicChallengeOptions extends ChallengeOptions {
   lookup: PeerLookup;
   metrics: Metrics;
+  /** Told of each answer to a question for a token. */
+  onAnswered?: (event: AnsweredChallenge) => void;
+}
+
+/** What became of a question for a token on the public port. */
+export interface AnsweredChallenge {
+  token: string;
+  /** The address of who asked. */
+  from: string;
+  /** As in the log: `own`, `peer`; undefined when it was found nowhere. */
+  source: string | undefined;
+  /** The peer that had it. */
+  peer?: string;
+  ms: number;
+  status: number;
 }
 
 /**
@@ -112,7 +127,10 @@ export function createPublicChallengeHandler(
       }
     }
     const ms = Math.round(performance.now() - began);
-    report(log, { role: "public", token, host, from, ...fields, status: answer.status, ms });
+    const { status } = answer;
+    report(log, { role: "public", token, host, from, ...fields, status, ms });
+    const { source, peer } = fields as { source?: string; peer?: string };
+    options.onAnswered?.({ token, from, source, peer, ms, status });
     if (answer.status === 200 && answer.body.trimEnd().length > CA_BODY_BYTES) {
       log.warn("too_long_for_ca", { token, bytes: answer.body.length, limit: CA_BODY_BYTES });
     }
