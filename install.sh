@@ -279,10 +279,10 @@ place_list() {
     [ -e "$new" ] || new=$file
     if [ -e "$new" ]; then printf 'digest %s %s\n' "$(digest_of "$new")" "$file"; fi
   done >"$work/digests"
-  if [ -e "$list" ]; then
-    awk 'FILENAME == ARGV[1] { new[$3] = 1; next } $1 != "digest" || !($3 in new)' \
-      "$work/digests" "$list"
-  fi | cat - "$work/list" "$work/digests" | awk '!seen[$0]++' >"$work/whole-list"
+  if [ -e "$list" ]; then cat -- "$list"; fi >"$work/old-list"
+  grep -hv '^digest ' "$work/old-list" "$work/list" | awk '!seen[$0]++' >"$work/whole-list"
+  # The newer digest of a file wins.
+  grep -h '^digest ' "$work/digests" "$work/old-list" | awk '!seen[$3]++' | sort -k 3 >>"$work/whole-list"
   place "$work/whole-list" "$list" 644
 }
 
