@@ -2,5 +2,16 @@
 WELLKNOWN=/run/acme/acme-challenge
 HOOK=/etc/acme-lb/hooks/dehydrated
 CONTACT_EMAIL=ops@service.example
-# Days; at two thirds of the lifetime: 30 for 90 days, 15 for 45.
-RENEW_DAYS=30
+
+# Renewal is due when a third of the lifetime is left, half of it below ten days, here for the
+# certificate with the shortest one. Fixed days would renew certificates of six days at every run.
+RENEW_DAYS=$(
+  for certificate in "${BASEDIR:-/var/lib/dehydrated}"/certs/*/cert.pem; do
+    start=$(openssl x509 -noout -startdate -in "$certificate" 2>/dev/null | cut -d = -f 2)
+    end=$(openssl x509 -noout -enddate -in "$certificate" 2>/dev/null | cut -d = -f 2)
+    [ -n "$end" ] || continue
+    days=$((($(date -d "$end" +%s) - $(date -d "$start" +%s)) / 86400))
+    if [ "$days" -lt 10 ]; then echo $((days / 2)); else echo $((days / 3)); fi
+  done | sort -n | sed -n 1p
+) || true
+RENEW_DAYS=${RENEW_DAYS:-30}
