@@ -27,6 +27,7 @@ import { formatJson } from "../expiry/format_json.ts";
 import { formatNagios } from "../expiry/format_nagios.ts";
 import { formatPrometheus } from "../expiry/format_prometheus.ts";
 import { formatText } from "../expiry/format_text.ts";
+import { parseRuntimeAddress } from "../runtime_address.ts";
 import { parseDuration } from "../time.ts";
 import { EARLIEST_NOW } from "../version.ts";
 import { type Endpoint, parseEndpoint } from "../expiry/check_endpoints.ts";
@@ -112,7 +113,7 @@ export const checkExpiry: Subcommand<CheckExpiryFlags> = {
       .option(
         "--haproxy-socket <path>",
         "runtime API of a HAProxy whose memory is compared with its files; repeatable",
-        repeatable(String),
+        repeatable(parseRuntimeAddress),
       )
       .option(
         "--exclude <pattern>",
