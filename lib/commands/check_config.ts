@@ -5,6 +5,7 @@ import { describeConfig } from "../config/describe.ts";
 import { loadConfig } from "../config/load.ts";
 import { configWarnings, ownPeers } from "../config/warnings.ts";
 import { EXIT } from "../errors.ts";
+import { solversThatAnswerAll } from "../http/solvers.ts";
 import { printable } from "../log.ts";
 import { formatPeer } from "../peer.ts";
 import { formatYaml } from "../yaml.ts";
@@ -26,9 +27,11 @@ export const checkConfig: Subcommand = {
     const addresses = Deno.networkInterfaces().map(({ address }) => address);
     const own = ownPeers(config, addresses).map(formatPeer);
     const warnings = await configWarnings(config);
+    const catchAll = await solversThatAnswerAll(config.challenge.solvers);
     const notes = [
       path ?? "no configuration file: the defaults",
       ...warnings.map((warning) => `warning: ${warning}`),
+      ...catchAll.map((solver) => `warning: challenge.solvers: ${solver.address} ${solver.doubt}`),
       ...own.map((peer) => `this balancer: ${peer}`),
     ];
     // A path may hold a line end; a comment must not.

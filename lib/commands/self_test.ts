@@ -6,7 +6,7 @@ import { addFlags, type ConfigFlags, withFlags } from "../config/flags.ts";
 import { loadConfig } from "../config/load.ts";
 import { parseDuration } from "../time.ts";
 import { EXIT, JobError } from "../errors.ts";
-import { createPeerAddresses } from "../http/peer_addresses.ts";
+import { resolvePeers } from "../http/peer_addresses.ts";
 import { whileShowing } from "../progress.ts";
 import { askPaths } from "../self_test/ask_paths.ts";
 import { formatReport, formatReportAsJson } from "../self_test/format.ts";
@@ -63,7 +63,7 @@ export const selfTest: Subcommand<SelfTestFlags> = {
       "resolving names",
       Promise.all([
         resolveNames(config.cluster.names),
-        createPeerAddresses({ peers: config.peers, own: [] }).others(),
+        resolvePeers(config.peers),
       ]),
     );
     const paths = planPaths({ config, records, peers: peers.peers, machine });

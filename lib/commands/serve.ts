@@ -7,7 +7,13 @@ import type { Config } from "../config/schema.ts";
 import { configWarnings } from "../config/warnings.ts";
 import { EXIT } from "../errors.ts";
 import { createMetrics } from "../http/metrics.ts";
-import { challengePorts, metricsPorts, type PortTools, publicPorts } from "./ports.ts";
+import {
+  challengePorts,
+  createPortTools,
+  metricsPorts,
+  type PortTools,
+  publicPorts,
+} from "./ports.ts";
 import { type PortSpec, runService } from "../http/service.ts";
 import { createLog } from "../log.ts";
 import { VERSION } from "../version.ts";
@@ -54,6 +60,10 @@ export const serve: Subcommand<ConfigFlags> = {
     }),
 };
 
+/** Files that only root can read are then one mistake away from port 80. */
+const AS_ROOT = "runs as root; run it as a user of its own, with " +
+  "AmbientCapabilities=CAP_NET_BIND_SERVICE for port 80, as the unit in examples/systemd does";
+
 export interface ServerOptions {
   /** Flags that win over the configuration, also when it is read again. */
   flags: ConfigFlags;
@@ -74,15 +84,19 @@ export async function runServer(
     level: options.logLevel,
     onSuppressed: (reason) => metrics.count("log_lines_suppressed_total", `reason="${reason}"`),
   });
+  const tools = createPortTools({ log, metrics });
   let file = options.config;
   const load = async () => {
     const loaded = await loadConfig(file);
     // A file that was in use and is gone is a mistake, not the wish for the defaults.
     file = loaded.path;
     const config = withFlags(loaded.config, flags);
-    const specs = ports(config, { log, metrics });
-    for (const reason of await configWarnings(config)) log.warn("warning", { reason });
-    return specs;
+    // They look at directories, for which nothing here may wait.
+    void configWarnings(config).then((reasons) => {
+      if (Deno.uid() === 0) reasons.push(AS_ROOT);
+      for (const reason of reasons) log.warn("warning", { reason });
+    });
+    return ports(config, tools);
   };
   await runService({ load, log, metrics });
   return EXIT.done;

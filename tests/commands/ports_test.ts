@@ -5,7 +5,12 @@ import { configDigest } from "../../lib/config/digest.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import { NOT_FOUND } from "../../lib/http/answer.ts";
 import type { PortSpec } from "../../lib/http/service.ts";
-import { challengePorts, metricsPorts, publicPorts } from "../../lib/commands/ports.ts";
+import {
+  challengePorts,
+  createPortTools,
+  metricsPorts,
+  publicPorts,
+} from "../../lib/commands/ports.ts";
 import { createMetrics } from "../../lib/http/metrics.ts";
 import { parseRequestHead } from "../../lib/http/request_head.ts";
 import { createLog } from "../../lib/log.ts";
@@ -13,11 +18,8 @@ import { exchange, KEY_AUTHORIZATION, latin1, quietListener, TOKEN } from "../ht
 
 function tools() {
   const lines: string[] = [];
-  return {
-    lines,
-    log: createLog({ write: (line) => lines.push(line) }),
-    metrics: createMetrics("test"),
-  };
+  const log = createLog({ write: (line) => lines.push(line) });
+  return { lines, ...createPortTools({ log, metrics: createMetrics("test") }) };
 }
 
 async function ask(spec: PortSpec, target: string, { from = "192.0.2.99", headers = "" } = {}) {

@@ -1,0 +1,25 @@
+/** The addresses of this machine's interfaces, looked up again now and then: virtual ones move. */
+
+import { comparableAddress } from "./address.ts";
+import { SYSTEM_CLOCK } from "./time.ts";
+
+/** Milliseconds for which the interfaces are taken as known. */
+const FRESH_MS = 1_000;
+
+let known = { at: -Infinity, addresses: new Set<string>() };
+
+/** Whether it is an address of this machine; the usual ones of loopback are known without looking. */
+export function isOwnAddress(address: string): boolean {
+  if (address === "127.0.0.1" || address === "::1") return true;
+  return ownAddresses().has(comparableAddress(address));
+}
+
+/** In the spelling of {@link comparableAddress}. */
+export function ownAddresses(): ReadonlySet<string> {
+  const now = SYSTEM_CLOCK.monotonic();
+  if (now - known.at > FRESH_MS) {
+    const all = Deno.networkInterfaces().map(({ address }) => comparableAddress(address));
+    known = { at: now, addresses: new Set(all) };
+  }
+  return known.addresses;
+}
