@@ -3,7 +3,7 @@
 import denoJson from "../deno.json" with { type: "json" };
 import { MAIN } from "./bundle.ts";
 import { carry, compress, sha256 } from "./carry.ts";
-import { RUN_FLAGS } from "./run_flags.ts";
+import { RUN_FLAGS, VARIABLES } from "./run_flags.ts";
 
 const START = new URL("carry.sh", import.meta.url);
 
@@ -19,6 +19,7 @@ export async function makeCarrying(
     compressedRuntime: await compressedOnce(runtime, kept),
     program: await modules(program),
     flags: RUN_FLAGS,
+    variables: VARIABLES,
   });
   await Deno.writeFile(output, bytes, { mode: 0o755 });
 }

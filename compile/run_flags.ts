@@ -10,6 +10,18 @@ import { permissionFlags } from "./permissions.ts";
  */
 export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--heap-growing-percent=20";
 
+/**
+ * What of the environment reaches the runtime of the carrying form: the variables that acme-lb may
+ * read, apart from the one that the start itself sets, and the one that the runtime tells it of.
+ */
+export const VARIABLES = [
+  ...denoJson.compile.permissions.env.filter((name) => name !== "ACME_LB_SELF"),
+  "NO_COLOR",
+];
+
+/** Datagrams over a UNIX socket, by which systemd is told that the server is ready. */
+export const UNSTABLE_FLAG = "--unstable-net";
+
 /** Flags of `deno run`: ask nobody, fetch nothing, read no configuration, and the permissions. */
 export const RUN_FLAGS = [
   "--quiet",
@@ -19,6 +31,7 @@ export const RUN_FLAGS = [
   "--no-remote",
   "--no-npm",
   "--cached-only",
+  UNSTABLE_FLAG,
   V8_FLAGS,
   ...permissionFlags(denoJson.compile.permissions),
 ];

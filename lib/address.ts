@@ -114,20 +114,86 @@ export function comparableAddress(hostname: string): string {
   const groups = ipv6Groups(hostname.split("%")[0]!);
   if (!groups) return hostname;
   const mapped = groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0);
-  if (!mapped) return compressGroups(groups);
-  const [high, low] = [groups[6]!, groups[7]!];
+  return mapped ? dottedQuad(groups[6]!, groups[7]!) : compressGroups(groups);
+}
+
+/** IPv4 from the two last groups of an IPv6 address that embeds it. */
+function dottedQuad(high: number, low: number): string {
   return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
 }
 
 /**
  * Who counts as one source for limits: an IPv4 address, or an IPv6 /64, since a single customer
- * commonly holds a whole /64.
+ * commonly holds a whole /64. An address behind NAT64 (64:ff9b::/96, RFC 6052) counts by its IPv4
+ * part: behind one such prefix stands all of the IPv4 internet.
  */
 export function sourceOf(hostname: string): string {
   if (/^::ffff:\d+\.\d+\.\d+\.\d+$/.test(hostname)) return hostname.slice(7);
   const address = comparableAddress(hostname);
   const groups = address.includes(":") ? ipv6Groups(address) : undefined;
-  return groups ? groups.slice(0, 4).map((group) => group.toString(16)).join(":") : address;
+  if (!groups) return address;
+  const nat64 = groups[0] === 0x64 && groups[1] === 0xff9b &&
+    groups.slice(2, 6).every((group) => group === 0);
+  if (nat64) return dottedQuad(groups[6]!, groups[7]!);
+  return groups.slice(0, 4).map((group) => group.toString(16)).join(":");
+}
+
+/**
+ * The wider networks that a source of {@link sourceOf} lies in, the narrower first: the /56 and
+ * the /48 of an IPv6 source, which are what one site is usually given, or twice the /24 of an
+ * IPv4 one.
+ */
+export function networksOf(source: string): [string, string] {
+  if (!source.includes(":")) {
+    const network = source.slice(0, Math.max(0, source.lastIndexOf(".")));
+    return [network, network];
+  }
+  const groups = source.split(":");
+  const site = groups.slice(0, 3).join(":");
+  return [`${site}:${(parseInt(groups[3]!, 16) >> 8).toString(16)}`, site];
+}
+
+/** A range of addresses: the bits that all of them begin with, as text, and those of an address. */
+export interface Network {
+  prefix: string;
+  width: 32 | 128;
+}
+
+/**
+ * Reads an address, or a network in CIDR notation such as `192.0.2.0/24` or `2001:db8::/32`.
+ * @throws {SyntaxError} when it is neither, or has bits set behind its prefix
+ */
+export function parseNetwork(text: string): Network {
+  const [hostname = "", digits, ...rest] = text.split("/");
+  const address = parseIPv4(hostname) ?? parseIPv6(hostname);
+  const width = address?.includes(":") ? 128 : 32;
+  const good = digits === undefined ||
+    (/^(0|[1-9]\d{0,2})$/.test(digits) && Number(digits) <= width);
+  if (address === undefined || address.includes("%") || !good || rest.length > 0) {
+    throw new SyntaxError(
+      "expected an address or a network, such as 192.0.2.0/24 or 2001:db8::/32",
+    );
+  }
+  const bits = addressBits(address);
+  const length = Number(digits ?? width);
+  if (bits.slice(length).includes("1")) {
+    throw new SyntaxError(`${text} has bits set behind its prefix of ${length}`);
+  }
+  return { prefix: bits.slice(0, length), width };
+}
+
+/** Whether the address lies in one of the networks. */
+export function isInNetworks(hostname: string, networks: readonly Network[]): boolean {
+  if (networks.length === 0) return false;
+  const bits = addressBits(comparableAddress(hostname));
+  return networks.some(({ prefix, width }) => bits.length === width && bits.startsWith(prefix));
+}
+
+function addressBits(address: string): string {
+  const [parts, digits] = address.includes(":")
+    ? [ipv6Groups(address)!, 16]
+    : [address.split(".").map(Number), 8];
+  return parts.map((part) => part.toString(2).padStart(digits, "0")).join("");
 }
 
 /** Whether the address is one that listens on every interface. */

@@ -3,13 +3,14 @@
  *
  * The value ends up in a Location, so everything is refused that a browser could read as another
  * authority: user information, slashes, backslashes, blanks, non-ASCII, numbers that only look
- * like a name. Names follow RFC 952 and RFC 1123; no underscores, no international text that is
- * not in its ASCII form already.
+ * like a name. Names are those that browsers open and wildcard certificates cover, which is more
+ * than RFC 1123 allows: underscores, and hyphens at either end of a label. International text
+ * must be in its ASCII form already.
  */
 
 import { parseIPv4, parseIPv6 } from "./address.ts";
 
-const LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
+const LABEL = "[a-z0-9_-]{1,63}";
 const NAME = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})*$`);
 const AUTHORITY = /^(\[[^\]]*\]|[^:]*)(?::(\d{0,5}))?$/;
 
@@ -31,6 +32,11 @@ export function parseHost(value: string): string | undefined {
   const last = name.slice(name.lastIndexOf(".") + 1);
   if (/^(?:\d+|0x[0-9a-f]*)$/.test(last)) return parseIPv4(name);
   return name;
+}
+
+/** Whether a host of {@link parseHost} is one that a machine may have (RFC 1123 section 2.1). */
+export function isMachineName(host: string): boolean {
+  return !/_|(?:^|\.)-|-(?:\.|$)/.test(host);
 }
 
 /**

@@ -9,7 +9,7 @@ import {
   type SocketAddress,
 } from "./address.ts";
 import { messageOf } from "./errors.ts";
-import { parseHost } from "./host.ts";
+import { isMachineName, parseHost } from "./host.ts";
 
 /** An address, or a name whose addresses are all asked. */
 export type Peer = SocketAddress | { name: string; port: number };
@@ -24,7 +24,7 @@ export function parsePeer(text: string): Peer {
   if (dns) {
     const name = parseHost(dns[1]!);
     // A Host header may hold a port of its own; here it would be dropped without a word.
-    if (name === undefined || dns[1]!.includes(":")) {
+    if (name === undefined || !isMachineName(name) || dns[1]!.includes(":")) {
       throw new SyntaxError(`${JSON.stringify(dns[1])} is not a host name`);
     }
     return { name, port: realPort(parsePort(dns[2]!)) };

@@ -3,15 +3,33 @@
  * else dist/acme-lb, built first when it is missing or older than its sources.
  */
 
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { ensureExecutable } from "../compile.ts";
 
 let path: Promise<string> | undefined;
 
-/** The absolute path of the executable under test. */
+/** The absolute path of the executable under test, which every user of the machine can run. */
 export function executablePath(): Promise<string> {
   const given = Deno.env.get("ACME_LB_EXECUTABLE");
-  return path ??= given ? Promise.resolve(resolve(given)) : ensureExecutable();
+  return path ??= given ? Promise.resolve(resolve(given)) : ensureExecutable().then(openToAll);
+}
+
+/** Where the executable unpacks what it carries, other than into this machine's own caches. */
+export function executableCache(): string {
+  return Deno.env.get("ACME_LB_CACHE") ?? new URL("../dist/cache", import.meta.url).pathname;
+}
+
+/** Itself, or a copy where a folder on the way is closed to others, as for a clone below /root. */
+async function openToAll(executable: string): Promise<string> {
+  for (let folder = dirname(executable); folder !== "/"; folder = dirname(folder)) {
+    if (((await Deno.stat(folder)).mode! & 0o005) === 0o005) continue;
+    const place = await Deno.makeTempDir({ prefix: "acme-lb-test-" });
+    globalThis.addEventListener("unload", () => Deno.removeSync(place, { recursive: true }));
+    await Deno.chmod(place, 0o755);
+    await Deno.copyFile(executable, `${place}/acme-lb`);
+    return `${place}/acme-lb`;
+  }
+  return executable;
 }
 
 /** Which of the two forms the executable under test has. */

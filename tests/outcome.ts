@@ -1,6 +1,4 @@
-/** What a run of `deno test` came to, read from its own closing line, and the sum of several runs. */
-
-import { stripVTControlCharacters } from "node:util";
+/** What a run of `deno test` came to, read from its JUnit file, and the sum of several runs. */
 
 export interface Outcome {
   passed: number;
@@ -8,21 +6,53 @@ export interface Outcome {
   skipped: number;
 }
 
-// `FAILED | 1 passed (2 steps) | 3 failed (1 step) | 1 ignored (56ms)`; steps are parts of a test.
-const CLOSING =
-  /^(?:ok|FAILED) \| (\d+) passed(?: \([^)]*\))? \| (\d+) failed(?: \([^)]*\))?(?: \| (\d+) ignored)?/mg;
+export interface TestCase {
+  name: string;
+  result: "passed" | "failed" | "skipped";
+  seconds: number;
+}
+
+const CASE = /<testcase name="([^"]*)"[^>]* time="([\d.]+)"[^>]*>([\s\S]*?)<\/testcase>/g;
+const ENTITIES: Record<string, string> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
 
 /**
- * The outcome of one run. A run that ends badly without saying so (a type error, a crash) or that
- * says nothing at all counts as one failed: silence is not success.
+ * The tests and their steps, in the order of the file. In it the text of a failure is escaped, so
+ * that no tag within it is one.
  */
-export function outcomeOf({ code, stdout }: { code: number; stdout: string }): Outcome {
-  // A test may have printed such a line of its own; the runner's is the last.
-  const closing = Array.from(stripVTControlCharacters(stdout).matchAll(CLOSING)).at(-1);
-  if (closing === undefined) return { passed: 0, failed: 1, skipped: 0 };
-  const [passed, failed, skipped] = closing.slice(1).map((count) => Number(count ?? 0));
-  const unsaid = code !== 0 && failed === 0 ? 1 : 0;
-  return { passed: passed!, failed: failed! + unsaid, skipped: skipped! };
+export function casesOf(junit: string): TestCase[] {
+  return Array.from(junit.matchAll(CASE), ([, name, seconds, body]): TestCase => ({
+    name: name!.replaceAll(
+      /&(?:#(\d+)|(\w+));/g,
+      (all, code, entity) => code ? String.fromCodePoint(Number(code)) : ENTITIES[entity] ?? all,
+    ),
+    result: /<failure|<error/.test(body!)
+      ? "failed"
+      : body!.includes("<skipped")
+      ? "skipped"
+      : "passed",
+    seconds: Number(seconds),
+  }));
+}
+
+/**
+ * The outcome of one run. A step is a part of its test and counts with it, but one that was skipped
+ * counts as skipped: its test has passed without it. A run that ends badly without saying so (an
+ * error outside the tests, a crash) or without a file counts as one failed: silence is not success.
+ */
+export function outcomeOf({ code, junit = "" }: { code: number; junit?: string }): Outcome {
+  const outcome: Outcome = { passed: 0, failed: 0, skipped: 0 };
+  for (const suite of junit.split("<testsuite ").slice(1)) {
+    // The runner writes the tests of a file, then their steps as `TEST > STEP > STEP WITHIN`.
+    const tests: string[] = [];
+    for (const { name, result } of casesOf(suite)) {
+      const isStep = tests.some((test) => name.startsWith(`${test} > `));
+      if (!isStep) tests.push(name);
+      if (!isStep || result === "skipped") outcome[result]++;
+    }
+  }
+  const unsaid = code !== 0 && outcome.failed === 0;
+  if (unsaid || !junit.trimEnd().endsWith("</testsuites>")) outcome.failed++;
+  return outcome;
 }
 
 /** The closing line of everything, and the exit code: 0 when something passed and nothing failed. */

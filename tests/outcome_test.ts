@@ -1,44 +1,114 @@
 import assert from "node:assert/strict";
-import { type Outcome, outcomeOf, summary } from "./outcome.ts";
+import { casesOf, type Outcome, outcomeOf, summary } from "./outcome.ts";
 
-const RUNS: [string, { code: number; stdout: string }, Outcome][] = [
+/** A file as `deno test --junit-path` writes it; each case is its name and what stands within. */
+function junit(...suites: [string, string][][]): string {
+  const cases = (suite: [string, string][]) =>
+    suite.map(([name, body]) =>
+      `        <testcase name="${name}" classname="./a_test.ts" time="0.021" line="4" col="6">\n` +
+      `            ${body}\n        </testcase>\n`
+    ).join("");
+  return `<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="deno test" tests="8" failures="3" errors="0" time="0.101">
+${
+    suites.map((suite) =>
+      `    <testsuite name="./a_test.ts" tests="8" disabled="2" errors="0" failures="3">\n` +
+      `${cases(suite)}    </testsuite>\n`
+    ).join("")
+  }</testsuites>
+`;
+}
+
+const FAILURE = '<failure message="Uncaught Error: x">Error: x &lt;testcase name=&quot;</failure>';
+
+const RUNS: [string, { code: number; junit?: string }, Outcome][] = [
   [
     "a good run",
-    { code: 0, stdout: "ok ... ok (1ms)\n\nok | 12 passed | 0 failed (5s)\n\n" },
-    { passed: 12, failed: 0, skipped: 0 },
+    { code: 0, junit: junit([["a", ""], ["b", ""]], [["a", ""]]) },
+    { passed: 3, failed: 0, skipped: 0 },
   ],
   [
-    "a run with steps and ignored tests",
-    { code: 1, stdout: "FAILED | 1 passed (2 steps) | 3 failed (1 step) | 1 ignored (56ms)\n" },
-    { passed: 1, failed: 3, skipped: 1 },
+    "failures and skipped tests",
+    { code: 1, junit: junit([["a", ""], ["b", FAILURE], ["c", "<skipped/>"]]) },
+    { passed: 1, failed: 1, skipped: 1 },
   ],
   [
-    "a run with ignored steps",
-    { code: 0, stdout: "ok | 4 passed (1 step) | 0 failed | 3 ignored (2 steps) (1m2s)\n" },
-    { passed: 4, failed: 0, skipped: 3 },
+    "a cancelled test",
+    { code: 1, junit: junit([["a", ""], ["b", '<error message="Cancelled"/>']]) },
+    { passed: 1, failed: 1, skipped: 0 },
   ],
   [
-    "a run whose test prints such a line",
-    { code: 0, stdout: "ok | 99 passed | 0 failed (1ms)\nok | 2 passed | 0 failed (1ms)\n" },
+    "steps, which count with their test but for the skipped",
+    {
+      code: 1,
+      junit: junit([
+        ["a", FAILURE],
+        ["b", ""],
+        ["a &gt; one", ""],
+        ["a &gt; one &gt; within", FAILURE],
+        ["b &gt; one", "<skipped/>"],
+      ]),
+    },
+    { passed: 1, failed: 1, skipped: 1 },
+  ],
+  [
+    "a test of another file that is called as a step would be",
+    { code: 0, junit: junit([["a", ""]], [["a &gt; b", ""]]) },
     { passed: 2, failed: 0, skipped: 0 },
   ],
   [
     "a run that ends badly though no test failed",
-    { code: 1, stdout: "ok | 2 passed | 0 failed (1ms)\n" },
-    { passed: 2, failed: 1, skipped: 0 },
+    { code: 1, junit: junit([["a", ""]]) },
+    { passed: 1, failed: 1, skipped: 0 },
   ],
-  ["a crash", { code: 134, stdout: "running 3 tests\n" }, { passed: 0, failed: 1, skipped: 0 }],
-  ["silence", { code: 0, stdout: "" }, { passed: 0, failed: 1, skipped: 0 }],
+  ["a crash", { code: 134 }, { passed: 0, failed: 1, skipped: 0 }],
+  ["a run that wrote no file", { code: 0 }, { passed: 0, failed: 1, skipped: 0 }],
   [
-    "a line within a line",
-    { code: 0, stdout: "  ok | 2 passed | 0 failed (1ms)\n" },
-    { passed: 0, failed: 1, skipped: 0 },
+    "a file that breaks off",
+    { code: 0, junit: junit([["a", ""]]).slice(0, -20) },
+    { passed: 1, failed: 1, skipped: 0 },
   ],
 ];
 
 for (const [what, run, outcome] of RUNS) {
   Deno.test(`outcomeOf() reads ${what}`, () => assert.deepEqual(outcomeOf(run), outcome));
 }
+
+Deno.test("casesOf() tells names, results and times", () => {
+  assert.deepEqual(casesOf(junit([["a &lt;b&gt; &amp; &quot;c&quot; &#39;d&#39;", FAILURE]])), [
+    { name: `a <b> & "c" 'd'`, result: "failed", seconds: 0.021 },
+  ]);
+});
+
+Deno.test("outcomeOf() agrees with the runner about a run of its own", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "acme-lb-test-" });
+  try {
+    await Deno.writeTextFile(
+      `${directory}/a_test.ts`,
+      `Deno.test("good", () => {});
+       Deno.test("bad", () => { throw new Error("</testcase>"); });
+       Deno.test({ name: "left out", ignore: true, fn() {} });
+       Deno.test("steps", async (t) => {
+         await t.step("one", () => {});
+         await t.step({ name: "two", ignore: true, fn() {} });
+       });`,
+    );
+    const run = await new Deno.Command(Deno.execPath(), {
+      args: ["test", "--no-check", "--no-config", "--junit-path=junit.xml", "a_test.ts"],
+      cwd: directory,
+      stdout: "null",
+      stderr: "null",
+    }).output();
+    const text = await Deno.readTextFile(`${directory}/junit.xml`);
+    assert.deepEqual(outcomeOf({ code: run.code, junit: text }), {
+      passed: 2,
+      failed: 1,
+      skipped: 2,
+    });
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
 
 const SUMS: [Outcome[], string, number][] = [
   [[{ passed: 3, failed: 0, skipped: 0 }], "3 passed, 0 failed", 0],

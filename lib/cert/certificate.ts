@@ -31,6 +31,8 @@ import {
 export interface Certificate {
   /** Exactly the certificate's SEQUENCE. */
   der: Uint8Array;
+  /** 1 has no extensions, and so no word on whether it is a CA's (RFC 5280 section 4.1.2.1). */
+  version: number;
   /** Upper-case hex of whole bytes, as `openssl x509 -serial` and HAProxy print it. */
   serial: string;
   issuer: DistinguishedName;
@@ -84,6 +86,7 @@ export function readCertificate(der: Uint8Array): Certificate {
   const selfIssued = sameBytes(subject.der, issuer.der);
   return {
     der: whole.raw,
+    version,
     serial: readInteger(serial, "serial number").magnitude.toHex().toUpperCase(),
     issuer,
     subject,

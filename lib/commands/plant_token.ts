@@ -12,6 +12,8 @@ export interface TokenContent {
   /** Checked by isToken. */
   token: string;
   content: string;
+  /** Where in the webroot. @default the webroot itself */
+  directory?: string;
 }
 
 /**
@@ -21,21 +23,21 @@ export interface TokenContent {
  */
 export async function plantToken(
   webroot: string,
-  { token, content }: TokenContent,
+  { token, content, directory = webroot }: TokenContent,
 ): Promise<string[]> {
   // /run is empty after a restart; a umask must not keep the server out.
-  const made = await makeDirectory(webroot);
+  const made = await makeDirectory(directory);
   // Not followed: others may be able to plant a link in the webroot.
-  await atomicWrite(`${webroot}/${token}`, content, { mode: 0o644, replaceLink: true });
+  await atomicWrite(`${directory}/${token}`, content, { mode: 0o644, replaceLink: true });
   const served = await readTokenFile(webroot, token);
   if (served.kind === "found" && served.body === content) return made;
   const faults = served.kind === "found" ? [] : served.faults.map(({ fault }) => fault);
   // Directories that were made a moment ago have just been changed, by this.
   if (made.length > 0 && faults.join() === "changed_while_read") return made;
-  throw new JobError(`${webroot}/${token} would not be served: ${faults.join(", ") || "absent"}`);
+  throw new JobError(`${directory}/${token} would not be served: ${faults.join(", ") || "absent"}`);
 }
 
 /** Takes the file away; one that is gone already is no error. @throws {JobError} */
-export async function removeToken(webroot: string, token: string): Promise<void> {
-  await putBack(`${webroot}/${token}`, undefined, { replaceLink: true });
+export async function removeToken(directory: string, token: string): Promise<void> {
+  await putBack(`${directory}/${token}`, undefined, { replaceLink: true });
 }

@@ -1,6 +1,6 @@
 /** From the configuration to the ports of each role. */
 
-import type { SocketAddress } from "../address.ts";
+import { comparableAddress, parseNetwork, type SocketAddress } from "../address.ts";
 import { configDigest } from "../config/digest.ts";
 import type { Config } from "../config/schema.ts";
 import type { Log } from "../log.ts";
@@ -8,6 +8,7 @@ import {
   createChallengePortHandler,
   createPublicChallengeHandler,
 } from "../http/challenge_handler.ts";
+import type { Health } from "../http/health.ts";
 import type { Metrics } from "../http/metrics.ts";
 import { createMetricsHandler } from "../http/metrics_handler.ts";
 import { createOwnTokens, type OwnTokens } from "../http/own_tokens.ts";
@@ -20,27 +21,34 @@ import { createRedirectHandler } from "../http/redirect_handler.ts";
 import type { PortSpec } from "../http/service.ts";
 import { createSolvers } from "../http/solvers.ts";
 import { Webroots } from "../http/webroots.ts";
+import { isOwnAddress } from "../own_addresses.ts";
+import type { RecentEvents } from "../status/recent_events.ts";
 
 /** What a process keeps while its configuration is read again and again. */
 export interface PortTools {
   log: Log;
   metrics: Metrics;
+  /** Of the whole process, for the metrics port. */
+  health: () => Health;
+  /** Remembers challenges and what came of questions to peers. */
+  events: RecentEvents;
+  /** What is known of names, peers and webroots. */
   names: PeerNames;
   gates: PeerGates;
   webroots: Webroots;
 }
 
-export function createPortTools({ log, metrics }: Pick<PortTools, "log" | "metrics">): PortTools {
+export function createPortTools(
+  given: Pick<PortTools, "log" | "metrics" | "health" | "events">,
+): PortTools {
+  const { log, metrics } = given;
   const webroots = new Webroots({ log });
-  metrics.gauge(
-    "webroot_readable",
-    () =>
-      webroots.states().map(({ path, fault }) => ({
-        labels: { webroot: path },
-        value: fault ? 0 : 1,
-      })),
-  );
-  return { log, metrics, names: new PeerNames({ log }), gates: new PeerGates(), webroots };
+  metrics.gauge("webroot_readable", () =>
+    webroots.states().map(({ path, fault }) => ({
+      labels: { webroot: path },
+      value: fault ? 0 : 1,
+    })));
+  return { ...given, names: new PeerNames({ log }), gates: new PeerGates(), webroots };
 }
 
 /** Scrapers and health checks are few. */
@@ -52,7 +60,7 @@ export function publicPorts(
   { role, ...tools }: PortTools & { role: "public" | "proxy" },
 ): PortSpec[] {
   const { lookup, limits } = config;
-  const { log, metrics, names, gates } = tools;
+  const { log, metrics, names, gates, events, webroots } = tools;
   const peerLookup = createPeerLookup({
     addresses: createPeerAddresses({ peers: config.peers, own: config.challenge.listen, names }),
     gates,
@@ -63,8 +71,10 @@ export function publicPorts(
       perPeer: limits.per_peer,
       perSuspectPeer: limits.per_suspect_peer,
     },
-    onOutcome: (peer, outcome) =>
-      metrics.count("peer_answers_total", `peer="${peer}",outcome="${outcome}"`),
+    onOutcome: (peer, outcome) => {
+      metrics.count("peer_answers_total", `peer="${peer}",outcome="${outcome}"`);
+      events.contact(peer, outcome);
+    },
   });
   metrics.gauge("lookups_in_flight", () => peerLookup.inFlight);
   const challenge = createPublicChallengeHandler({
@@ -72,27 +82,29 @@ export function publicPorts(
     lookup: peerLookup,
     log,
     metrics,
+    onAnswered: events.challenge,
   });
-  const redirect = role === "public" ? redirectHandler(config) : undefined;
+  const redirect = role === "public" ? redirectHandler(config, log) : undefined;
   return ports(config.public.listen, {
     role,
     handler: createPublicHandler({ challenge, redirect }),
-    limits: connectionLimits(config),
+    check: webroots.check,
+    ...publicClients(config),
   });
 }
 
 /** The redirect alone. */
-export function redirectPorts(config: Config): PortSpec[] {
+export function redirectPorts(config: Config, { log }: Pick<PortTools, "log">): PortSpec[] {
   return ports(config.public.listen, {
     role: "redirect",
-    handler: redirectHandler(config),
-    limits: connectionLimits(config),
+    handler: redirectHandler(config, log),
+    ...publicClients(config),
   });
 }
 
 /** The challenge port: what this machine has, for everybody or for peers alone. */
 export function challengePorts(config: Config, tools: PortTools): PortSpec[] {
-  const { log, names } = tools;
+  const { log, names, webroots } = tools;
   const onlyFrom = config.challenge.allow === "peers" ? knownBalancers(config, names) : undefined;
   // By literal addresses alone: an answer must never wait for a resolver that nobody asked for.
   const literal = config.peers.filter((peer) => "hostname" in peer);
@@ -105,19 +117,24 @@ export function challengePorts(config: Config, tools: PortTools): PortSpec[] {
       balancers: knownBalancers({ ...config, peers: literal }, names),
       digest: configDigest(config),
     }),
+    check: webroots.check,
     limits: connectionLimits(config),
+    isOwn: ownOr(literalBalancers(config)),
   });
 }
 
 /** The metrics port; `more` gives what others have to tell there, see createMetricsHandler. */
 export function metricsPorts(
   config: Config,
-  { metrics, more }: PortTools & { more: () => Promise<string> },
+  { metrics, health, more }: Pick<PortTools, "metrics" | "health"> & {
+    more: () => Promise<string>;
+  },
 ): PortSpec[] {
   return ports(config.metrics.listen, {
     role: "metrics",
-    handler: createMetricsHandler(metrics, more),
+    handler: createMetricsHandler({ metrics, health, more }),
     limits: METRICS_LIMITS,
+    isOwn: ownOr(),
   });
 }
 
@@ -133,15 +150,47 @@ function ownTokens(config: Config, { log, webroots }: PortTools): OwnTokens {
  * Every address that a balancer may ask from. A virtual address counts: the kernel takes it as the
  * source of connections unless keepalived marks it as deprecated, which it does for a /128 alone.
  */
-function knownBalancers(config: Config, names: PeerNames): PeerAddresses {
-  const { nodes, virtual_addresses } = config.cluster;
-  const more = [...Object.values(nodes).flat(), ...virtual_addresses.map(({ address }) => address)];
-  const peers = [...config.peers, ...more.map((hostname) => ({ hostname, port: 0 }))];
+export function knownBalancers(config: Config, names: PeerNames): PeerAddresses {
+  const more = clusterAddresses(config).map((hostname) => ({ hostname, port: 0 }));
+  const peers = [...config.peers, ...more];
   return createPeerAddresses({ peers, own: [], names });
 }
 
-function redirectHandler({ redirect }: Config): ReturnType<typeof createRedirectHandler> {
+/**
+ * The same as far as the configuration has their addresses: whether a connection is one of theirs
+ * is asked at its accept, which waits for no resolver.
+ */
+function literalBalancers(config: Config): string[] {
+  const named = config.peers.flatMap((peer) => "hostname" in peer ? [peer.hostname] : []);
+  return [...named, ...clusterAddresses(config)];
+}
+
+function clusterAddresses({ cluster }: Config): string[] {
+  const virtual = cluster.virtual_addresses.map(({ address }) => address);
+  return [...Object.values(cluster.nodes).flat(), ...virtual];
+}
+
+/** Who gets which place on the public ports. */
+function publicClients(config: Config): Pick<PortSpec, "limits" | "fronts" | "isOwn"> {
+  return {
+    limits: connectionLimits(config),
+    fronts: config.public.proxy_protocol.map(parseNetwork),
+    isOwn: ownOr(),
+  };
+}
+
+/** Whether an address is one of this machine's, or among those given. */
+function ownOr(others: readonly string[] = []): (address: string) => boolean {
+  const known = new Set(others.map(comparableAddress));
+  return (address) => isOwnAddress(address) || known.has(comparableAddress(address));
+}
+
+function redirectHandler(
+  { redirect }: Config,
+  log: Log,
+): ReturnType<typeof createRedirectHandler> {
   return createRedirectHandler({
+    log,
     status: redirect.status,
     hosts: redirect.hosts,
     httpsPort: redirect.https_port,

@@ -9,7 +9,7 @@ import type { Config } from "./schema.ts";
 export function describeConfig(config: Config): Record<string, unknown> {
   return {
     ...config,
-    public: { listen: config.public.listen.map(formatSocketAddress) },
+    public: { ...config.public, listen: config.public.listen.map(formatSocketAddress) },
     challenge: {
       ...config.challenge,
       listen: config.challenge.listen.map(formatSocketAddress),

@@ -16,6 +16,7 @@ import {
   parseInterface,
   parseIpAddress,
   parseListedHost,
+  parseListedNetwork,
   parseNodeName,
   parsePreemptDelay,
   parseServerName,
@@ -146,7 +147,16 @@ export const configSchema = v.strictObject({
       listen,
       ["[::]:80"],
       "Where challenges are answered for the CA and everything else is redirected. `[::]` takes " +
-        "IPv4 as well; on a kernel without IPv6 write `0.0.0.0:80`.",
+        "IPv4 as well, and is `0.0.0.0` on a kernel without IPv6.",
+    ),
+    proxy_protocol: key(
+      list(text('a network such as "192.0.2.0/24"', parseListedNetwork), {
+        most: 64,
+        like: '"192.0.2.0/24"',
+      }),
+      [],
+      "Addresses and networks of balancers in front that announce the client by the PROXY " +
+        "protocol, version 1 or 2. The client is then the source for all limits and log lines.",
     ),
   }),
   challenge: section({
@@ -203,6 +213,12 @@ export const configSchema = v.strictObject({
     list(path, { most: 1000, like: "/etc/haproxy/certs" }),
     [],
     "Files, directories and globs that check-expiry and the metrics look at.",
+  ),
+  state: key(
+    path,
+    "/var/lib/acme-lb",
+    "Where `assemble-pem` leaves how its last run ended, for `serve` to tell; nothing is kept " +
+      "where this directory is missing.",
   ),
   haproxy: section({
     sockets: key(

@@ -10,6 +10,7 @@ import {
   isWildcard,
   parseIPv4,
   parseIPv6,
+  parseNetwork,
   parseSocketAddress,
   type SocketAddress,
 } from "../address.ts";
@@ -31,6 +32,12 @@ export function parseListedHost(value: string): string {
     throw new SyntaxError("expected a host name, *.suffix or [IPv6], without port");
   }
   return wild ? `*.${host}` : host;
+}
+
+/** The text itself, which {@link parseNetwork} reads. @throws {SyntaxError} */
+export function parseListedNetwork(value: string): string {
+  parseNetwork(value);
+  return value;
 }
 
 /** A name that a TLS server is asked for: no address (RFC 6066 section 3). @throws {SyntaxError} */

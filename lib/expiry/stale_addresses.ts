@@ -9,7 +9,7 @@
 import { isoSeconds } from "../time.ts";
 import type { Served } from "./compare_served.ts";
 import type { Finding, LeafFacts } from "./record.ts";
-import { addFindings } from "./verdict.ts";
+import { addFindings } from "./certificate_record.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -28,18 +28,18 @@ export function findLeftBehind(served: Served[], now: Date): Served[] {
     const group = groups.get(groupOf(one))!.flatMap(({ record }) =>
       record.leaf ? [{ address: record.place, leaf: record.leaf }] : []
     );
-    const { record, name } = one;
+    const { record } = one;
     if (!record.leaf) return one;
-    return { record: addFindings(record, judge(record.leaf, { group, now })), name };
+    return { ...one, record: addFindings(record, staleFindings(record.leaf, { group, now })) };
   });
 }
 
 /** Compared are those that were asked for the same name, or serve the same names unasked. */
-function groupOf({ record, name }: Served): string {
-  return name ?? record.leaf?.names.toSorted().join(" ") ?? "";
+function groupOf({ record, name, second = false }: Served): string {
+  return `${second} ${name ?? record.leaf?.names.toSorted().join(" ") ?? ""}`;
 }
 
-function judge(own: LeafFacts, { group, now }: { group: Answer[]; now: Date }): Finding[] {
+function staleFindings(own: LeafFacts, { group, now }: { group: Answer[]; now: Date }): Finding[] {
   const newer = group.filter(({ leaf }) => leaf.notBefore > own.notBefore);
   const shared = [...Map.groupBy(newer, ({ leaf }) => leaf.fingerprint).values()]
     .find((answers) => answers.length * 2 > group.length);

@@ -1,22 +1,111 @@
 /**
- * Who may connect: caps on connections in all and for each source.
+ * Who may connect, and who makes room when connections are short.
  *
- * A source is an IPv4 address or an IPv6 /64; see `sourceOf` of address.ts. The cap for one source leaves room for the many
- * users behind a NAT and for the CA, whose perspectives come from few addresses at once.
+ * A newcomer is admitted, and one that only waits goes: first a kept connection without a request,
+ * then the one that has waited longest for a complete head, of the source that holds most of those
+ * that wait, then of the network that does; last one whose answer is sent already. So a flood
+ * displaces itself, and whoever sends a whole request is answered, however many others do not.
+ *
+ * A source is an IPv4 address or an IPv6 /64; see `sourceOf` of address.ts. The cap for one source
+ * leaves room for the many users behind a NAT and for the CA, whose perspectives come from few
+ * addresses at once. Every step takes constant time: a flood pays for it thousands of times a
+ * second.
  */
+
+import { networksOf } from "../address.ts";
+import { LinkedList, type ListEntry } from "../linked_list.ts";
+import { type Ranked, SizeRanking } from "./size_ranking.ts";
 
 export interface AdmissionLimits {
   connections: number;
+  /** Infinity where no source is capped. */
   perSource: number;
 }
 
-export type Admission = "admitted" | "full" | "source_full";
+/** Why a connection is refused: no other could make room for it. */
+export type Shortage = "full" | "source_full";
+
+/** What a connection does at present. One that is being answered never makes room. */
+export type Activity = "waiting" | "answering" | "idle" | "lingering";
+
+/**
+ * Holdings of waiting connections that count as equal, as a share of all connections and at most
+ * so many: beside thousands of sources with two each, a burst of the CA must not look like a flood.
+ */
+const SMALL_SHARE = 1 / 128;
+const SMALL_HOLDING = 32;
+/** The share of all connections that may linger after their answers. */
+const LINGERING_SHARE = 1 / 8;
+
+/** A network with its waiting connections, in the order in which they began to wait. */
+class Group implements Ranked {
+  entry: ListEntry<Ranked> | undefined;
+  readonly waiting = new LinkedList<Place>();
+  /** Connections of any activity; with the last one the group is forgotten. */
+  held = 0;
+
+  constructor(readonly key: string) {}
+
+  get size(): number {
+    return this.waiting.size;
+  }
+}
+
+class Source extends Group {
+  readonly idle = new LinkedList<Place>();
+
+  /** @param groups itself and the networks that it lies in, the narrowest first */
+  constructor(key: string, networks: Group[]) {
+    super(key);
+    this.groups = [this, ...networks];
+  }
+
+  readonly groups: Group[];
+}
+
+/** The place of one connection. */
+export class Place {
+  /** Where it stands now, and in which lists. */
+  activity: Activity | "left" = "answering";
+  entries: ListEntry<Place>[] = [];
+
+  constructor(
+    private readonly admissions: Admissions,
+    readonly source: Source,
+    /** Ends the connection; {@link leave} must follow before it returns. */
+    readonly evict: () => void,
+  ) {}
+
+  /** Connections are short: this one should not be kept for later requests. */
+  get crowded(): boolean {
+    return this.admissions.crowded;
+  }
+
+  /** Says what the connection does from now on. */
+  become(activity: Activity): void {
+    this.admissions.change(this, activity);
+  }
+
+  /** The connection has ended. */
+  leave(): void {
+    this.admissions.change(this, "left");
+  }
+}
 
 export class Admissions {
   #total = 0;
-  #bySource = new Map<string, number>();
+  /** Sources, the narrower networks, and the wider ones. */
+  #groups = [new Map<string, Group>(), new Map<string, Group>(), new Map<string, Group>()];
+  #rankings = this.#groups.map(() => new SizeRanking<Group>());
+  #waiting = new LinkedList<Place>();
+  #idle = new LinkedList<Place>();
+  #lingering = new LinkedList<Place>();
 
-  constructor(public limits: AdmissionLimits) {}
+  constructor(
+    public limits: AdmissionLimits,
+    /** Told of each connection that made room. */
+    private readonly onEvict: (activity: Activity) => void = () => {},
+  ) {}
 
   get total(): number {
     return this.#total;
@@ -27,20 +116,90 @@ export class Admissions {
     return this.#total * 2 > this.limits.connections;
   }
 
-  /** Takes a place for the source; {@link leave} must follow exactly when it was admitted. */
-  enter(source: string): Admission {
-    if (this.#total >= this.limits.connections) return "full";
-    const taken = this.#bySource.get(source) ?? 0;
-    if (taken >= this.limits.perSource) return "source_full";
+  /** A place for a connection of the source that waits for its first request. */
+  enter(key: string, evict: () => void): Place | Shortage {
+    const { connections, perSource } = this.limits;
+    const known = this.#groups[0]!.get(key) as Source | undefined;
+    if (known && known.held >= perSource && !this.#evict(known.idle.first ?? known.waiting.first)) {
+      return "source_full";
+    }
+    if (this.#total >= connections && !this.makeRoom()) return "full";
+    const place = new Place(this, this.#sourceOf(key), evict);
     this.#total++;
-    this.#bySource.set(source, taken + 1);
-    return "admitted";
+    for (const group of place.source.groups) group.held++;
+    place.become("waiting");
+    return place;
   }
 
-  leave(source: string): void {
-    const taken = this.#bySource.get(source) ?? 0;
+  /** Ends the connection that can best be spared; false when there is none. */
+  makeRoom(): boolean {
+    return this.#evict(this.#idle.first ?? this.#longestWaiting() ?? this.#lingering.first);
+  }
+
+  /** For {@link Place}. */
+  change(place: Place, activity: Activity | "left"): void {
+    const { source } = place;
+    if (place.activity === "left" || place.activity === activity) return;
+    this.#unlist(place);
+    place.activity = activity;
+    if (activity === "waiting") {
+      place.entries = [...source.groups.map(({ waiting }) => waiting), this.#waiting]
+        .map((list) => list.push(place));
+      source.groups.forEach((group, level) => this.#rankings[level]!.grew(group));
+    } else if (activity === "idle") {
+      place.entries = [source.idle.push(place), this.#idle.push(place)];
+    } else if (activity === "lingering") {
+      const most = Math.max(1, this.limits.connections * LINGERING_SHARE);
+      if (this.#lingering.size >= most) this.#evict(this.#lingering.first);
+      place.entries = [this.#lingering.push(place)];
+    } else if (activity === "left") this.#forget(source);
+  }
+
+  #unlist({ activity, entries, source }: Place): void {
+    if (activity === "waiting") {
+      source.groups.forEach(({ waiting }, level) => waiting.remove(entries[level]!));
+      this.#waiting.remove(entries.at(-1)!);
+      source.groups.forEach((group, level) => this.#rankings[level]!.shrank(group));
+    } else if (activity === "idle") {
+      source.idle.remove(entries[0]!);
+      this.#idle.remove(entries[1]!);
+    } else if (activity === "lingering") this.#lingering.remove(entries[0]!);
+  }
+
+  /** The one of the largest group, looking at sources first; of all when none holds many. */
+  #longestWaiting(): Place | undefined {
+    const small = Math.min(SMALL_HOLDING, this.limits.connections * SMALL_SHARE);
+    for (const { largest } of this.#rankings) {
+      if (largest && largest.size > Math.max(1, small)) return largest.waiting.first;
+    }
+    return this.#waiting.first;
+  }
+
+  #evict(place: Place | undefined): boolean {
+    if (!place) return false;
+    this.onEvict(place.activity as Activity);
+    place.evict();
+    return true;
+  }
+
+  #sourceOf(key: string): Source {
+    const [sources, ...networks] = this.#groups;
+    const known = sources!.get(key);
+    if (known) return known as Source;
+    const groups = networksOf(key).map((network, i) => {
+      const group = networks[i]!.get(network) ?? new Group(network);
+      networks[i]!.set(network, group);
+      return group;
+    });
+    const source = new Source(key, groups);
+    sources!.set(key, source);
+    return source;
+  }
+
+  #forget({ groups }: Source): void {
     this.#total--;
-    if (taken > 1) this.#bySource.set(source, taken - 1);
-    else this.#bySource.delete(source);
+    groups.forEach((group, level) => {
+      if (--group.held === 0) this.#groups[level]!.delete(group.key);
+    });
   }
 }

@@ -10,10 +10,12 @@ export interface Answer {
   status: number;
   /** Header lines, each with its CRLF; made by {@link headerLine}. */
   headers: string;
-  /** Printable ASCII; sent for every method but HEAD. */
+  /** Sent for every method but HEAD. */
   body: string;
   /** Close the connection afterwards, whatever the client would like. */
   close: boolean;
+  /** Why the request was refused; the word of the log and the metrics. */
+  refused?: string;
 }
 
 const REASONS: Record<number, string> = {
@@ -29,7 +31,6 @@ const REASONS: Record<number, string> = {
   408: "Request Timeout",
   413: "Content Too Large",
   414: "URI Too Long",
-  417: "Expectation Failed",
   421: "Misdirected Request",
   431: "Request Header Fields Too Large",
   500: "Internal Server Error",
@@ -63,7 +64,7 @@ export function textAnswer(body: string, close = false): Answer {
   return { status: 200, headers: TEXT_HEADERS, body, close };
 }
 
-/** A refusal or an error: constant text, and the connection closes. */
+/** An error: constant text, and the connection closes. */
 export function errorAnswer(status: number, extraHeaders = ""): Answer {
   return {
     status,
@@ -71,6 +72,11 @@ export function errorAnswer(status: number, extraHeaders = ""): Answer {
     body: `${status} ${REASONS[status]}\n`,
     close: true,
   };
+}
+
+/** The same where it was the request that is wrong; `reason` is a fixed word such as `bad_host`. */
+export function refusalAnswer(status: number, reason: string, extraHeaders = ""): Answer {
+  return { ...errorAnswer(status, extraHeaders), refused: reason };
 }
 
 /** 404 in answer to a well-formed request; the connection may be kept. */
@@ -83,7 +89,7 @@ export function notFound(extraHeaders = ""): Answer {
 
 /** RFC 9110 section 15.5.6 wants the methods named. */
 export function methodNotAllowed(allow: string): Answer {
-  return errorAnswer(405, headerLine("Allow", allow));
+  return refusalAnswer(405, "method", headerLine("Allow", allow));
 }
 
 const encoder = new TextEncoder();
@@ -105,11 +111,16 @@ export function encodeAnswer(
   answer: Readonly<Answer>,
   options: { close: boolean; bodiless: boolean },
 ): Uint8Array<ArrayBuffer> {
-  return encoder.encode(
-    `HTTP/1.1 ${answer.status} ${REASONS[answer.status]}\r\n${date(Date.now())}${answer.headers}` +
-      `Content-Length: ${answer.body.length}\r\n${
-        options.close ? "Connection: close\r\n" : ""
-      }\r\n` +
-      (options.bodiless ? "" : answer.body),
-  );
+  const { status, headers, body } = answer;
+  const head = (length: number) =>
+    `HTTP/1.1 ${status} ${REASONS[status]}\r\n${date(Date.now())}${headers}` +
+    `Content-Length: ${length}\r\n${options.close ? "Connection: close\r\n" : ""}\r\n`;
+  if (body === "") return encoder.encode(head(0));
+  const content = encoder.encode(body);
+  const start = encoder.encode(head(content.length));
+  if (options.bodiless) return start;
+  const whole = new Uint8Array(start.length + content.length);
+  whole.set(start);
+  whole.set(content, start.length);
+  return whole;
 }

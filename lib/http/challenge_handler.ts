@@ -29,7 +29,7 @@ import type { RequestHead } from "./request_head.ts";
 import { isPassedOn } from "./via.ts";
 
 /** One answer of the public port to a question for a token, for whoever keeps a record of them. */
-export interface ChallengeFact {
+export interface AnsweredChallenge {
   token: string;
   /** The address that asked. */
   from: string;
@@ -59,7 +59,7 @@ export interface PublicChallengeOptions extends ChallengeOptions {
   lookup: PeerLookup;
   metrics: Metrics;
   /** Told each answer. */
-  onAnswered?: (fact: ChallengeFact) => void;
+  onAnswered?: (fact: AnsweredChallenge) => void;
 }
 
 /**

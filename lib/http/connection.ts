@@ -1,95 +1,143 @@
 /**
  * One connection of a client: reads request heads, has them answered in order, and ends.
  *
- * Every wait has an absolute deadline, so that a client that drips, stalls or reads slowly holds
- * a descriptor for seconds at most. Bodies are never read for their content: the answer to a
- * request that announces one closes the connection. Nothing in here throws to its caller.
+ * Every wait has a deadline, so that a client that drips, stalls or reads slowly holds a
+ * descriptor for seconds at most. Bodies are never read for their content: the answer to a request
+ * that announces one closes the connection, and what still comes is dropped for a bounded while.
+ * Nothing in here throws to its caller.
  */
 
+import type { Clock } from "../time.ts";
+import type { Activity, Place } from "./admission.ts";
 import { type Answer, encodeAnswer, errorAnswer } from "./answer.ts";
 import type { Buffers } from "./buffers.ts";
 import type { Waiting } from "./open_connections.ts";
-import { type HeadFault, MAX_HEAD, parseRequestHead, type RequestHead } from "./request_head.ts";
+import { type Endpoints, looksLikePreamble, parsePreamble } from "./proxy_protocol.ts";
+import { HeadReader, type HeadRefusal, type RequestHead } from "./request_head.ts";
 
-/** Milliseconds: a head, the pause before the next one, and the whole connection. */
-export const HEAD_TIME = 5_000;
-export const IDLE_TIME = 5_000;
-export const TOTAL_TIME = 15_000;
-/** Requests on one connection. */
+/** From the accept, or its first byte, to the end of a head. */
+export const HEAD_MS = 5_000;
+/**
+ * From the first byte after a pause to the last answer: pipelined requests whose answers nobody
+ * reads would otherwise hold a connection for as long as the client likes.
+ */
+export const BURST_MS = 15_000;
+/**
+ * A kept connection without a request. Longer than the pools of nginx (60 s), HAProxy and cloud
+ * balancers keep theirs, so that it is they who close first: a request that meets a connection in
+ * the moment of its end is lost.
+ */
+export const IDLE_MS = 75_000;
+/** Requests on one connection; the last answer announces the end. */
 export const MAX_REQUESTS = 1_000;
-/** What is read and thrown away after a refusal, so that the client gets to see the answer. */
-const DRAIN_TIME = 1_000;
-const DRAIN_BYTES = 64 * 1024;
 
-/** Answers a request of the client at the address; a promise where it has to ask others. */
-export type Handler = (head: RequestHead, clientAddress: string) => Answer | Promise<Answer>;
+/**
+ * Lingering: what is read and dropped after the last answer, because closing with unread bytes
+ * sends a reset, which can overtake the answer (RFC 9112 section 9.6). Each 16 KiB that arrive
+ * prolong it by a second, so that a client must really send; nginx's bound is 30 s too.
+ */
+const LINGER_MS = 5_000;
+const LINGER_BYTES_PER_MS = 16;
+const MAX_LINGER_MS = 30_000;
+const MAX_LINGER_BYTES = 64 * 1024 * 1024;
+/** When all that was announced has come, or the listener stops. */
+const LAST_MOMENT_MS = 500;
+
+/** Answers a request; a promise where it has to ask others. */
+export type Handler = (
+  head: RequestHead,
+  clientAddress: string,
+  /** The address that the client connected to. */
+  localAddress: string,
+) => Answer | Promise<Answer>;
+
+/** Why a connection got an error without a handler being asked. */
+export type ConnectionFault = HeadRefusal["fault"] | "timeout" | "bad_preamble" | "proxy_protocol";
 
 /** What a connection needs of its listener. */
 export interface ConnectionContext {
+  clock: Clock;
   handler: Handler;
   buffers: Buffers;
-  /** Whether connections may be kept for later requests at present. */
-  mayKeep(): boolean;
-  /** Called for each answer sent; `fault` is set when the head itself was refused. */
-  onAnswer(status: number, clientAddress: string, fault?: HeadFault | "timeout"): void;
+  /** Bytes that nobody will look at are read into this; shared by all. */
+  scrap: Uint8Array<ArrayBuffer>;
+  /** Called for each answer sent; `refused` is the reason where it is a refusal. */
+  onAnswer(connection: Connection, answered: Answered): void;
   /** Called when a handler throws, which is a defect. */
   onDefect(error: unknown): void;
+  /** A front has said who the client is; false when that one is over its cap. */
+  onEndpoints(connection: Connection, endpoints: Endpoints): boolean;
   /** Called once, when the socket has been closed; a handler may still be at work then. */
   onClose(connection: Connection): void;
 }
 
-/** Whose connection it is. */
-export interface Client {
+export interface Answered {
+  status: number;
+  refused?: string;
+  /** Undefined when there was no good one. */
+  head?: RequestHead;
+}
+
+export interface ConnectionOptions {
   address: string;
-  /** What it counts as for the caps; see `sourceOf` of address.ts. */
-  source: string;
+  local: string;
+  /** The client may begin with a preamble of the PROXY protocol, which is believed. */
+  fronted: boolean;
 }
 
 const REQUEST_TIMEOUT = errorAnswer(408);
 const INTERNAL_ERROR = errorAnswer(500);
-
-type Phase = "idle" | "head" | "answering" | "draining" | "closed";
+const UNAVAILABLE = errorAnswer(503);
+const NO_BYTES = new Uint8Array(0);
 
 export class Connection implements Waiting {
   deadline: number;
-  #phase: Phase = "idle";
+  /** Who the client is, and the address it connected to. */
+  address: string;
+  local: string;
+  place: Place | undefined;
+  #activity: Activity | "closed" = "waiting";
   #stopping = false;
   #served = 0;
-  #end: number;
-  #buffer: Uint8Array<ArrayBuffer>;
+  #burstEnd: number;
+  /** What was received and not yet dealt with stands from #start to #end (exclusive). */
+  #buffer = NO_BYTES;
+  #start = 0;
+  #end = 0;
 
   constructor(
     private readonly conn: Deno.TcpConn,
-    readonly client: Client,
     private readonly context: ConnectionContext,
+    private readonly options: ConnectionOptions,
   ) {
-    const now = performance.now();
-    this.#end = now + TOTAL_TIME;
-    this.deadline = now + HEAD_TIME;
-    this.#buffer = context.buffers.take();
+    this.address = options.address;
+    this.local = options.local;
+    const now = context.clock.monotonic();
+    this.#burstEnd = now + BURST_MS;
+    this.deadline = now + HEAD_MS;
   }
 
   /** Serves until the connection has ended, for whatever reason. Never rejects. */
   async serve(): Promise<void> {
+    this.#buffer = this.context.buffers.take();
     try {
-      await this.#serveRequests();
+      if (!this.options.fronted || await this.#readPreamble()) await this.#serveRequests();
     } catch {
       // Reset, broken pipe, or closed by a deadline: the client is gone either way.
     } finally {
-      this.#close();
+      this.abort();
       this.context.buffers.give(this.#buffer);
     }
   }
 
   /** A deadline has passed: a head that was begun gets its 408, all else is closed. */
   expire(): void {
-    const begun = this.#phase === "head";
-    if (!begun) return this.#close();
-    this.#phase = "draining";
-    this.deadline = performance.now() + DRAIN_TIME;
-    this.context.onAnswer(408, this.client.address, "timeout");
+    if (this.#activity !== "waiting" || this.#isUnbegun()) return this.abort();
+    this.#become("lingering");
+    this.#setDeadline(LAST_MOMENT_MS);
+    this.context.onAnswer(this, { status: 408, refused: "timeout" });
     this.#send(REQUEST_TIMEOUT, { close: true, bodiless: false })
-      .then(() => this.#close(), () => this.#close());
+      .then(() => this.abort(), () => this.abort());
   }
 
   /**
@@ -98,60 +146,121 @@ export class Connection implements Waiting {
    */
   stop(): void {
     this.#stopping = true;
-    if (this.#phase === "idle" && this.#served > 0) this.#close();
-    else if (this.#phase === "idle") {
-      this.deadline = Math.min(this.deadline, performance.now() + DRAIN_TIME / 2);
+    if (this.#activity === "idle") this.abort();
+    else if (this.#activity === "lingering" || this.#isUnbegun()) {
+      this.deadline = Math.min(this.deadline, this.context.clock.monotonic() + LAST_MOMENT_MS);
     }
   }
 
   /** Ends it now. */
   abort(): void {
-    this.#close();
+    if (this.#activity === "closed") return;
+    this.#activity = "closed";
+    try {
+      this.conn.close();
+    } catch {
+      // The runtime closed it already.
+    }
+    this.context.onClose(this);
+  }
+
+  /** Whether the connection goes on, with the client that the front has named, if it named one. */
+  async #readPreamble(): Promise<boolean> {
+    while (true) {
+      const preamble = parsePreamble(this.#buffer.subarray(this.#start, this.#end));
+      if (preamble.kind === "incomplete") {
+        if (!await this.#receive()) return false;
+        continue;
+      }
+      if (preamble.kind === "malformed") {
+        await this.#refuse(400, "bad_preamble");
+        return false;
+      }
+      if (preamble.kind === "none") {
+        // Nothing has come yet, or a request of the front itself, such as a health check.
+        if (this.#end > this.#start) return true;
+        if (!await this.#receive()) return false;
+        continue;
+      }
+      this.#start += preamble.length;
+      const { endpoints } = preamble;
+      if (!endpoints || this.context.onEndpoints(this, endpoints)) return true;
+      await this.#send(UNAVAILABLE, { close: true, bodiless: false });
+      return false;
+    }
   }
 
   async #serveRequests(): Promise<void> {
-    let start = 0;
-    let end = 0;
+    let reader = new HeadReader();
     while (true) {
-      let result = parseRequestHead(this.#buffer, start, end);
+      let result = reader.read(this.#buffer, this.#start, this.#end);
       while (result.kind === "incomplete") {
-        if (end === this.#buffer.length) {
-          // The bytes of this head move to the front of a buffer that can hold the largest.
-          const larger = new Uint8Array(MAX_HEAD);
-          larger.set(this.#buffer.subarray(start, end));
-          [this.#buffer, end, start] = [larger, end - start, 0];
+        if (!await this.#receive()) return;
+        if (this.#activity === "idle") {
+          this.#burstEnd = this.context.clock.monotonic() + BURST_MS;
+          this.#become("waiting");
+          this.#setDeadline(HEAD_MS);
         }
-        const free = end === 0 ? this.#buffer : this.#buffer.subarray(end);
-        const count = await this.conn.read(free);
-        if (count === null || this.#phase === "draining") return;
-        if (this.#phase === "idle") {
-          this.#phase = "head";
-          if (this.#served > 0) this.#setDeadline(HEAD_TIME);
-        }
-        end += count;
-        result = parseRequestHead(this.#buffer, start, end);
+        result = reader.read(this.#buffer, this.#start, this.#end);
       }
-      this.#phase = "answering";
-      this.deadline = this.#end;
+      this.#become("answering");
+      this.deadline = this.#burstEnd;
       if (result.kind === "refusal") {
-        this.context.onAnswer(result.status, this.client.address, result.fault);
-        await this.#send(errorAnswer(result.status), { close: true, bodiless: false });
-        return await this.#drain();
+        return await this.#refuse(result.status, this.#faultOf(result));
       }
-      start += result.length;
+      this.#start += result.length;
       const answered = this.#answer(result);
       const answer = answered instanceof Promise ? await answered : answered;
       this.#served++;
-      const close = answer.close || result.body || !result.keepAlive || this.#stopping ||
-        this.#served >= MAX_REQUESTS || !this.context.mayKeep();
-      this.context.onAnswer(answer.status, this.client.address);
+      const close = answer.close || result.body > 0 || !result.keepAlive || this.#stopping ||
+        this.#served >= MAX_REQUESTS || this.place?.crowded === true;
+      const { status, refused } = answer;
+      this.context.onAnswer(this, { status, refused, head: result });
       await this.#send(answer, { close, bodiless: result.method === "HEAD" });
-      // Closing with unread bytes sends a reset, which can overtake the answer.
-      if (close) return result.body || start < end ? await this.#drain() : undefined;
-      if (start === end) start = end = 0;
-      this.#phase = start === end ? "idle" : "head";
-      this.#setDeadline(start === end ? IDLE_TIME : HEAD_TIME);
+      if (close) {
+        const unread = result.body > 0 || this.#start < this.#end;
+        return unread ? await this.#linger(result.body) : undefined;
+      }
+      reader = new HeadReader();
+      if (this.#start < this.#end) {
+        this.#become("waiting");
+        this.#setDeadline(HEAD_MS, this.#burstEnd);
+      } else {
+        this.#start = this.#end = 0;
+        this.#buffer = this.context.buffers.shrink(this.#buffer);
+        this.#become("idle");
+        this.#setDeadline(IDLE_MS);
+      }
     }
+  }
+
+  /** Reads more into the buffer; false at the end of the stream or when others ended it. */
+  async #receive(): Promise<boolean> {
+    if (this.#end === this.#buffer.length) {
+      if (this.#start === 0) this.#buffer = this.context.buffers.enlarge(this.#buffer);
+      else {
+        this.#buffer.copyWithin(0, this.#start, this.#end);
+        [this.#start, this.#end] = [0, this.#end - this.#start];
+      }
+    }
+    const count = await this.conn.read(
+      this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end),
+    );
+    if (count === null || this.#activity === "lingering" || this.#activity === "closed") {
+      return false;
+    }
+    this.#end += count;
+    return true;
+  }
+
+  /** Nothing of a request has come yet. */
+  #isUnbegun(): boolean {
+    return this.#activity === "waiting" && this.#end === this.#start;
+  }
+
+  #faultOf({ fault }: HeadRefusal): ConnectionFault {
+    const received = this.#buffer.subarray(this.#start, this.#end);
+    return this.#served === 0 && looksLikePreamble(received) ? "proxy_protocol" : fault;
   }
 
   #answer(head: RequestHead): Answer | Promise<Answer> {
@@ -160,11 +269,17 @@ export class Connection implements Waiting {
       return INTERNAL_ERROR;
     };
     try {
-      const answer = this.context.handler(head, this.client.address);
+      const answer = this.context.handler(head, this.address, this.local);
       return answer instanceof Promise ? answer.catch(failed) : answer;
     } catch (error) {
       return failed(error);
     }
+  }
+
+  async #refuse(status: number, refused: ConnectionFault): Promise<void> {
+    this.context.onAnswer(this, { status, refused });
+    await this.#send(errorAnswer(status), { close: true, bodiless: false });
+    await this.#linger(Infinity);
   }
 
   async #send(answer: Answer, options: { close: boolean; bodiless: boolean }): Promise<void> {
@@ -173,30 +288,30 @@ export class Connection implements Waiting {
     while (sent < bytes.length) sent += await this.conn.write(bytes.subarray(sent));
   }
 
-  /** Half-closes and reads on for a bounded while, keeping nothing. */
-  async #drain(): Promise<void> {
-    this.#phase = "draining";
-    this.#setDeadline(DRAIN_TIME);
+  /** Half-closes and reads on within bounds, keeping nothing; `announced` bytes are to come. */
+  async #linger(announced: number): Promise<void> {
+    const began = this.context.clock.monotonic();
+    this.#become("lingering");
+    let dropped = this.#end - this.#start;
     await this.conn.closeWrite();
-    for (let drained = 0; drained < DRAIN_BYTES;) {
-      const count = await this.conn.read(this.#buffer);
+    while (dropped < MAX_LINGER_BYTES) {
+      const granted = Math.min(LINGER_MS + dropped / LINGER_BYTES_PER_MS, MAX_LINGER_MS);
+      this.deadline = began + granted;
+      if (this.#stopping || dropped >= announced) this.#setDeadline(LAST_MOMENT_MS, this.deadline);
+      const count = await this.conn.read(this.context.scrap);
       if (count === null) return;
-      drained += count;
+      dropped += count;
     }
   }
 
-  #setDeadline(time: number): void {
-    this.deadline = Math.min(performance.now() + time, this.#end);
+  #become(activity: Activity): void {
+    // A deadline, or a newcomer that needed room, may have ended it while something was awaited.
+    if (this.#activity === "closed") return;
+    this.#activity = activity;
+    this.place?.become(activity);
   }
 
-  #close(): void {
-    if (this.#phase === "closed") return;
-    this.#phase = "closed";
-    try {
-      this.conn.close();
-    } catch {
-      // The runtime closed it already.
-    }
-    this.context.onClose(this);
+  #setDeadline(ms: number, latest = Infinity): void {
+    this.deadline = Math.min(this.context.clock.monotonic() + ms, latest);
   }
 }

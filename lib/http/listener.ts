@@ -6,35 +6,70 @@
  * throws, pauses, and goes on. `for await` over a listener would end on the first error.
  */
 
-import { formatSocketAddress, type SocketAddress, sourceOf } from "../address.ts";
-import { JobError, messageOf } from "../errors.ts";
+import {
+  formatSocketAddress,
+  isInNetworks,
+  type Network,
+  type SocketAddress,
+  sourceOf,
+} from "../address.ts";
+import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { type AdmissionLimits, Admissions } from "./admission.ts";
+import { systemReason } from "../system_reason.ts";
+import { type Clock, delay, SYSTEM_CLOCK } from "../time.ts";
+import { type AdmissionLimits, Admissions, Place, type Shortage } from "./admission.ts";
 import { encodeAnswer, errorAnswer, headerLine } from "./answer.ts";
+import { bind, type ListenSystem } from "./bind.ts";
 import { Buffers } from "./buffers.ts";
-import { Connection, type Handler } from "./connection.ts";
-import { OpenConnections } from "./open_connections.ts";
+import { type Answered, Connection, type ConnectionContext, type Handler } from "./connection.ts";
 import type { Metrics } from "./metrics.ts";
+import { OpenConnections } from "./open_connections.ts";
 
 /** Pause after accept() failed for want of descriptors or memory. */
-const EXHAUSTED_PAUSE = 50;
+const EXHAUSTED_PAUSE_MS = 50;
+/** The same after connections were ended to give back theirs. */
+const FREED_PAUSE_MS = 5;
+/** Connections ended at once when descriptors have run out. */
+const FREED_AT_ONCE = 16;
+/** A port on which nothing could be accepted for so long is not served. */
+const UNSERVED_MS = 1_000;
+const SCRAP_BYTES = 64 * 1024;
 
-export interface ListenerOptions {
-  /** What the port is for, in log lines and metrics: `public`, `challenge` or `metrics`. */
-  role: string;
+/** What may change while the port stays open. */
+export interface ListenerBehaviour {
   handler: Handler;
   limits: AdmissionLimits;
+  /**
+   * Networks of balancers in front that announce the client by the PROXY protocol; undefined
+   * where no preamble is ever taken.
+   */
+  fronts?: readonly Network[];
+  /**
+   * Clients that are answered however many others there are, such as this machine's own health
+   * checks: their connections are counted apart from all others, and not capped by source.
+   */
+  isOwn?: (address: string) => boolean;
+}
+
+export interface ListenerOptions extends ListenerBehaviour {
+  /** What the port is for, in log lines and metrics: `public`, `challenge` or `metrics`. */
+  role: string;
   log: Log;
   metrics: Metrics;
+  clock?: Clock;
+  /** See bind.ts. */
+  system?: ListenSystem;
 }
 
 export interface Listener {
   /** The address bound, with the real port where 0 was asked for. */
   readonly address: SocketAddress;
-  /** Replaces handler and limits for requests to come; connections stay. */
-  update(changes: { handler: Handler; limits: AdmissionLimits }): void;
-  /** Stops accepting, lets requests in flight finish within `grace` milliseconds. */
-  stop(grace: number): Promise<void>;
+  /** Why connections are not accepted at present; undefined while they are. */
+  readonly unserved: string | undefined;
+  /** Replaces behaviour for requests to come; connections stay. */
+  update(behaviour: ListenerBehaviour): void;
+  /** Stops accepting, lets requests in flight finish within so many milliseconds. */
+  stop(graceMs: number): Promise<void>;
 }
 
 const OVERLOADED = encodeAnswer(errorAnswer(503, headerLine("Retry-After", "1")), {
@@ -47,92 +82,157 @@ const OVERLOADED = encodeAnswer(errorAnswer(503, headerLine("Retry-After", "1"))
  * @throws {JobError} when the address is taken, not permitted or not here, with what to do
  */
 export function listen(address: SocketAddress, options: ListenerOptions): Listener {
-  const { role, log, metrics } = options;
-  const socket = bind(address);
-  const bound = socket.addr;
-  const admissions = new Admissions(options.limits);
-  const connections = new OpenConnections<Connection>();
-  const counts = metrics.role(role, () => admissions.total);
-  let handler = options.handler;
+  const { role, log, metrics, clock = SYSTEM_CLOCK } = options;
+  const bound = bind(address, options.system);
+  const shown = formatSocketAddress(bound.address);
+  if (bound.ipv4Only) {
+    log.warn("no_ipv6", { role, reason: `this kernel has no IPv6; listening on ${shown} instead` });
+  }
+  const onEvict = (activity: string) => counts.evicted(activity);
+  const others = new Admissions(options.limits, onEvict);
+  const own = new Admissions({ ...options.limits, perSource: Infinity }, onEvict);
+  const connections = new OpenConnections<Connection>(clock);
+  const counts = metrics.role(role, () => others.total + own.total);
+  let behaviour: ListenerBehaviour = options;
+  let strangePreamble = false;
+  let failingSince: number | undefined;
   let stopped = false;
   let drained: (() => void) | undefined;
 
-  const context = {
-    handler: ((head, from) => handler(head, from)) as Handler,
+  const context: ConnectionContext = {
+    clock,
+    handler: (head, from, local) => behaviour.handler(head, from, local),
     buffers: new Buffers(),
-    mayKeep: () => !admissions.crowded,
-    onAnswer(status: number, from: string, fault?: string): void {
-      counts.answered(status);
-      if (fault !== undefined) log.debug("refused", { role, status, reason: fault, from });
-    },
-    onDefect(error: unknown): void {
+    scrap: new Uint8Array(SCRAP_BYTES),
+    onAnswer,
+    onDefect(error) {
       log.error("defect", { role, reason: messageOf(error) });
     },
-    onClose(connection: Connection): void {
+    onEndpoints(connection, endpoints) {
+      connection.place?.leave();
+      connection.address = unmapped(endpoints.client);
+      connection.local = unmapped(endpoints.local);
+      connection.place = undefined;
+      return place(connection, { privileged: false }) === undefined;
+    },
+    onClose(connection) {
       connections.delete(connection);
-      admissions.leave(connection.client.source);
+      connection.place?.leave();
       if (stopped && connections.size === 0) drained?.();
     },
   };
 
-  function take(conn: Deno.TcpConn): void {
-    const { hostname } = conn.remoteAddr;
-    const source = sourceOf(hostname);
-    // A dual-stack socket shows IPv4 as ::ffff:192.0.2.1; people and peer lists do not.
-    const from = hostname.startsWith("::ffff:") ? source : hostname;
-    const admission = admissions.enter(source);
-    if (admission === "admitted") {
-      const connection = new Connection(conn, { address: from, source }, context);
-      connections.add(connection);
-      return void connection.serve();
-    }
-    counts.turnedAway(admission);
-    log.warn("turned_away", { role, reason: admission, from });
-    turnAway(conn);
+  function onAnswer({ address: from }: Connection, { status, refused, head }: Answered): void {
+    counts.answered(status);
+    if (refused === undefined) return;
+    counts.refused(refused);
+    log.debug("refused", {
+      role,
+      status,
+      reason: refused,
+      method: head?.method,
+      host: head?.host,
+      from,
+    });
+    if (refused !== "proxy_protocol" || strangePreamble) return;
+    strangePreamble = true;
+    log.warn("proxy_protocol", {
+      role,
+      from,
+      reason: behaviour.fronts === undefined
+        ? "this client sends the PROXY protocol, which this port does not take; switch it off there"
+        : "this client sends the PROXY protocol and is not listed under public.proxy_protocol: " +
+          "list its network there, or switch the protocol off at the client",
+    });
   }
 
-  async function acceptAll(): Promise<void> {
+  /** Finds a place for the connection; the reason where there is none. */
+  function place(
+    connection: Connection,
+    { privileged }: { privileged: boolean },
+  ): Shortage | undefined {
+    const from = connection.address;
+    const admissions = privileged || behaviour.isOwn?.(from) ? own : others;
+    const admitted = admissions.enter(sourceOf(from), () => connection.abort());
+    if (admitted instanceof Place) {
+      connection.place = admitted;
+      return undefined;
+    }
+    counts.turnedAway(admitted);
+    log.warn("turned_away", { role, reason: admitted, from });
+    return admitted;
+  }
+
+  function take(conn: Deno.TcpConn): void {
+    const from = unmapped(conn.remoteAddr.hostname);
+    const fronted = isInNetworks(from, behaviour.fronts ?? []);
+    const connection = new Connection(conn, context, {
+      address: from,
+      local: unmapped(conn.localAddr.hostname),
+      fronted,
+    });
+    // Who it is that a front speaks for is known a moment later, and is capped then.
+    if (place(connection, { privileged: fronted }) !== undefined) return turnAway(conn);
+    connections.add(connection);
+    void connection.serve();
+  }
+
+  async function acceptAll(socket: Deno.TcpListener): Promise<void> {
     while (!stopped) {
       try {
         take(await socket.accept());
+        failingSince = undefined;
       } catch (error) {
         if (stopped) return;
         counts.acceptFailed();
         // A client that reset before it was accepted is no reason to pause.
         if (isConnectionError(error)) continue;
-        log.error("accept_failed", { role, reason: messageOf(error) });
-        await new Promise((resolve) => setTimeout(resolve, EXHAUSTED_PAUSE));
+        failingSince ??= clock.monotonic();
+        log.error("accept_failed", { role, reason: systemReason(error) });
+        let freed = 0;
+        while (freed < FREED_AT_ONCE && (others.makeRoom() || own.makeRoom())) freed++;
+        await delay(freed > 0 ? FREED_PAUSE_MS : EXHAUSTED_PAUSE_MS, { clock });
       }
     }
   }
 
-  void acceptAll();
-  const local = { hostname: bound.hostname, port: bound.port };
-  log.info("listening", { role, address: formatSocketAddress(local) });
+  for (const socket of bound.sockets) void acceptAll(socket);
+  log.info("listening", { role, address: shown });
 
   return {
-    address: local,
-    update(changes) {
-      handler = changes.handler;
-      admissions.limits = changes.limits;
+    address: bound.address,
+    get unserved() {
+      const failing = failingSince !== undefined && clock.monotonic() - failingSince >= UNSERVED_MS;
+      return failing ? `port ${shown} cannot accept connections` : undefined;
     },
-    async stop(grace) {
+    update(changed) {
+      behaviour = changed;
+      strangePreamble = false;
+      others.limits = changed.limits;
+      own.limits = { ...changed.limits, perSource: Infinity };
+    },
+    async stop(graceMs) {
       if (stopped) return;
       stopped = true;
-      socket.close();
+      for (const socket of bound.sockets) socket.close();
       if (connections.size > 0) {
         const allGone = new Promise<void>((resolve) => drained = resolve);
         for (const connection of connections) connection.stop();
-        const timer = setTimeout(() => {
+        const cancel = clock.schedule(graceMs, () => {
           for (const connection of connections) connection.abort();
-        }, grace);
+        });
         await allGone;
-        clearTimeout(timer);
+        cancel();
       }
       connections.stop();
       metrics.forgetRole(counts);
     },
   };
+}
+
+/** A dual-stack socket shows IPv4 as ::ffff:192.0.2.1; people and peer lists do not. */
+function unmapped(hostname: string): string {
+  return hostname.startsWith("::ffff:") ? sourceOf(hostname) : hostname;
 }
 
 /**
@@ -153,36 +253,4 @@ function isConnectionError(error: unknown): boolean {
   return error instanceof Deno.errors.ConnectionReset ||
     error instanceof Deno.errors.ConnectionAborted ||
     error instanceof Deno.errors.NotConnected;
-}
-
-function bind(address: SocketAddress): Deno.TcpListener {
-  try {
-    return Deno.listen({ hostname: address.hostname, port: address.port });
-  } catch (error) {
-    throw new JobError(
-      `cannot listen on ${formatSocketAddress(address)}: ${explain(error, address)}`,
-      {
-        cause: error,
-      },
-    );
-  }
-}
-
-/** The reason in the operator's words, and the remedy. */
-function explain(error: unknown, { port }: SocketAddress): string {
-  if (error instanceof Deno.errors.AddrInUse) {
-    return `another process has the port; find it with: ss -ltnp 'sport = :${port}'`;
-  }
-  if (error instanceof Deno.errors.PermissionDenied) {
-    return "not permitted; ports below 1024 need root or CAP_NET_BIND_SERVICE " +
-      "(systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE)";
-  }
-  if (error instanceof Deno.errors.AddrNotAvailable) {
-    return "the address is not on this machine; listen on [::] to serve virtual addresses " +
-      "that come and go";
-  }
-  const message = messageOf(error);
-  return /address family/i.test(message)
-    ? "the kernel has no IPv6; listen on 0.0.0.0 instead"
-    : message;
 }

@@ -5,9 +5,15 @@
  * number is bounded.
  */
 
+import { formatFamilies } from "../prometheus_text.ts";
+
 /** What a listener counts. */
 export interface RoleCounts {
   answered(status: number): void;
+  /** One of the answers was a refusal, for that reason. */
+  refused(reason: string): void;
+  /** A connection that did only this was ended to make room for another. */
+  evicted(activity: string): void;
   turnedAway(reason: string): void;
   acceptFailed(): void;
 }
@@ -27,12 +33,16 @@ export interface Metrics {
   count(counter: Counter, labels?: string): void;
   /** Sets a gauge, or says where its value, or those for several labels, come from. */
   gauge(name: Gauge, value: number | (() => number | Sample[])): void;
+  /** All values of a family together; 0 for one that has none yet. */
+  sum(family: Counter | Gauge): number;
   /** Text exposition format 0.0.4. */
   render(): string;
 }
 
 const HELP = {
   requests_total: "Answers sent, by role and status.",
+  refusals_total: "Requests refused, by role and reason.",
+  evicted_total: "Connections ended to make room for others, by role and what they did.",
   turned_away_total: "Connections closed at once because a cap was reached.",
   accept_errors_total: "Failures to accept a connection, such as running out of descriptors.",
   lookups_total: "Challenge lookups among the peers, by result.",
@@ -40,6 +50,8 @@ const HELP = {
   log_lines_suppressed_total:
     "Log lines left out: over their event's budget (rate), or because stderr is not read (not_read).",
   connections: "Open connections.",
+  event_loop_lag_seconds: "The longest delay of the event loop within the last seconds.",
+  healthy: "Whether /healthz answers 200.",
   lookups_in_flight: "Challenge lookups that are waiting for peers.",
   webroot_readable: "Whether a webroot answers, and lets this user look for token files.",
   config_last_reload_successful: "Whether the last reading of the configuration succeeded.",
@@ -97,6 +109,8 @@ export function createMetrics(version: string): Metrics {
           }
           count("requests_total", label);
         },
+        refused: (reason) => count("refusals_total", `role="${role}",reason="${reason}"`),
+        evicted: (activity) => count("evicted_total", `role="${role}",activity="${activity}"`),
         turnedAway: (reason) => count("turned_away_total", `role="${role}",reason="${reason}"`),
         acceptFailed: () => count("accept_errors_total", `role="${role}"`),
       };
@@ -106,19 +120,16 @@ export function createMetrics(version: string): Metrics {
     forgetRole: (counts) => void roles.delete(counts),
     count,
     gauge: (name, value) => void gauges.set(name, value),
+    sum: (wanted) =>
+      samples().reduce((sum, [family, , value]) => family === wanted ? sum + value : sum, 0),
     render() {
-      const lines: string[] = [];
       const byFamily = Map.groupBy(samples(), ([family]) => family);
-      for (const family of Object.keys(HELP) as Family[]) {
-        const values = byFamily.get(family);
-        if (!values) continue;
-        const type = family.endsWith("_total") ? "counter" : "gauge";
-        lines.push(`# HELP acme_lb_${family} ${HELP[family]}`, `# TYPE acme_lb_${family} ${type}`);
-        for (const [, labels, value] of values) {
-          lines.push(`acme_lb_${family}${labels && `{${labels}}`} ${value}`);
-        }
-      }
-      return lines.join("\n") + "\n";
+      return formatFamilies((Object.keys(HELP) as Family[]).map((family) => ({
+        name: `acme_lb_${family}`,
+        help: HELP[family],
+        type: family.endsWith("_total") ? "counter" : "gauge",
+        samples: (byFamily.get(family) ?? []).map(([, labels, value]) => ({ labels, value })),
+      })));
     },
   };
 }

@@ -1,53 +1,59 @@
 /**
- * OpenConnections for many connections with one timer.
+ * Deadlines of many connections with one timer.
  *
- * A timer per connection would be a good part of the cost of a redirect; all deadlines here are
- * seconds long, so one sweep every {@link SWEEP} milliseconds is exact enough. The sweep runs
- * only while something waits, on the monotonic clock.
+ * A timer for each connection would be a good part of the cost of a redirect; all deadlines here
+ * are seconds long, so one sweep every {@link SWEEP_MS} is exact enough. The sweep runs only while
+ * connections are open.
  */
 
-const SWEEP = 100;
+import type { Clock } from "../time.ts";
+
+const SWEEP_MS = 100;
 
 export interface Waiting {
-  /** On the clock of performance.now(). */
+  /** Milliseconds on the monotonic clock. */
   deadline: number;
-  /** Called once, when the deadline has passed; must not throw. */
+  /** Called when the deadline has passed; must not throw. */
   expire(): void;
 }
 
 export class OpenConnections<T extends Waiting> {
-  #waiting = new Set<T>();
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #open = new Set<T>();
+  #cancel: (() => void) | undefined;
+
+  constructor(private readonly clock: Clock) {}
 
   get size(): number {
-    return this.#waiting.size;
+    return this.#open.size;
   }
 
   [Symbol.iterator](): Iterator<T> {
-    return this.#waiting.values();
+    return this.#open.values();
   }
 
-  add(waiting: T): void {
-    this.#waiting.add(waiting);
-    this.#timer ??= setInterval(() => this.#sweep(), SWEEP);
+  add(connection: T): void {
+    this.#open.add(connection);
+    this.#cancel ??= this.clock.schedule(SWEEP_MS, () => this.#sweep());
   }
 
-  delete(waiting: T): void {
-    this.#waiting.delete(waiting);
+  delete(connection: T): void {
+    this.#open.delete(connection);
   }
 
-  /** Ends the timer; what still waits is forgotten. */
+  /** Ends the timer; what is still open is forgotten. */
   stop(): void {
-    this.#waiting.clear();
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#open.clear();
+    this.#cancel?.();
+    this.#cancel = undefined;
   }
 
   #sweep(): void {
-    const now = performance.now();
-    for (const waiting of this.#waiting) {
-      if (waiting.deadline <= now) waiting.expire();
+    const now = this.clock.monotonic();
+    for (const connection of this.#open) {
+      if (connection.deadline <= now) connection.expire();
     }
-    if (this.#waiting.size === 0) this.stop();
+    this.#cancel = this.#open.size === 0
+      ? undefined
+      : this.clock.schedule(SWEEP_MS, () => this.#sweep());
   }
 }

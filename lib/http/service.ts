@@ -9,72 +9,101 @@
 import { formatSocketAddress, type SocketAddress } from "../address.ts";
 import { ConfigError, JobError, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { AdmissionLimits } from "./admission.ts";
-import type { Handler } from "./connection.ts";
-import { listen, type Listener } from "./listener.ts";
+import { EventLoopLag, type Health, type HealthCheck, healthOf } from "./health.ts";
+import { listen, type Listener, type ListenerBehaviour } from "./listener.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** Milliseconds that requests in flight have to finish when a port closes. */
-const GRACE = 3_000;
+const GRACE_MS = 3_000;
 
 /** A port to serve. */
-export interface PortSpec {
+export interface PortSpec extends ListenerBehaviour {
   role: string;
   address: SocketAddress;
-  handler: Handler;
-  limits: AdmissionLimits;
+  /** What `/healthz` has to know of what is behind the port. */
+  check?: HealthCheck;
 }
 
 export interface ServiceOptions {
-  /** Reads the configuration anew and says which ports it means. */
-  load: () => Promise<PortSpec[]>;
   log: Log;
   metrics: Metrics;
+  /** Told when the ports are open, and after every reload: nothing, or why the old ones stay. */
+  onLoad?: (faults: string[]) => Promise<void>;
 }
 
-/**
- * Serves until SIGTERM or SIGINT, then returns; a second signal does not wait for requests. The
- * process is expected to end then: the handlers of its signals stay.
- * @throws {ConfigError} and {JobError} when it cannot start
- */
-export async function runService(options: ServiceOptions): Promise<void> {
-  const { load, log, metrics } = options;
-  const ports = new Ports(options);
-  const onRejection = (event: PromiseRejectionEvent) => {
-    event.preventDefault();
-    log.error("defect", { reason: messageOf(event.reason) });
-  };
-  const start = async () => {
-    await ports.become(await load());
-    noteReload(metrics, true);
-  };
-  const reload = async () => {
-    try {
-      await start();
-      log.info("reloaded");
-    } catch (error) {
-      noteReload(metrics, false);
-      const lines = error instanceof ConfigError ? error.lines : [messageOf(error)];
-      for (const reason of lines) log.error("reload_failed", { reason, kept: "old configuration" });
-    }
-  };
-  // Before anything else: by default a signal that comes during the start ends the process.
-  let loading = Promise.resolve();
-  const onHangup = () => void (loading = loading.then(reload, () => {}));
-  Deno.addSignalListener("SIGHUP", onHangup);
-  const stop = stopSignals();
-  globalThis.addEventListener("unhandledrejection", onRejection);
-  loading = start();
-  await loading;
-  log.info("stopping", { signal: await stop.first });
-  await Promise.race([loading.then(() => ports.stop(GRACE)), stop.second]);
-  log.info("stopped");
+export class Service {
+  #ports: Ports;
+  #lag: EventLoopLag | undefined;
+
+  constructor(private readonly options: ServiceOptions) {
+    this.#ports = new Ports(options);
+  }
+
+  /** Whether the ports of now are served. */
+  health(): Health {
+    return healthOf([...this.#lag ? [this.#lag.check] : [], ...this.#ports.checks]);
+  }
+
+  /**
+   * Serves until SIGTERM or SIGINT, then returns; a second signal does not wait for requests. The
+   * process is expected to end then: the handlers of its signals stay.
+   * @param load reads the configuration anew and says which ports it means
+   * @throws {ConfigError} and {JobError} when it cannot start
+   */
+  async run(load: () => Promise<PortSpec[]>): Promise<void> {
+    const { log, metrics, onLoad } = this.options;
+    const ports = this.#ports;
+    using lag = new EventLoopLag();
+    this.#lag = lag;
+    metrics.gauge("event_loop_lag_seconds", () => lag.worstMs / 1000);
+    metrics.gauge("healthy", () => this.health().faults.length === 0 ? 1 : 0);
+    const onRejection = (event: PromiseRejectionEvent) => {
+      event.preventDefault();
+      log.error("defect", { reason: messageOf(event.reason) });
+    };
+    const start = async () => {
+      await ports.become(await load());
+      noteReload(metrics, true);
+      await onLoad?.([]);
+    };
+    const reload = async () => {
+      try {
+        await start();
+        log.info("reloaded");
+      } catch (error) {
+        noteReload(metrics, false);
+        const lines = error instanceof ConfigError ? error.lines : [messageOf(error)];
+        for (const reason of lines) {
+          log.error("reload_failed", { reason, kept: "old configuration" });
+        }
+        await onLoad?.(lines);
+      }
+    };
+    // Before anything else: by default a signal that comes during the start ends the process.
+    let loading = Promise.resolve();
+    const onHangup = () => void (loading = loading.then(reload, () => {}));
+    Deno.addSignalListener("SIGHUP", onHangup);
+    const stop = stopSignals();
+    globalThis.addEventListener("unhandledrejection", onRejection);
+    loading = start();
+    await loading;
+    log.info("stopping", { signal: await stop.first });
+    await Promise.race([loading.then(() => ports.stop(GRACE_MS)), stop.second]);
+    log.info("stopped");
+  }
 }
 
 class Ports {
-  #open = new Map<string, Listener>();
+  #open = new Map<string, { listener: Listener; check?: HealthCheck }>();
 
-  constructor(private readonly options: Pick<ServiceOptions, "log" | "metrics">) {}
+  constructor(private readonly options: ServiceOptions) {}
+
+  get checks(): HealthCheck[] {
+    return [...this.#open.values()].flatMap(({ listener, check }) => [
+      () => listener.unserved === undefined ? {} : { faults: [listener.unserved] },
+      ...check ? [check] : [],
+    ]);
+  }
 
   /** Opens what is new, then changes what stays, then closes what is gone. All or nothing. */
   async become(specs: PortSpec[]): Promise<void> {
@@ -88,15 +117,19 @@ class Ports {
       await Promise.all(opened.values().map((listener) => listener.stop(0)));
       throw error;
     }
-    for (const [key, listener] of this.#open) {
+    for (const [key, port] of this.#open) {
       const spec = wanted.get(key);
-      if (spec) listener.update(spec);
-      else {
+      if (spec) {
+        port.listener.update(spec);
+        port.check = spec.check;
+      } else {
         this.#open.delete(key);
-        void listener.stop(GRACE);
+        void port.listener.stop(GRACE_MS);
       }
     }
-    for (const [key, listener] of opened) this.#open.set(key, listener);
+    for (const [key, listener] of opened) {
+      this.#open.set(key, { listener, check: wanted.get(key)!.check });
+    }
   }
 
   /** Says so when it is this very process that has the port, under another address or role. */
@@ -106,18 +139,19 @@ class Ports {
     } catch (error) {
       const { address } = spec;
       const taken = error instanceof JobError && error.cause instanceof Deno.errors.AddrInUse;
-      const own = this.#open.values().find((open) => open.address.port === address.port);
+      const own = this.#open.values().map(({ listener }) => listener.address)
+        .find(({ port }) => port === address.port);
       if (!taken || !own) throw error;
       throw new JobError(
         `cannot listen on ${formatSocketAddress(address)}: this process itself listens on ` +
-          `${formatSocketAddress(own.address)}; restart it to exchange one for the other`,
+          `${formatSocketAddress(own)}; restart it to exchange one for the other`,
         { cause: error },
       );
     }
   }
 
-  async stop(grace: number): Promise<void> {
-    await Promise.all(this.#open.values().map((listener) => listener.stop(grace)));
+  async stop(graceMs: number): Promise<void> {
+    await Promise.all(this.#open.values().map(({ listener }) => listener.stop(graceMs)));
   }
 }
 

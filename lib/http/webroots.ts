@@ -7,8 +7,9 @@
  */
 
 import { FairSemaphore } from "../fair_semaphore.ts";
-import type { Log } from "../log.ts";
+import { type Log, printable } from "../log.ts";
 import { type Clock, deadline, orAborted, SYSTEM_CLOCK } from "../time.ts";
+import type { HealthCheck } from "./health.ts";
 import { type IgnoredFile, readTokenFile, type TokenFile } from "./token_file.ts";
 
 /** For one token in one webroot: less than a balancer that asks this one waits. */
@@ -62,6 +63,13 @@ export class Webroots {
     return webroots;
   }
 
+  /** For /healthz: tokens of the other balancers still pass through here, so nothing fails. */
+  readonly check: HealthCheck = () => ({
+    notes: this.states().flatMap(({ path, fault }) =>
+      fault ? [`the webroot ${printable(path)} ${WORDS[fault]}`] : []
+    ),
+  });
+
   /** Those of the last configuration, with what is wrong with them at present. Waits for none. */
   states(): { path: string; fault: WebrootFault | undefined }[] {
     return [...this.#known.values()].map((webroot) => {
@@ -70,6 +78,12 @@ export class Webroots {
     });
   }
 }
+
+/** What /healthz says of each, after its path. */
+const WORDS: Record<WebrootFault, string> = {
+  silent: "does not answer; see its server and mount",
+  unreadable: "cannot be read by the user that acme-lb runs as",
+};
 
 export class Webroot {
   /** How many reads may be under way. */

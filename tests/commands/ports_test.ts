@@ -14,19 +14,21 @@ import {
 import { createMetrics } from "../../lib/http/metrics.ts";
 import { parseRequestHead } from "../../lib/http/request_head.ts";
 import { createLog } from "../../lib/log.ts";
+import { createRecentEvents } from "../../lib/status/recent_events.ts";
 import { exchange, KEY_AUTHORIZATION, latin1, quietListener, TOKEN } from "../http/raw_client.ts";
 
 function tools() {
   const lines: string[] = [];
   const log = createLog({ write: (line) => lines.push(line) });
-  return { lines, ...createPortTools({ log, metrics: createMetrics("test") }) };
+  const given = { log, metrics: createMetrics("test"), events: createRecentEvents() };
+  return { lines, ...createPortTools({ ...given, health: () => ({ faults: [], notes: [] }) }) };
 }
 
 async function ask(spec: PortSpec, target: string, { from = "192.0.2.99", headers = "" } = {}) {
   const bytes = latin1(`GET ${target} HTTP/1.1\r\nHost: service.example\r\n${headers}\r\n`);
   const head = parseRequestHead(bytes, 0, bytes.length);
   ok(head.kind === "head");
-  return await spec.handler(head, from);
+  return await spec.handler(head, from, "192.0.2.1");
 }
 
 const CHALLENGE = `/.well-known/acme-challenge/${TOKEN}`;
@@ -68,7 +70,7 @@ Deno.test("two balancers that wrongly have each other's public port as peer do n
   const listeners = [0, 1].map((i) =>
     quietListener((head, from) => {
       requests[i]!++;
-      return specs[i]!.handler(head, from);
+      return specs[i]!.handler(head, from, "192.0.2.1");
     })
   );
   try {
@@ -109,7 +111,11 @@ Deno.test("the log line of a challenge names each peer and its outcome", async (
     );
     const [metricsSpec] = metricsPorts(
       { ...config, metrics: { listen: [{ hostname: "::1", port: 0 }] } },
-      { ...rest, more: () => Promise.resolve("more 1\n") },
+      {
+        ...rest,
+        health: () => ({ faults: [], notes: [] }),
+        more: () => Promise.resolve("more 1\n"),
+      },
     );
     const { body } = await ask(metricsSpec!, "/metrics");
     match(

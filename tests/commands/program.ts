@@ -1,6 +1,6 @@
 /** Runs the executable as a hook or an operator would: with standard input and an environment. */
 
-import { executablePath, type RunResult } from "../executable.ts";
+import { executableCache, executablePath, type RunResult } from "../executable.ts";
 
 export interface ProgramOptions {
   stdin?: string;
@@ -22,7 +22,7 @@ export async function acmeLb(args: string[], options: ProgramOptions = {}): Prom
     args: rest,
     cwd,
     clearEnv: true,
-    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ACME_LB_CACHE: cache(), ...env },
+    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ACME_LB_CACHE: executableCache(), ...env },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -34,9 +34,4 @@ export async function acmeLb(args: string[], options: ProgramOptions = {}): Prom
   const { code, signal, stdout, stderr } = await child.output();
   const text = new TextDecoder();
   return { code, signal, stdout: text.decode(stdout), stderr: text.decode(stderr) };
-}
-
-/** Where the executable that carries its runtime unpacks it. */
-function cache(): string {
-  return Deno.env.get("ACME_LB_CACHE") ?? new URL("../../dist/cache", import.meta.url).pathname;
 }

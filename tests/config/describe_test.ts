@@ -100,6 +100,7 @@ function anyConfig(): fc.Arbitrary<Config> {
       https_port: fc.integer({ min: 1, max: 65535 }),
     }),
     certificates: few(path),
+    state: path,
     haproxy: record({ sockets: few(path) }),
     limits: record({
       connections: fc.integer({ min: 16, max: 100_000 }),
@@ -126,9 +127,10 @@ function anyConfig(): fc.Arbitrary<Config> {
       backend_name: fc.oneof(fc.constant(null), fc.constant(false as const), name),
       hsts: seconds(10_000),
     }),
-  }).map(({ listeners: [open, own, metrics], challenge, ...rest }) => ({
+    fronts: few(fc.constantFrom("192.0.2.1", "192.0.2.0/24", "2001:db8::/32", "::1", "0.0.0.0/0")),
+  }).map(({ listeners: [open, own, metrics], challenge, fronts, ...rest }) => ({
     ...rest,
-    public: { listen: open! },
+    public: { listen: open!, proxy_protocol: fronts },
     challenge: { ...challenge, listen: own! },
     metrics: { listen: metrics! },
   })).filter((config) => clusterMistakes(config).length === 0);

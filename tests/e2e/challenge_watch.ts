@@ -6,6 +6,7 @@
 
 import { delay } from "./daemon.ts";
 import { fetchOn } from "./fetch_on.ts";
+import { watchDirectories } from "./inotify.ts";
 import type { Host, Network } from "./network.ts";
 
 /** One answer to one planted challenge. */
@@ -27,25 +28,37 @@ export interface WatchOptions {
   addresses: string[];
 }
 
-const KEY_AUTHORIZATION = /^([\w-]{43})\.[\w-]{43}\s*$/;
+/** A file's name is its token; 22 characters are the fewest that RFC 8555 section 8.3 allows. */
+const TOKEN = /^[\w-]{22,128}$/;
+const KEY_AUTHORIZATION = /^[\w-]{22,128}\.[\w-]{43}\s*$/;
 
 export interface Watched {
-  /** Tokens of all challenges that stood in the webroot. */
+  /** Tokens of all challenges that stood in the webroot, for however short a time. */
   planted: Set<string>;
   /** Of a client that takes its files away at once, there may be none on a loaded machine. */
   observations: Observation[];
 }
 
-/** Watches the webroot until stopped. */
-export function watchChallenges(
+export interface ChallengeWatch {
+  /** Settled when the first challenge has been planted. */
+  first: Promise<void>;
+  stop(): Promise<Watched>;
+}
+
+/**
+ * Watches the webroot until stopped, flat and nested. The nested directory is made first, as on a
+ * machine where a client has ordered before: one made later might hold a file before it is watched.
+ */
+export async function watchChallenges(
   network: Network,
   { webroot, from, addresses }: WatchOptions,
-): { stop(): Promise<Watched> } {
-  const folders = [webroot, `${webroot}/.well-known/acme-challenge`];
-  const seen = new Set<string>();
+): Promise<ChallengeWatch> {
+  const nested = `${webroot}/.well-known/acme-challenge`;
+  await Deno.mkdir(nested, { recursive: true });
+  const directories = watchDirectories([webroot, nested]);
   const tokens = new Set<string>();
+  const first = Promise.withResolvers<void>();
   const fetches: Promise<Observation | undefined>[] = [];
-  let stopped = false;
 
   async function observe(
     path: string,
@@ -58,32 +71,52 @@ export function watchChallenges(
     return { address, token, status, body, planted };
   }
 
-  const loop = (async () => {
-    while (!stopped) {
-      for (const path of await filesIn(folders)) {
-        if (seen.has(path)) continue;
-        const planted = await Deno.readTextFile(path).catch(() => "");
-        const token = KEY_AUTHORIZATION.exec(planted)?.[1];
-        if (token === undefined) continue;
-        seen.add(path);
-        tokens.add(token);
-        fetches.push(...addresses.map((address) => observe(path, { address, token, planted })));
-      }
-      await delay(5);
+  async function fetchThroughAll(path: string, token: string): Promise<void> {
+    const planted = await readPlanted(path);
+    if (planted === undefined) return;
+    fetches.push(...addresses.map((address) => observe(path, { address, token, planted })));
+  }
+
+  async function take(): Promise<void> {
+    for (const { directory, name } of directories.take()) {
+      if (!TOKEN.test(name) || tokens.has(name)) continue;
+      tokens.add(name);
+      first.resolve();
+      await fetchThroughAll(`${directory}/${name}`, name);
     }
+  }
+
+  let stopped: Promise<Watched> | undefined;
+  const end = new AbortController();
+  const loop = (async () => {
+    for (; !end.signal.aborted; await delay(5)) await take();
+    // What was planted up to now, too.
+    await take();
+    directories[Symbol.dispose]();
   })();
 
   return {
-    async stop() {
-      stopped = true;
-      await loop;
-      const all = await Promise.all(fetches);
-      return {
-        planted: tokens,
-        observations: all.filter((observation) => observation !== undefined),
-      };
-    },
+    first: first.promise,
+    stop: () =>
+      stopped ??= (async () => {
+        end.abort();
+        await loop;
+        const all = await Promise.all(fetches);
+        return {
+          planted: tokens,
+          observations: all.filter((observation) => observation !== undefined),
+        };
+      })(),
   };
+}
+
+/** The content of a file that its client has just made, once it is whole; undefined when it goes. */
+async function readPlanted(path: string): Promise<string | undefined> {
+  for (let attempt = 0; attempt < 20; attempt++, await delay(1)) {
+    const text = await Deno.readTextFile(path).catch(() => undefined);
+    if (text === undefined || KEY_AUTHORIZATION.test(text)) return text;
+  }
+  return undefined;
 }
 
 /**
@@ -96,20 +129,6 @@ export function boulderObjection({ status, body, planted }: Observation): string
   if (bytes > 127) return `${bytes} bytes`;
   if (body.trimEnd() !== planted.trimEnd()) return `other body: ${JSON.stringify(body)}`;
   return undefined;
-}
-
-async function filesIn(folders: string[]): Promise<string[]> {
-  const paths = [];
-  for (const folder of folders) {
-    try {
-      for await (const { name, isFile } of Deno.readDir(folder)) {
-        if (isFile) paths.push(`${folder}/${name}`);
-      }
-    } catch {
-      // Clients come and go with the nested folder.
-    }
-  }
-  return paths;
 }
 
 async function exists(path: string): Promise<boolean> {

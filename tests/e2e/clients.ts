@@ -32,8 +32,8 @@ export interface Issued extends Output {
 
 export type Client = (order: Order) => Promise<Issued>;
 
-/** Guards against a client that hangs; each issues within seconds. */
-const DEADLINE = 90_000;
+/** Guards against a client that hangs; each issues within seconds, on a busy machine in minutes. */
+const DEADLINE = 600_000;
 
 async function lego(order: Order): Promise<Issued> {
   const { network, host, webroot, names, state, directory, trust, hook, env } = order;

@@ -90,7 +90,7 @@ async function runStep(
   const { command, expected, host } = step;
   const machine = world.machine(host ?? (AT_HOME.includes(command.split(" ")[0]!) ? "you" : "lb0"));
   const options = machine.host.name === "you"
-    ? { cwd: world.checkout, env: { ...world.env, PATH: HOME_PATH } }
+    ? { cwd: world.checkout, env: { ...world.env, ...AT_HOME_ENVIRONMENT } }
     : { env: world.env };
   if (callsIn(command).some(isServer)) {
     await running.start(machine, step);
@@ -106,7 +106,16 @@ async function runStep(
   );
 }
 
-const HOME_PATH = `${dirname(Deno.execPath())}:${SEARCH_PATH}`;
+/** The Deno that runs the tests, with the packages that it has. */
+const AT_HOME_ENVIRONMENT = {
+  PATH: `${dirname(Deno.execPath())}:${SEARCH_PATH}`,
+  ...Object.fromEntries(
+    ["DENO_DIR", "NPM_CONFIG_REGISTRY"].flatMap((name) => {
+      const value = Deno.env.get(name);
+      return value === undefined ? [] : [[name, value]];
+    }),
+  ),
+};
 
 function isServer({ words, flags }: { words: string[]; flags: string[] }): boolean {
   return SERVERS.includes(words[0]!) && !flags.includes("--help");

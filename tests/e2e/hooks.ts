@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
-import { executablePath } from "../executable.ts";
+import { executableCache, executablePath } from "../executable.ts";
 import { type Daemon, eventually, startDaemon, tail } from "./daemon.ts";
 import { type Host, type Network } from "./network.ts";
 import { SEARCH_PATH } from "./requirements.ts";
@@ -36,10 +36,9 @@ export async function exampleHook(
 
 /** An environment in which `acme-lb` is the executable under test. */
 export async function hookEnvironment(): Promise<Record<string, string>> {
-  const cache = Deno.env.get("ACME_LB_CACHE");
   return {
     PATH: `${dirname(await executablePath())}:${SEARCH_PATH}`,
-    ...cache ? { ACME_LB_CACHE: cache } : {},
+    ACME_LB_CACHE: executableCache(),
   };
 }
 

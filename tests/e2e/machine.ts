@@ -4,6 +4,9 @@
  * ssh and scp between the machines. What the stand-ins start are the real programs.
  */
 
+import { dirname } from "node:path";
+import { executableCache, executablePath } from "../executable.ts";
+import { ROOT } from "../install_script.ts";
 import { type Daemon, logged, startDaemon } from "./daemon.ts";
 import { execute, type Host, type Network, type Output } from "./network.ts";
 
@@ -19,20 +22,49 @@ export interface Machine {
   stop(): Promise<void>;
 }
 
+/**
+ * `$1` is the folder of the layer, `$2` the checkout, what follows are folders that programs under
+ * test need wherever they are: below /root, or on a file system that the layer does not show. What
+ * an installation of acme-lb and its clients may have left on this machine is not there.
+ */
 const LAYER = `
-mount -t tmpfs tmpfs "$1"
-mkdir "$1/upper" "$1/work" "$1/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
-mount --rbind /proc "$1/root/proc"
-mount --rbind /dev "$1/root/dev"
-mount -t tmpfs tmpfs "$1/root/run"
-cp /etc/hosts /etc/resolv.conf "$1/root/etc/"
-cd "$1/root"
-rm -rf etc/acme-lb etc/haproxy/certs etc/letsencrypt/* var/lib/acme/* var/lib/lego var/lib/dehydrated/*
+layer=$1 checkout=$2; shift 2
+mount -t tmpfs tmpfs "$layer"
+cd "$layer"
+mkdir upper work root checkout checkout/upper checkout/work
+mount -t overlay overlay -o "lowerdir=/,upperdir=$layer/upper,workdir=$layer/work" root
+mount --rbind /proc root/proc
+mount --rbind /dev root/dev
+mount -t tmpfs tmpfs root/run
+mount -t tmpfs -o mode=700 tmpfs root/root
+mkdir -p "root$checkout"
+mount -t overlay overlay "root$checkout" \\
+  -o "lowerdir=$checkout,upperdir=$layer/checkout/upper,workdir=$layer/checkout/work"
+for folder; do
+  mkdir -p "root$folder"
+  mount --bind "$folder" "root$folder"
+done
+cp /etc/hosts /etc/resolv.conf root/etc/
+cd root
+rm -rf etc/acme-lb etc/haproxy/certs etc/letsencrypt/* var/lib/acme/* var/lib/lego var/lib/dehydrated/* \\
+  etc/keepalived/keepalived.conf etc/systemd/system/acme-lb* usr/local/bin/acme-lb usr/local/share/acme-lb
 mkdir -p run/acme-lb-stand-in/enabled run/systemd/system
 cd /
-exec chroot "$1/root" sh -c 'echo ready; exec sleep infinity'
+exec chroot "$layer/root" sh -c 'echo ready; exec sleep infinity'
 `;
+
+/** What a machine needs of this one: the runtime, its packages, the executable, the test's files. */
+async function needed({ directory }: Network): Promise<string[]> {
+  const folders = [
+    dirname(Deno.execPath()),
+    Deno.env.get("DENO_DIR"),
+    dirname(await executablePath()),
+    executableCache(),
+    directory,
+  ].filter((folder) => folder !== undefined);
+  for (const folder of folders) await Deno.mkdir(folder, { recursive: true });
+  return [...new Set(folders)];
+}
 
 /**
  * Units by name; each waits until it listens where it does, as a ready unit would. A timer is not
@@ -132,7 +164,8 @@ export async function startMachine(network: Network, host: Host): Promise<Machin
   const layer = `${network.directory}/${host.name}/machine`;
   await Deno.mkdir(layer, { recursive: true });
   const daemon: Daemon = await startDaemon([
-    ...["ip", "netns", "exec", host.namespace, "sh", "-ec", LAYER, "sh", layer],
+    ...["ip", "netns", "exec", host.namespace, "sh", "-ec", LAYER, "sh"],
+    ...[layer, ROOT, ...await needed(network)],
   ], { log: `${network.directory}/${host.name}-machine.log` });
   await logged(daemon, /^ready$/m);
   const machine: Machine = {

@@ -132,7 +132,7 @@ async function setUp(
       await ready(balancer.daemons.get("acme-lb")!);
     },
   };
-  await must(`ln -s ${await executablePath()} /usr/local/bin/acme-lb`);
+  await must(`ln -sfn ${await executablePath()} /usr/local/bin/acme-lb`);
   await machine.write("/etc/acme-lb/config.yaml", await Deno.readTextFile(CONFIG));
   // Debian's packages bring a haproxy.cfg of their own.
   for (const kind of ["keepalived", "haproxy --force", "systemd", "acmetool"]) {

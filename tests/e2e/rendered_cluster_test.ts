@@ -106,7 +106,7 @@ story("acmetool on every balancer obtains a certificate, which HAProxy serves", 
   const tokens = new Set<string>();
   const observations: Observation[] = [];
   for (const balancer of balancers.values()) {
-    const challenges = watchChallenges(network, {
+    const challenges = await watchChallenges(network, {
       webroot: balancer.path(WEBROOT),
       from: network.host("user"),
       addresses: virtual.filter((address) => address.includes(":")),
@@ -168,8 +168,14 @@ for (const fault of [DEAD, PORT_80_DEAD]) {
 
       try {
         await assertNoOtherLoss(theirs, async () => {
+          const challenges = await watchChallenges(cluster.network, {
+            webroot: ordering!.path(WEBROOT),
+            from: cluster.network.host("user"),
+            addresses: [],
+          });
           const ordered = order(ordering!, { again: true });
-          await planted(ordering!);
+          await Promise.race([challenges.first, ordered]);
+          assert.notEqual((await challenges.stop()).planted.size, 0, "no challenge was planted");
           await fault.begin(failing!);
           let output = await ordered;
           await cluster.settled([victim]);
@@ -253,14 +259,6 @@ async function order(balancer: RenderedBalancer, { again = false } = {}): Promis
   }
   const env = { ...await hookEnvironment(), SSL_CERT_FILE: cluster.authority.trust };
   return await balancer.machine.sh("acmetool --batch --xlog.severity=debug reconcile", { env });
-}
-
-/** Waits for the challenge of an order. */
-async function planted({ path }: RenderedBalancer): Promise<void> {
-  await eventually(async () => {
-    const names = await Array.fromAsync(Deno.readDir(path(WEBROOT)), ({ name }) => name);
-    return names.some((name) => /^[\w-]{43}$/.test(name)) || undefined;
-  }, { what: () => "a challenge", deadline: 60_000 });
 }
 
 /** The CA asks the first IPv6 address of the list. */

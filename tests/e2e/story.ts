@@ -134,7 +134,7 @@ async function order(fleet: Fleet, options: OrderOptions): Promise<void> {
   const { client, authority, placement, runs } = options;
   const { network } = fleet;
   const host = network.host(options.holder);
-  const watch = watchChallenges(network, {
+  const watch = await watchChallenges(network, {
     webroot: `${host.webroot}/${client}`,
     from: network.host("user"),
     addresses: VIRTUAL_ADDRESSES,

@@ -7,7 +7,7 @@
 
 import assert from "node:assert/strict";
 import { issue, type Issued } from "../cert/issue.ts";
-import { executablePath } from "../executable.ts";
+import { executableCache, executablePath } from "../executable.ts";
 import { type Authority, startAuthority } from "./authority.ts";
 import { BALANCERS, keepers, VIRTUAL_ADDRESSES } from "./cluster.ts";
 import { connectMachines, type Machine, startMachine } from "./machine.ts";
@@ -53,7 +53,7 @@ export async function startWorld(page: string): Promise<World> {
       directory: network.directory,
       checkout: CHECKOUT,
       // Unpacked once, outside the machines.
-      env: { ACME_LB_CACHE: Deno.env.get("ACME_LB_CACHE") ?? `${CHECKOUT}dist/cache` },
+      env: { ACME_LB_CACHE: executableCache() },
       machine(name) {
         const machine = machines.find(({ host }) => host.name === name);
         assert.ok(machine, `there is no machine ${name}`);

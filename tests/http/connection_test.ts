@@ -1,54 +1,121 @@
-/** OpenConnections, caps, and the end of a connection, on real sockets. */
+/** Deadlines, room for newcomers, and the end of a connection, on real sockets. */
 
-import { deepStrictEqual, ok } from "node:assert/strict";
+import { deepStrictEqual, match, ok } from "node:assert/strict";
+import { parseNetwork } from "../../lib/address.ts";
 import { type Answer, NOT_FOUND, textAnswer } from "../../lib/http/answer.ts";
-import { exchange, latin1, publicPort, quietListener, readAll } from "./raw_client.ts";
+import { HEAD_MS, IDLE_MS } from "../../lib/http/connection.ts";
+import { createMetrics } from "../../lib/http/metrics.ts";
+import { createLog } from "../../lib/log.ts";
+import { ManualClock } from "../manual_clock.ts";
+import { exchange, latin1, publicPort, quietListener, readAll, TOKEN } from "./raw_client.ts";
 
 const GET = "GET /x HTTP/1.1\r\nHost: h.example\r\n\r\n";
 const connect = (port: number) => Deno.connect({ hostname: "127.0.0.1", port });
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What a client gets that sends these pieces with pauses between them and then waits. */
-async function waitFor(port: number, pieces: string[], gap = 700): Promise<string> {
+/** Sends the text and waits until the server has read and answered it. */
+async function sent(port: number, text: string): Promise<Deno.TcpConn> {
   const conn = await connect(port);
-  const reading = readAll(conn, 20_000);
-  for (const piece of pieces) {
-    try {
-      await conn.write(latin1(piece));
-    } catch {
-      break;
-    }
-    await pause(gap);
-  }
-  const { text, closed } = await reading;
+  if (text !== "") await conn.write(latin1(text));
+  await pause(50);
+  return conn;
+}
+
+/** What comes until the server ends the connection, which it must. */
+async function untilClosed(conn: Deno.TcpConn): Promise<string> {
+  const { text, closed } = await readAll(conn, 5_000);
   ok(closed, "the server must end the connection");
   conn.close();
+  return text;
+}
+
+function statusLine(text: string): string {
   return text.split("\r\n")[0]!;
 }
 
 Deno.test("a client that stalls is sent away: 408 when it has begun a head, else silently", async () => {
-  await using server = await publicPort();
-  const [silent, begun, dripping, idle, unread] = await Promise.all([
-    waitFor(server.port, []),
-    waitFor(server.port, ["GET /x HT"]),
-    waitFor(server.port, [...GET.slice(0, -2)].map((char) => char), 200),
-    waitFor(server.port, [GET]),
-    waitFor(server.port, [GET, "GET /y"], 100),
+  const clock = new ManualClock();
+  await using server = await publicPort({ clock });
+  const [silent, begun, idle, unread] = await Promise.all([
+    sent(server.port, ""),
+    sent(server.port, "GET /x HT"),
+    sent(server.port, GET),
+    sent(server.port, `${GET}GET /y`),
   ]);
-  deepStrictEqual(silent, "");
-  deepStrictEqual(begun, "HTTP/1.1 408 Request Timeout");
-  deepStrictEqual(dripping, "HTTP/1.1 408 Request Timeout");
-  deepStrictEqual(idle, "HTTP/1.1 301 Moved Permanently");
-  deepStrictEqual(unread, "HTTP/1.1 301 Moved Permanently");
+  clock.advance(HEAD_MS + 200);
+  deepStrictEqual(await untilClosed(silent), "");
+  deepStrictEqual(statusLine(await untilClosed(begun)), "HTTP/1.1 408 Request Timeout");
+  match(await untilClosed(unread), /^HTTP\/1.1 301 [^]*\r\nHTTP\/1.1 408 /);
+  clock.advance(IDLE_MS - HEAD_MS - 1_000);
+  await idle.write(latin1(GET));
+  await pause(50);
+  clock.advance(IDLE_MS + 200);
+  deepStrictEqual((await untilClosed(idle)).match(/^HTTP\/1.1 301 /gm)?.length, 2);
+});
+
+Deno.test("a head that drips has no more time than one that stands still", async () => {
+  const clock = new ManualClock();
+  await using server = await publicPort({ clock });
+  const conn = await connect(server.port);
+  for (const char of GET.slice(0, 20)) {
+    await conn.write(latin1(char));
+    await pause(5);
+    clock.advance(HEAD_MS / 19);
+  }
+  deepStrictEqual(statusLine(await untilClosed(conn)), "HTTP/1.1 408 Request Timeout");
+});
+
+Deno.test("a kept connection is answered however old it is, and told of its last answer", async () => {
+  const clock = new ManualClock();
+  await using server = await publicPort({ clock });
+  const conn = await connect(server.port);
+  const buffer = new Uint8Array(65536);
+  for (let i = 1; i <= 1_000; i++) {
+    await conn.write(latin1(GET));
+    const text = new TextDecoder().decode(buffer.subarray(0, await conn.read(buffer) ?? 0));
+    match(text, /^HTTP\/1.1 301 /, `request ${i}`);
+    deepStrictEqual(/^Connection: close\r$/m.test(text), i === 1_000, `request ${i}`);
+    clock.advance(4_000);
+  }
+  deepStrictEqual(await untilClosed(conn), "");
 });
 
 Deno.test("a body that stalls after its answer does not hold the connection", async () => {
-  await using server = await publicPort();
-  const stalled = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nabc";
-  deepStrictEqual(await waitFor(server.port, [stalled]), "HTTP/1.1 308 Permanent Redirect");
+  const clock = new ManualClock();
+  await using server = await publicPort({ clock });
+  const conn = await sent(
+    server.port,
+    "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nabc",
+  );
+  clock.advance(5_200);
+  // Read by a client that sends all the time, so by the end of the stream alone.
+  deepStrictEqual(statusLine(await untilClosed(conn)), "HTTP/1.1 308 Permanent Redirect");
+  await pause(50);
+  deepStrictEqual(server.open(), 0);
 });
 
-Deno.test("a client that uploads for ever is read for 64 KiB and no more", async () => {
+Deno.test("a body that arrives is dropped to its end, and one that drips is not waited for", async () => {
+  const clock = new ManualClock();
+  await using server = await publicPort({ clock });
+  const head = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5000000\r\n\r\n";
+  const [uploading, dripping] = await Promise.all([
+    sent(server.port, head),
+    sent(server.port, head),
+  ]);
+  const chunk = new Uint8Array(500_000);
+  for (let second = 1; second <= 9; second++) {
+    await uploading.write(chunk);
+    if (second <= 5) await dripping.write(new Uint8Array(1));
+    await pause(20);
+    clock.advance(1_100);
+  }
+  deepStrictEqual(server.open(), 1, "the dripping one has been ended");
+  await uploading.write(chunk);
+  deepStrictEqual(statusLine(await untilClosed(uploading)), "HTTP/1.1 308 Permanent Redirect");
+  dripping.close();
+});
+
+Deno.test("a client that uploads for ever is read for 64 MiB and no more", async () => {
   await using server = await publicPort();
   const conn = await connect(server.port);
   await conn.write(latin1("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n"));
@@ -63,25 +130,179 @@ Deno.test("a client that uploads for ever is read for 64 KiB and no more", async
   ok((await reading).text.startsWith("HTTP/1.1 308 "));
   conn.close();
   // What the kernel buffers on both sides is sent as well.
-  ok(sent < 20e6, `${sent} bytes`);
+  ok(sent < 90e6, `${sent} bytes`);
 });
 
-Deno.test("connections over a cap are turned away with 503, and others served", async () => {
+Deno.test("only so many connections linger; the oldest makes room for the next", async () => {
+  await using server = await publicPort({ limits: { connections: 32, perSource: 32 } });
+  const post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n";
+  const posting = [];
+  for (let i = 0; i < 10; i++) posting.push(await sent(server.port, post));
+  deepStrictEqual(server.open(), 4);
+  for (const conn of posting) {
+    deepStrictEqual(statusLine(await untilClosed(conn)), "HTTP/1.1 308 Permanent Redirect");
+  }
+});
+
+Deno.test("at the cap of a source its connection that has waited longest makes room", async () => {
   await using server = await publicPort({ limits: { connections: 100, perSource: 3 } });
-  const held = await Promise.all([connect(server.port), connect(server.port)]);
-  await pause(50);
+  const held = [];
+  for (let i = 0; i < 3; i++) held.push(await sent(server.port, "GET / HT"));
   deepStrictEqual((await exchange(server.port, GET)).statuses, [301]);
+  deepStrictEqual(await untilClosed(held[0]!), "");
+  deepStrictEqual(server.open(), 3);
+  for (const conn of held.slice(1)) conn.close();
+});
+
+Deno.test("a newcomer is turned away with 503 only where every other is being answered", async () => {
+  const metrics = createMetrics("test");
+  const listener = quietListener(() => new Promise(() => {}), {
+    limits: { connections: 2, perSource: 2 },
+    metrics,
+  });
+  const { port } = listener.address;
+  const busy = [await sent(port, GET), await sent(port, GET)];
+  deepStrictEqual((await exchange(port, GET, { patience: 3000 })).statuses, [503]);
+  match(metrics.render(), /turned_away_total\{role="public",reason="source_full"\} 1/);
+  for (const conn of busy) conn.close();
+  await listener.stop(0);
+});
+
+Deno.test("kept idle connections make room first, then those that wait for a head", async () => {
+  const metrics = createMetrics("test");
+  await using server = await publicPort({ limits: { connections: 4, perSource: 4 }, metrics });
+  const idle = await sent(server.port, GET);
+  const waiting = await sent(server.port, "GET /");
+  const young = [await sent(server.port, "GET /"), await sent(server.port, "GET /")];
+  const first = await sent(server.port, "GET /");
+  match(await untilClosed(idle), /^HTTP\/1.1 301 /);
+  const second = await sent(server.port, "GET /");
+  deepStrictEqual(await untilClosed(waiting), "");
+  match(metrics.render(), /evicted_total\{role="public",activity="idle"\} 1/);
+  match(metrics.render(), /evicted_total\{role="public",activity="waiting"\} 1/);
+  for (const conn of [...young, first, second]) conn.close();
+});
+
+Deno.test("this machine and its peers are answered however many others wait, and do not displace them", async () => {
+  let isOwn = false;
+  await using server = await publicPort({
+    limits: { connections: 2, perSource: 2 },
+    isOwn: () => isOwn,
+  });
+  const others = [await sent(server.port, "GET /"), await sent(server.port, "GET /")];
+  isOwn = true;
+  for (let i = 0; i < 5; i++) {
+    deepStrictEqual((await exchange(server.port, GET, { patience: 100 })).statuses, [301]);
+  }
+  for (const conn of others) {
+    await conn.write(latin1(" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
+    match(await untilClosed(conn), /^HTTP\/1.1 301 /);
+  }
+});
+
+Deno.test("connect and close leaves no line in the log and counts as no answer", async () => {
+  const lines: string[] = [];
+  const metrics = createMetrics("test");
+  const log = createLog({ level: "debug", write: (line) => lines.push(line) });
+  await using server = await publicPort({ log, metrics });
+  for (let i = 0; i < 5; i++) (await connect(server.port)).close();
   await pause(50);
-  const third = await connect(server.port);
-  await pause(50);
-  const conn = await connect(server.port);
-  deepStrictEqual(
-    (await readAll(conn, 3000)).text.split("\r\n")[0],
-    "HTTP/1.1 503 Service Unavailable",
-  );
-  for (const each of [...held, third, conn]) each.close();
-  await pause(100);
-  deepStrictEqual((await exchange(server.port, GET)).statuses, [301]);
+  deepStrictEqual(lines.filter((line) => !line.includes("event=listening")), []);
+  ok(!/requests_total|refusals_total|turned_away/.test(metrics.render()));
+});
+
+Deno.test("every refusal has a line at debug and a count, by its reason", async () => {
+  const lines: string[] = [];
+  const metrics = createMetrics("test");
+  const log = createLog({ level: "debug", write: (line) => lines.push(line) });
+  await using server = await publicPort({ log, metrics, hosts: ["h.example"] });
+  const table: [string, number, string][] = [
+    ["GET /x HTTP/1.1\r\nHost: a..b\r\n\r\n", 400, "bad_host"],
+    ["GET /x HTTP/1.1\r\nHost: other.example\r\n\r\n", 421, "unlisted_host"],
+    ["TRACE /x HTTP/1.1\r\nHost: h.example\r\n\r\n", 405, "method"],
+    ["GET x HTTP/1.1\r\nHost: h.example\r\n\r\n", 400, "bad_target"],
+    ["GET /x HTTP/1.1\r\n\r\n", 400, "bad_host"],
+    ["GET /x HTTP/3.0\r\n", 505, "bad_version"],
+    ["\x16\x03\x01", 400, "bad_request_line"],
+    [`POST /.well-known/acme-challenge/${TOKEN} HTTP/1.1\r\nHost: h\r\n\r\n`, 405, "method"],
+  ];
+  for (const [request, status, reason] of table) {
+    lines.length = 0;
+    deepStrictEqual((await exchange(server.port, request, { patience: 100 })).statuses, [status]);
+    const told = lines.filter((line) => line.includes("event=refused"));
+    deepStrictEqual(told.length, 1, request);
+    match(told[0]!, new RegExp(` status=${status} reason=${reason} .*from=127.0.0.1`));
+  }
+  match(metrics.render(), /refusals_total\{role="public",reason="bad_host"\} 2/);
+});
+
+const FRONTS = [parseNetwork("127.0.0.0/8")];
+const PREAMBLE = "PROXY TCP4 198.51.100.7 203.0.113.1 51234 80\r\n";
+
+Deno.test("a preamble from a listed network says who the client is, and may be left out", async () => {
+  const seen: string[][] = [];
+  const listener = quietListener((_, from, local) => {
+    seen.push([from, local]);
+    return { ...NOT_FOUND };
+  }, { fronts: FRONTS });
+  const { port } = listener.address;
+  for (const preamble of [PREAMBLE, "PROXY UNKNOWN\r\n", ""]) {
+    for (const cuts of [[], [3], [preamble.length + 4]]) {
+      deepStrictEqual(
+        (await exchange(port, preamble + GET + GET, { cuts, patience: 100 })).statuses,
+        [404, 404],
+      );
+    }
+  }
+  deepStrictEqual(seen.slice(0, 6), Array(6).fill(["198.51.100.7", "203.0.113.1"]));
+  deepStrictEqual(seen.slice(6), Array(12).fill(["127.0.0.1", "127.0.0.1"]));
+  deepStrictEqual((await exchange(port, "PROXY TCP4 x y 1 2\r\n" + GET)).statuses, [400]);
+  await listener.stop(0);
+});
+
+Deno.test("behind a listed front each client has a cap of its own", async () => {
+  const listener = quietListener(() => new Promise(() => {}), {
+    fronts: FRONTS,
+    limits: { connections: 100, perSource: 2 },
+  });
+  const { port } = listener.address;
+  const ask = (client: string) => PREAMBLE.replace("198.51.100.7", client) + GET;
+  const busy = [];
+  for (const client of ["192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.2"]) {
+    busy.push(await sent(port, ask(client)));
+  }
+  deepStrictEqual((await exchange(port, ask("192.0.2.1"), { patience: 3000 })).statuses, [503]);
+  for (const conn of busy) conn.close();
+  await listener.stop(0);
+});
+
+Deno.test("a preamble from elsewhere is refused, and named in one warning", async () => {
+  const lines: string[] = [];
+  const log = createLog({ write: (line) => lines.push(line) });
+  await using server = await publicPort({ log, fronts: [parseNetwork("192.0.2.0/24")] });
+  const version2 = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + "\x01".repeat(12);
+  for (const preamble of [PREAMBLE, version2, PREAMBLE]) {
+    deepStrictEqual((await exchange(server.port, preamble + GET)).statuses, [400]);
+  }
+  const told = lines.filter((line) => line.includes("event=proxy_protocol"));
+  deepStrictEqual(told.length, 1);
+  match(told[0]!, /from=127.0.0.1 .*PROXY protocol.*public\.proxy_protocol/);
+});
+
+Deno.test("a redirect to where the client already is, as a front says, is warned of once", async () => {
+  const lines: string[] = [];
+  const log = createLog({ write: (line) => lines.push(line) });
+  await using server = await publicPort({ log });
+  const ask = (fields: string) =>
+    exchange(server.port, `GET /x HTTP/1.1\r\nHost: h.example${fields}\r\n\r\n`, { patience: 50 });
+  const warnings = () => lines.filter((line) => line.includes("event=redirect_loop")).length;
+  await ask("");
+  await ask("\r\nX-Forwarded-Proto: http");
+  // Asked for at another port than the one it is sent to: no loop.
+  await ask(":8443\r\nX-Forwarded-Proto: https");
+  deepStrictEqual(warnings(), 0);
+  for (let i = 0; i < 3; i++) await ask("\r\nX-Forwarded-Proto: https");
+  deepStrictEqual(warnings(), 1);
 });
 
 Deno.test("connections are not kept while more than half of them are taken", async () => {

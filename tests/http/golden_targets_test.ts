@@ -3,8 +3,12 @@
  * acme-lb answers it on a real socket. A row gives the status, and the Location where there is one.
  */
 
-import { deepStrictEqual, ok } from "node:assert/strict";
-import { exchange, header, KEY_AUTHORIZATION, publicPort, TOKEN } from "./raw_client.ts";
+import { deepStrictEqual, match, ok } from "node:assert/strict";
+import fc from "fast-check";
+import { createRedirectHandler } from "../../lib/http/redirect_handler.ts";
+import { parseRequestHead } from "../../lib/http/request_head.ts";
+import { createLog } from "../../lib/log.ts";
+import { exchange, header, KEY_AUTHORIZATION, latin1, publicPort, TOKEN } from "./raw_client.ts";
 
 const PREFIX = "/.well-known/acme-challenge/";
 
@@ -14,7 +18,7 @@ const TARGETS: [string, number, string?][] = [
   ["/x?y=1&z=%20", 301, "https://h.example/x?y=1&z=%20"],
   ["/a/../b", 301, "https://h.example/a/../b"],
   ["/a%0d%0aSet-Cookie:%20x=1", 301, "https://h.example/a%0d%0aSet-Cookie:%20x=1"],
-  ["/a?b=c|d^e{f}`g'", 301, "https://h.example/a?b=c|d^e{f}`g'"],
+  ["/a?b=c|d^e{f}`g'", 301, "https://h.example/a?b=c%7Cd%5Ee%7Bf%7D%60g'"],
   ["//evil.example/x", 301, "https://h.example//evil.example/x"],
   [
     "//.well-known//acme-challenge//tok",
@@ -47,22 +51,35 @@ const TARGETS: [string, number, string?][] = [
   [`${PREFIX}<script>alert(1)</script>`, 404],
   [`${PREFIX}${"a".repeat(128)}`, 404],
   [`${PREFIX}${"a".repeat(129)}`, 404],
-  ["/<script>", 400],
-  ["/caf\xc3\xa9", 400],
-  ["/caf\xe9", 400],
-  ["/\\evil.example", 400],
-  ["/x\\y", 400],
-  ["/x#y", 400],
-  ['/x"y', 400],
-  ["http://target.example/p", 400],
+  ["/<script>", 301, "https://h.example/%3Cscript%3E"],
+  ["/caf\xc3\xa9", 301, "https://h.example/caf%C3%A9"],
+  ["/caf\xe9", 301, "https://h.example/caf%E9"],
+  ["/\\evil.example", 301, "https://h.example/%5Cevil.example"],
+  ["/x\\y", 301, "https://h.example/x%5Cy"],
+  ["/x#y", 301, "https://h.example/x%23y"],
+  ['/x"y', 301, "https://h.example/x%22y"],
+  ["/a?f[0]=1", 301, "https://h.example/a?f%5B0%5D=1"],
+  ["/a?q=100%", 301, "https://h.example/a?q=100%25"],
+  ["/a%zz%4", 301, "https://h.example/a%25zz%254"],
+  ["/?a=b?c/d:e@f!$&'()*+,;=g~h", 301, "https://h.example/?a=b?c/d:e@f!$&'()*+,;=g~h"],
+  ["http://target.example/p", 301, "https://target.example/p"],
+  ["HTTP://Target.Example:80/p?q", 301, "https://target.example/p?q"],
+  ["http://target.example", 301, "https://target.example/"],
+  ["http://target.example//evil.example/x", 301, "https://target.example//evil.example/x"],
+  ["http://[2001:DB8::1]/p", 301, "https://[2001:db8::1]/p"],
+  ["http:///p", 400],
+  ["http://t..example/p", 400],
+  ["http://t.example#f", 400],
+  ["http:/p", 400],
   ["https://t:444/p", 400],
   ["ftp://t/p", 400],
   ["http://u:p@t/", 400],
   ["javascript://t/%0aalert(1)", 400],
   ["http://t.example\\@evil/p", 400],
   ["file:///etc/passwd", 400],
-  ["http://t.example?x=1", 400],
-  [`http://h.example${PREFIX}${TOKEN}`, 400],
+  ["http://t.example?x=1", 301, "https://t.example/?x=1"],
+  [`http://h.example${PREFIX}${TOKEN}`, 404],
+  [`HTTP://h.example${PREFIX}${TOKEN}`, 404],
   ["t.example:80", 400],
   ["*", 400],
   ["x", 400],
@@ -88,9 +105,9 @@ const HOSTS: [string[], number, number, string?][] = [
   [["[2001:DB8:0::F003]:80"], 1, 301, "https://[2001:db8::f003]/x"],
   [["h.example"], 0, 301, "https://h.example/x"],
   [[], 1, 400],
-  [[], 0, 400],
+  [[], 0, 301, "https://127.0.0.1/x"],
   [[""], 1, 400],
-  [[""], 0, 400],
+  [[""], 0, 301, "https://127.0.0.1/x"],
   [["a.example", "b.example"], 1, 400],
   [["a.example", "b.example"], 0, 400],
   [["a.example", "a.example"], 1, 400],
@@ -127,9 +144,11 @@ const HOSTS: [string[], number, number, string?][] = [
   [["a..example"], 1, 400],
   [[".example"], 1, 400],
   [["."], 1, 400],
-  [["-a.example"], 1, 400],
-  [["a-.example"], 1, 400],
-  [["a_b.example"], 1, 400],
+  [["-a.example"], 1, 301, "https://-a.example/x"],
+  [["a-.example"], 1, 301, "https://a-.example/x"],
+  [["a_b.example"], 1, 301, "https://a_b.example/x"],
+  [["_dmarc.a.example"], 1, 301, "https://_dmarc.a.example/x"],
+  [["a__b.example_"], 1, 301, "https://a__b.example_/x"],
 ];
 
 Deno.test("the public port gives each target its status and Location", async () => {
@@ -168,6 +187,57 @@ Deno.test("a malformed Host is refused on a challenge too; HTTP/1.0 may lack it 
   deepStrictEqual((await ask("HTTP/1.0", "")).statuses, [200]);
 });
 
+Deno.test("an absolute target's authority stands in for the Host, which must be good all the same", async () => {
+  await using server = await publicPort({ hosts: ["service.example"] });
+  const table: [string, string, number][] = [
+    ["http://service.example/x", "other.example", 301],
+    ["http://other.example/x", "service.example", 421],
+    ["http://service.example/x", "bad..host", 400],
+    ["http://service.example/x", "", 301],
+  ];
+  for (const [target, host, status] of table) {
+    const request = `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+    deepStrictEqual((await exchange(server.port, request)).statuses, [status], `${target} ${host}`);
+  }
+});
+
+Deno.test("a probe without Host is redirected to the local address, also where hosts are listed", async () => {
+  await using server = await publicPort({ hosts: ["service.example"] });
+  const table: [string, number][] = [
+    ["OPTIONS / HTTP/1.0\r\n\r\n", 308],
+    ["GET / HTTP/1.0\r\n\r\n", 301],
+    ["HEAD /check HTTP/1.0\r\nUser-Agent: KeepAliveClient\r\n\r\n", 301],
+    ["GET / HTTP/1.1\r\n\r\n", 400],
+    ["GET / HTTP/1.0\r\nHost: other.example\r\n\r\n", 421],
+  ];
+  for (const [request, status] of table) {
+    const got = await exchange(server.port, request, { patience: 3000 });
+    deepStrictEqual(got.statuses, [status], request);
+    const location = header(got.text, "location");
+    if (status < 400) deepStrictEqual(location?.startsWith("https://127.0.0.1/"), true, request);
+  }
+});
+
+Deno.test("any target gets a Location in the characters of RFC 3986, on the same host", () => {
+  const redirect = createRedirectHandler({
+    status: "auto",
+    hosts: [],
+    httpsPort: 443,
+    log: createLog({ write: () => {} }),
+  });
+  const visible = fc.integer({ min: 0x21, max: 0xff }).filter((code) => code !== 0x7f)
+    .map((code) => String.fromCharCode(code));
+  fc.assert(fc.property(fc.string({ unit: visible, maxLength: 40 }), (rest) => {
+    const request = `GET /${rest} HTTP/1.1\r\nHost: h.example\r\n\r\n`;
+    const head = parseRequestHead(latin1(request), 0, request.length);
+    ok(head.kind === "head");
+    const { headers } = redirect(head, "192.0.2.1", "192.0.2.2");
+    const location = /^Location: (.*)\r$/m.exec(headers)![1]!;
+    match(location, /^https:\/\/h\.example\/(?:[A-Za-z0-9._~!$&'()*+,;=:@\/?-]|%[0-9A-Fa-f]{2})*$/);
+    deepStrictEqual(new URL(location).host, "h.example");
+  }));
+});
+
 Deno.test("X-Forwarded-Host and h2's pseudo headers decide nothing", async () => {
   await using server = await publicPort();
   const got = await exchange(
@@ -203,7 +273,7 @@ Deno.test("answers carry the agreed headers and nothing of the request", async (
   const answers = {
     found: await ask(`${PREFIX}${TOKEN}`),
     absent: await ask(`${PREFIX}MARKER`),
-    refused: await ask("/MARKER\\", "MARKER.example"),
+    refused: await ask("/MARKER", "MARKER..example"),
   };
   for (const [name, { text }] of Object.entries(answers)) {
     deepStrictEqual(header(text, "content-type"), "text/plain; charset=utf-8", name);

@@ -237,7 +237,7 @@ Deno.test("the challenge port tells balancers, and nobody else, that it could no
       digest: Promise.resolve("0123"),
     });
     for (const from of [balancer, "192.0.2.8", "::ffff:192.0.2.8"]) {
-      const { status, headers } = await handler(head(), from);
+      const { status, headers } = await handler(head(), from, "192.0.2.1");
       const told = /^Acme-Lb-Unreadable: (\w+)\r$/m.exec(headers)?.[1];
       const expected = from === balancer && kind !== "absent" ? kind : undefined;
       deepStrictEqual([status, told], [404, expected], `${kind} ${from}`);

@@ -1,10 +1,9 @@
 /** Raw sockets against a real listener: what is sent and received is bytes, nothing is repaired. */
 
-import { createLog } from "../../lib/log.ts";
+import { createLog, type Log } from "../../lib/log.ts";
 import { createPublicChallengeHandler } from "../../lib/http/challenge_handler.ts";
-import type { AdmissionLimits } from "../../lib/http/admission.ts";
 import type { Handler } from "../../lib/http/connection.ts";
-import { listen, type Listener } from "../../lib/http/listener.ts";
+import { listen, type Listener, type ListenerOptions } from "../../lib/http/listener.ts";
 import { createMetrics } from "../../lib/http/metrics.ts";
 import { createOwnTokens } from "../../lib/http/own_tokens.ts";
 import { createPeerAddresses } from "../../lib/http/peer_addresses.ts";
@@ -22,11 +21,11 @@ const QUIET = createLog({ write: () => {} });
 
 /** A public port on loopback as `serve` has it, without peers; ends with the block. */
 export async function publicPort(
-  options: { hosts?: string[]; limits?: AdmissionLimits } = {},
-): Promise<{ port: number; webroot: string } & AsyncDisposable> {
+  options: { hosts?: string[]; log?: Log } & ListenerExtras = {},
+): Promise<{ port: number; webroot: string; open(): number } & AsyncDisposable> {
   const webroot = await Deno.makeTempDir();
   await Deno.writeTextFile(`${webroot}/${TOKEN}`, `${KEY_AUTHORIZATION}\n`);
-  const metrics = createMetrics("test");
+  const metrics = options.metrics ?? createMetrics("test");
   const lookup = createPeerLookup({
     addresses: createPeerAddresses({ peers: [], own: [], names: new PeerNames({ log: QUIET }) }),
     gates: new PeerGates(),
@@ -43,12 +42,14 @@ export async function publicPort(
       status: "auto",
       hosts: options.hosts ?? [],
       httpsPort: 443,
+      log: options.log ?? QUIET,
     }),
   });
-  const listener = quietListener(handler, options.limits);
+  const listener = quietListener(handler, { ...options, metrics });
   return {
     port: listener.address.port,
     webroot,
+    open: () => Number(/_connections\{role="public"\} (\d+)/.exec(metrics.render())![1]),
     async [Symbol.asyncDispose]() {
       await listener.stop(0);
       await Deno.remove(webroot, { recursive: true });
@@ -56,17 +57,18 @@ export async function publicPort(
   };
 }
 
-/** A listener on a free loopback port, without a word in the log. */
-export function quietListener(
-  handler: Handler,
-  limits: AdmissionLimits = { connections: 1000, perSource: 1000 },
-): Listener {
+/** What tests say of a listener beside its handler. */
+export type ListenerExtras = Partial<Omit<ListenerOptions, "role" | "handler">>;
+
+/** A listener on a free loopback port, without a word in the log unless it is given one. */
+export function quietListener(handler: Handler, extras: ListenerExtras = {}): Listener {
   return listen({ hostname: "127.0.0.1", port: 0 }, {
     role: "public",
     handler,
-    limits,
+    limits: { connections: 1000, perSource: 1000 },
     log: QUIET,
     metrics: createMetrics("test"),
+    ...extras,
   });
 }
 

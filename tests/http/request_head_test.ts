@@ -3,9 +3,10 @@
 import { deepStrictEqual, ok } from "node:assert/strict";
 import fc from "fast-check";
 import {
+  HeadReader,
   type HeadResult,
+  MAX_FIELDS,
   MAX_HEAD,
-  MAX_HEADERS,
   MAX_TARGET,
   parseRequestHead,
 } from "../../lib/http/request_head.ts";
@@ -18,7 +19,8 @@ function parse(text: string, upTo = text.length): HeadResult {
 const tokenChar = fc.constantFrom(..."abcXYZ019!#$%&'*+-.^_`|~");
 const token = fc.string({ unit: tokenChar, minLength: 1, maxLength: 30 });
 const visible = fc.string({
-  unit: fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)),
+  unit: fc.integer({ min: 0x21, max: 0xff }).filter((code) => code !== 0x7f)
+    .map((code) => String.fromCharCode(code)),
   minLength: 1,
   maxLength: 60,
 });
@@ -55,7 +57,7 @@ Deno.test("parseRequestHead() reads back every well-formed head", () => {
       ok(got.kind === "head");
       deepStrictEqual(
         [got.method, got.target, got.minor, got.host, got.body, got.length],
-        [request.method, request.target, request.minor, request.host, false, request.text.length],
+        [request.method, request.target, request.minor, request.host, 0, request.text.length],
       );
     }),
     { numRuns: 3000 },
@@ -113,6 +115,43 @@ Deno.test("parseRequestHead() reads at an offset what it reads at the start", ()
   );
 });
 
+Deno.test("HeadReader says of any pieces what it says of the whole, wherever the buffer moves", () => {
+  const pieces = fc.tuple(anyBytes, fc.array(fc.nat(40), { maxLength: 60 }), fc.nat(5));
+  fc.assert(
+    fc.property(pieces, ([text, steps, shift]) => {
+      const reader = new HeadReader();
+      let got: HeadResult = { kind: "incomplete" };
+      let end = 0;
+      for (const [i, step] of [...steps, text.length].entries()) {
+        if (got.kind !== "incomplete") break;
+        end = Math.min(text.length, end + step);
+        // Another place in another buffer each time, with only what has arrived in it.
+        const start = i * shift;
+        got = reader.read(latin1("?".repeat(start) + text.slice(0, end)), start, start + end);
+      }
+      deepStrictEqual(got, parse(text));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+Deno.test("HeadReader looks at each byte once: a head byte by byte costs what the whole costs", () => {
+  const text = `GET / HTTP/1.1\r\nHost: h\r\nX: ${"a".repeat(15_000)}\r\n\r\n`;
+  let looks = 0;
+  const bytes = new Proxy(latin1(text), {
+    get(target, key) {
+      if (typeof key === "string" && /^\d+$/.test(key)) looks++;
+      const value = Reflect.get(target, key);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  const reader = new HeadReader();
+  let got: HeadResult = { kind: "incomplete" };
+  for (let end = 1; end <= text.length; end++) got = reader.read(bytes, 0, end);
+  deepStrictEqual(got.kind, "head");
+  ok(looks < 4 * text.length, `${looks} looks at ${text.length} bytes`);
+});
+
 Deno.test("parseRequestHead() keeps to its limits exactly", () => {
   const request = (target: string, headers: string) =>
     `GET ${target} HTTP/1.1\r\nHost: h\r\n${headers}\r\n`;
@@ -121,8 +160,8 @@ Deno.test("parseRequestHead() keeps to its limits exactly", () => {
   const table: [string, string, string | number][] = [
     ["target at the limit", request(`/${"a".repeat(MAX_TARGET - 1)}`, ""), "head"],
     ["target over it", request(`/${"a".repeat(MAX_TARGET)}`, ""), 414],
-    ["headers at the limit", request("/", "A: b\r\n".repeat(MAX_HEADERS - 1)), "head"],
-    ["headers over it", request("/", "A: b\r\n".repeat(MAX_HEADERS)), 431],
+    ["fields at the limit", request("/", "A: b\r\n".repeat(MAX_FIELDS - 1)), "head"],
+    ["fields over it", request("/", "A: b\r\n".repeat(MAX_FIELDS)), 431],
     ["head at the limit", filled(MAX_HEAD), "head"],
     ["head over it", filled(MAX_HEAD + 1), 431],
     [
@@ -155,5 +194,67 @@ Deno.test("parseRequestHead() says whether the connection may be kept", () => {
     const got = parse(`GET / HTTP/${version}\r\nHost: h\r\n${headers}\r\n`);
     ok(got.kind === "head");
     deepStrictEqual(got.keepAlive, expected, `${version} ${headers}`);
+  }
+});
+
+Deno.test("parseRequestHead() takes any token for a method, and no more than 64 characters", () => {
+  const table: [string, string | number][] = [
+    ["PROPFIND", "head"],
+    ["get", "head"],
+    ["VERSION-CONTROL", "head"],
+    ["M!#$%&'*+.^_`|~9", "head"],
+    ["A".repeat(64), "head"],
+    ["A".repeat(65), 405],
+    ["GE(T", 400],
+    ["G\xc9T", 400],
+    ["", 400],
+  ];
+  for (const [method, expected] of table) {
+    const got = parse(`${method} / HTTP/1.1\r\nHost: h\r\n\r\n`);
+    deepStrictEqual(got.kind === "refusal" ? got.status : got.kind, expected, method);
+  }
+});
+
+Deno.test("parseRequestHead() knows how many bytes of a body are announced", () => {
+  const table: [string, number | string][] = [
+    ["", 0],
+    ["Content-Length: 0\r\n", 0],
+    ["Content-Length: 5\r\n", 5],
+    ["Content-Length: 0005\r\n", 5],
+    ["Content-Length: 5000000000\r\n", 5e9],
+    ["Transfer-Encoding: chunked\r\n", Infinity],
+    ["Transfer-Encoding: Chunked\r\n", Infinity],
+    ["Content-Length: 9007199254740992\r\n", "body_too_large"],
+    ["Content-Length: 5\r\nContent-Length: 5\r\n", "bad_framing"],
+    ["Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "bad_framing"],
+    ["Expect: 100-continue\r\nContent-Length: 5\r\n", 5],
+  ];
+  for (const [fields, expected] of table) {
+    const got = parse(`POST / HTTP/1.1\r\nHost: h\r\n${fields}\r\n`);
+    deepStrictEqual(got.kind === "head" ? got.body : got.kind === "refusal" && got.fault, expected);
+  }
+});
+
+Deno.test("parseRequestHead() sees that the client came by https, as proxies in front tell it", () => {
+  const table: [string, boolean][] = [
+    ["X-Forwarded-Proto: https", true],
+    ["x-forwarded-proto: HTTPS", true],
+    ["X-Forwarded-Proto: https, http", true],
+    ["X-Forwarded-Proto: http, https", false],
+    ["X-Forwarded-Proto: http", false],
+    ["X-Forwarded-Scheme: https", true],
+    ["X-Forwarded-Protocol: https", true],
+    ["X-Forwarded-Ssl: on", true],
+    ["X-Forwarded-Ssl: off", false],
+    ["Front-End-Https: On", true],
+    ["Forwarded: for=192.0.2.1;proto=https", true],
+    ['Forwarded: for=192.0.2.1; proto="https"', true],
+    ["Forwarded: proto=http, proto=https", false],
+    ["X-Forwarded-Host: https", false],
+    ["Referer: https://a.example/", false],
+  ];
+  for (const [field, expected] of table) {
+    const got = parse(`GET / HTTP/1.1\r\nHost: h\r\n${field}\r\n\r\n`);
+    deepStrictEqual(got.kind === "head" && got.cameByHttps, expected, field);
   }
 });
