@@ -36,7 +36,7 @@ export interface AnsweredChallenge {
   /** As in the log: `own`, `solver` or `peer`; undefined when there was no text. */
   source: string | undefined;
   /** The peer or solver that had it. */
-  peer: string | undefined;
+  peer?: string | undefined;
   ms: number;
   status: number;
 }

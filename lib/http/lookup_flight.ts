@@ -33,9 +33,11 @@ export interface FlightOptions {
 interface Entry {
   peer: string;
   outcome: PeerOutcome;
-  /** The gate while the peer's answer is awaited; undefined for a name. */
+  /** Undefined for a name. */
   gate?: PeerGate;
   open: boolean;
+  /** Whether it had a socket yet; a suspect peer has few. */
+  asked: boolean;
 }
 
 /**
@@ -79,7 +81,7 @@ export class Flight {
     const joining = pending.map(({ name, peers }) => this.#join(name, peers));
     for (const name of unresolved) {
       const peer = `dns:${name}`;
-      this.#entries.push({ peer, outcome: "unresolved", open: false });
+      this.#entries.push({ peer, outcome: "unresolved", open: false, asked: false });
       this.options.onOutcome(peer, "unresolved");
     }
     void Promise.all([...asking, ...joining]).then(() => this.#limit[Symbol.dispose]());
@@ -88,7 +90,7 @@ export class Flight {
   }
 
   async #join(name: string, peers: Others["pending"][number]["peers"]): Promise<void> {
-    const entry: Entry = { peer: `dns:${name}`, outcome: "unresolved", open: true };
+    const entry: Entry = { peer: `dns:${name}`, outcome: "unresolved", open: true, asked: false };
     this.#entries.push(entry);
     const found = await peers;
     if (this.#over) return;
@@ -104,12 +106,15 @@ export class Flight {
     const { source, gateOf, ask, token, onOutcome } = this.options;
     const gate = gateOf(peer);
     const name = formatSocketAddress(peer);
-    const entry: Entry = { peer: name, outcome: "not_awaited", gate, open: true };
+    const entry: Entry = { peer: name, outcome: "not_awaited", gate, open: true, asked: false };
     this.#entries.push(entry);
     this.#unwatch.push(gate.watch(() => this.#consider()));
     const { signal } = this.#limit;
     const answer = await gate.pass(source, {
-      ask: () => ask(peer, signal),
+      ask: () => {
+        entry.asked = true;
+        return ask(peer, signal);
+      },
       end: signal,
       queue: this.#queue.signal,
     });
@@ -136,8 +141,14 @@ export class Flight {
     if (open.some(({ gate }) => gate && !gate.slow)) return;
     this.#living.resolve();
     if (open.some(({ gate }) => gate && !gate.suspect)) return;
-    const patience = this.#patience[this.#second ? 0 : 1]!;
-    if (patience.passed) this.#finish(this.#second);
+    const [withLine, without] = this.#patience;
+    if (this.#second) {
+      if (withLine!.passed) this.#finish(this.#second);
+      return;
+    }
+    // One that waits for a socket has not had its chance: the peer may be back.
+    const askedAll = open.every(({ gate, asked }) => asked || !gate);
+    if (askedAll && without!.passed) this.#finish(undefined);
   }
 
   #finish(
