@@ -5,6 +5,7 @@
  * public port from this machine, then from the peers.
  */
 
+import { CA_BODY_BYTES } from "../ca_rules.ts";
 import { sourceOf } from "../address.ts";
 import { parseHost } from "../host.ts";
 import type { Log, LogFields } from "../log.ts";
@@ -80,8 +81,6 @@ const FAILED: Record<Exclude<LookupVerdict, "found">, Readonly<Answer>> = {
   failed: { ...errorAnswer(502), close: false },
   overloaded: errorAnswer(503, headerLine("Retry-After", "1")),
 };
-/** The CA reads 128 bytes and refuses a body that fills them (Boulder, va/http.go). */
-const CA_LIMIT = 127;
 
 /** The challenge port: what this machine has, nothing else. */
 export function createChallengePortHandler(options: ChallengePortOptions): Handler {
@@ -161,8 +160,8 @@ export function createPublicChallengeHandler(
     });
     const { source, peer, solver } = fields as Record<string, string | undefined>;
     onAnswered?.({ token, from, source, peer: peer ?? solver, ms, status });
-    if (status === 200 && answer.body.trimEnd().length > CA_LIMIT) {
-      log.warn("too_long_for_ca", { token, bytes: answer.body.length, limit: CA_LIMIT });
+    if (status === 200 && answer.body.trimEnd().length > CA_BODY_BYTES) {
+      log.warn("too_long_for_ca", { token, bytes: answer.body.length, limit: CA_BODY_BYTES });
     }
     return answer;
   };
