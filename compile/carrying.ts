@@ -26,7 +26,8 @@ export async function makeCarrying(
 
 /** The modules in a fixed order, the one that is started before the others. */
 async function modules(directory: string): Promise<Map<string, Uint8Array>> {
-  const names = (await Array.fromAsync(Deno.readDir(directory), ({ name }) => name)).sort();
+  const all = await Array.fromAsync(Deno.readDir(directory), ({ name }) => name);
+  const names = all.filter((name) => name.endsWith(".js")).sort();
   const ordered = [MAIN, ...names.filter((name) => name !== MAIN)];
   const files = new Map<string, Uint8Array>();
   for (const name of ordered) files.set(name, await Deno.readFile(`${directory}/${name}`));

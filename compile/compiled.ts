@@ -3,7 +3,7 @@
 import { MAIN } from "./bundle.ts";
 import { deno, TIMED_OUT } from "./deno.ts";
 import { tryOut } from "./try_out.ts";
-import { UNSTABLE_FLAG, V8_FLAGS } from "./run_flags.ts";
+import { PERMISSIONS, UNSTABLE_FLAG, V8_FLAGS } from "./run_flags.ts";
 
 /**
  * No code cache: a compiled program keeps its own under a guessable name in /tmp, where another
@@ -26,7 +26,9 @@ export async function makeCompiled(
     V8_FLAGS,
     ...target === undefined ? [] : ["--target", target],
   ];
-  // deno.json, with the permissions, is found above the modules.
+  // The nearest one above the modules is read, for the permissions alone.
+  const denoJson = { compile: { permissions: PERMISSIONS } };
+  await Deno.writeTextFile(`${program}/deno.json`, JSON.stringify(denoJson));
   const { code, stderr } = await deno(
     ["compile", ...flags, "--output", output, `${program}/${MAIN}`],
     program,

@@ -1,6 +1,7 @@
 /** How both forms of the executable run: with which permissions, and with how much memory. */
 
 import denoJson from "../deno.json" with { type: "json" };
+import { CLIENTS } from "../lib/clients/clients.ts";
 import { permissionFlags } from "./permissions.ts";
 
 /**
@@ -10,12 +11,21 @@ import { permissionFlags } from "./permissions.ts";
  */
 export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--heap-growing-percent=20";
 
+/** Those of deno.json, and the variables that ACME clients set for their hooks. */
+export const PERMISSIONS = {
+  ...denoJson.compile.permissions,
+  env: [
+    ...denoJson.compile.permissions.env,
+    ...Object.values(CLIENTS).flatMap(({ variables }) => variables),
+  ],
+};
+
 /**
  * What of the environment reaches the runtime of the carrying form: the variables that acme-lb may
  * read, apart from the one that the start itself sets, and the one that the runtime tells it of.
  */
 export const VARIABLES = [
-  ...denoJson.compile.permissions.env.filter((name) => name !== "ACME_LB_SELF"),
+  ...PERMISSIONS.env.filter((name) => name !== "ACME_LB_SELF"),
   "NO_COLOR",
 ];
 
@@ -33,5 +43,5 @@ export const RUN_FLAGS = [
   "--cached-only",
   UNSTABLE_FLAG,
   V8_FLAGS,
-  ...permissionFlags(denoJson.compile.permissions),
+  ...permissionFlags(PERMISSIONS),
 ];

@@ -5,6 +5,7 @@
 
 import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
+import { PERMISSIONS } from "../compile/run_flags.ts";
 import { tryOut } from "../compile/try_out.ts";
 import denoJson from "../deno.json" with { type: "json" };
 
@@ -222,7 +223,7 @@ function checkPermissions(text: string): void {
       net: [], // an empty list allows all, null nothing
       read: [],
       write: [],
-      env: denoJson.compile.permissions.env,
+      env: PERMISSIONS.env,
       sys: [],
       run: null,
       ffi: null,

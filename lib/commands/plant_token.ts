@@ -35,7 +35,16 @@ export async function plantToken(
   throw new JobError(`${directory}/${token} would not be served: ${faults.join(", ") || "absent"}`);
 }
 
-/** Takes the file away; one that is gone already is no error. @throws {JobError} */
+/**
+ * Takes the file away; one that is gone already is no error.
+ * @throws {JobError} also for a directory, a link or anything else that no ACME client makes
+ */
 export async function removeToken(directory: string, token: string): Promise<void> {
-  await putBack(`${directory}/${token}`, undefined, { replaceLink: true });
+  const path = `${directory}/${token}`;
+  const info = await Deno.lstat(path).catch(() => undefined);
+  if (info && !info.isFile) {
+    const what = info.isDirectory ? "a directory" : info.isSymlink ? "a symbolic link" : "no file";
+    throw new JobError(`${path} is left alone: it is ${what}`);
+  }
+  await putBack(path, undefined, { replaceLink: true });
 }

@@ -19,6 +19,7 @@ import {
   parseListedNetwork,
   parseNodeName,
   parsePreemptDelay,
+  parseRuntimeSocket,
   parseServerName,
   parseTimeout,
   parseUrlPath,
@@ -211,10 +212,13 @@ export const configSchema = v.strictObject({
   ),
   haproxy: section({
     sockets: key(
-      list(path, { most: 16, like: "/run/haproxy/admin.sock" }),
+      list(text("an address such as /run/haproxy/admin.sock", parseRuntimeSocket), {
+        most: 16,
+        like: "/run/haproxy/admin.sock",
+      }),
       [],
-      "HAProxy's runtime API, such as `/run/haproxy/admin.sock`; the first one is what " +
-        "`render haproxy` sets up.",
+      "HAProxy's runtime API: paths such as `/run/haproxy/admin.sock`, or HOST:PORT; the first one " +
+        "is what `render haproxy` sets up.",
     ),
   }),
   limits: section({

@@ -5,6 +5,7 @@
  * the public port from the own webroot, then from the peers.
  */
 
+import { CA_BODY_BYTES } from "../ca_rules.ts";
 import { sourceOf } from "../address.ts";
 import type { Log, LogFields } from "../log.ts";
 import {
@@ -76,8 +77,6 @@ const FAILED: Record<Exclude<LookupVerdict, "found">, Readonly<Answer>> = {
   failed: { ...errorAnswer(502), close: false },
   overloaded: errorAnswer(503, headerLine("Retry-After", "1")),
 };
-/** The CA reads 128 bytes and refuses a body that fills them (Boulder, va/http.go). */
-const CA_LIMIT = 127;
 
 /** The challenge port: files of the webroots, nothing else. */
 export function createChallengePortHandler(options: ChallengePortOptions): Handler {
@@ -132,8 +131,8 @@ export function createPublicChallengeHandler(
     report(log, { role: "public", token, host, from, ...fields, status, ms });
     const { source, peer } = fields as { source?: string; peer?: string };
     options.onAnswered?.({ token, from, source, peer, ms, status });
-    if (answer.status === 200 && answer.body.trimEnd().length > CA_LIMIT) {
-      log.warn("too_long_for_ca", { token, bytes: answer.body.length, limit: CA_LIMIT });
+    if (answer.status === 200 && answer.body.trimEnd().length > CA_BODY_BYTES) {
+      log.warn("too_long_for_ca", { token, bytes: answer.body.length, limit: CA_BODY_BYTES });
     }
     return answer;
   };

@@ -6,6 +6,7 @@
  * answer the others share it: a hundred names with a dead address take 10 s and not 10 min.
  */
 
+import { CA_PATIENCE_MS } from "../ca_rules.ts";
 import { type AskOptions, askServer, type Reply } from "../http/ask.ts";
 import { CHALLENGE_PREFIX } from "../http/challenge_path.ts";
 import { FairSemaphore } from "../fair_semaphore.ts";
@@ -35,9 +36,6 @@ export interface AskPathsOptions {
   /** @default {@link askServer} */
   ask?: (address: SocketAddress, options: AskOptions) => Promise<Reply>;
 }
-
-/** The CA waits 10 s for a connection (Boulder, va/va.go), and for an answer not much longer. */
-const CA_PATIENCE_MS = 10_000;
 
 /**
  * Paths at once: as many lookups as a balancer runs for one source, a quarter of `limits.fan_outs`.
