@@ -152,8 +152,9 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
     { privileged }: { privileged: boolean },
   ): Shortage | undefined {
     const from = connection.address;
-    const admissions = privileged || behaviour.isOwn?.(from) ? own : others;
-    const admitted = admissions.enter(sourceOf(from), () => connection.abort());
+    const admitted = privileged || behaviour.isOwn?.(from)
+      ? own.enter(from, connection)
+      : others.enter(sourceOf(from), connection);
     if (admitted instanceof Place) {
       connection.place = admitted;
       return undefined;
