@@ -7,6 +7,7 @@
  */
 
 import {
+  comparableAddress,
   formatSocketAddress,
   isInNetworks,
   type Network,
@@ -233,7 +234,7 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
 
 /** A dual-stack socket shows IPv4 as ::ffff:192.0.2.1; people and peer lists do not. */
 function unmapped(hostname: string): string {
-  return hostname.startsWith("::ffff:") ? sourceOf(hostname) : hostname;
+  return hostname.startsWith("::ffff:") ? comparableAddress(hostname) : hostname;
 }
 
 /**
