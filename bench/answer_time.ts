@@ -57,7 +57,7 @@ export function situations(): Situation[] {
         holder: useless === others ? "self" : "peer",
         useless,
         port: PORTS.swallowed,
-        nginx: balancers === 3 || balancers === 5 && useless === 3,
+        nginx: balancers <= 5,
       });
     }
     const faults = { "refuse": PORTS.refused, "hang after accept": PORTS.hung, "say 500": FAILING };

@@ -9,7 +9,7 @@
  */
 
 import { DAY, issue, issueChain, type IssueOptions, makeKey, NOW } from "../tests/cert/issue.ts";
-import { PROBE_TIMEOUT_MS } from "../lib/commands/check_expiry.ts";
+import { DEFAULT_TIMEOUT_MS } from "../lib/commands/check_expiry.ts";
 import { residentMemory } from "./procfs.ts";
 import { type Contender, type Figure, median } from "./report.ts";
 import type { Bench } from "./servers.ts";
@@ -153,11 +153,11 @@ async function liveEndpoints(bench: Bench): Promise<Figure[]> {
       section: SECTION,
       what: silent === 0
         ? `${ENDPOINTS} live endpoints`
-        : `the same, ${silent} of them hung until the deadline of ${PROBE_TIMEOUT_MS / 1000} s`,
+        : `the same, ${silent} of them hung until the deadline of ${DEFAULT_TIMEOUT_MS / 1000} s`,
       unit: "ms",
       values: { "acme-lb": median(rounds) },
       rounds: { "acme-lb": rounds },
-      ...silent === 0 ? {} : { target: { sense: "at most", value: PROBE_TIMEOUT_MS + 1000 } },
+      ...silent === 0 ? {} : { target: { sense: "at most", value: DEFAULT_TIMEOUT_MS + 1000 } },
     });
   }
   good.close();

@@ -6,7 +6,8 @@
  * opening one may wait for ever.
  */
 
-import { globMatcher, isGlob } from "./glob.ts";
+import { type BoundedFiles, SilentFileError } from "./bounded_files.ts";
+import { ANY_DEPTH, globMatcher, isGlob, pathMatcher } from "./glob.ts";
 import { errnoOf, systemReason } from "./system_reason.ts";
 
 /** A file to read, or why it cannot be. */
@@ -29,24 +30,37 @@ export interface LeftOut {
 }
 
 export interface FindOptions {
+  files: BoundedFiles;
   /** A name met in a directory or by a pattern that is left out, and the note, if one is due. */
   leaveOut: (name: string) => LeftOut | undefined;
+  /** Patterns of names and paths that are left out wherever they are met, or named. */
+  exclude?: string[];
 }
 
 /** Looks each path up. Never throws for what the file system holds or answers. */
-export async function findFiles(paths: string[], options: FindOptions): Promise<Found> {
+export async function findFiles(
+  paths: string[],
+  { files: system, leaveOut, exclude = [] }: FindOptions,
+): Promise<Found> {
   const found: Found = { files: [], notes: [] };
-  const search: Search = { ...options, ...found, directories: new Set(), paths: new Set() };
-  for (const path of new Set(paths.map(withoutFinalSlash))) {
+  const excluded = exclude.map(pathMatcher);
+  const search: Search = {
+    ...{ ...found, system, leaveOut, directories: new Set(), paths: new Set() },
+    excludes: (path) => excluded.some((fits) => fits(path)),
+  };
+  const wanted = [...new Set(paths.map(withoutFinalSlash))];
+  // All at once: each of several dead disks costs the whole patience.
+  const looks = await Promise.all(wanted.map((path) => look(path, search)));
+  for (const [i, path] of wanted.entries()) {
+    const info = looks[i]!;
     const before = found.files.length;
-    const info = await look(path);
-    if ("problem" in info && info.missing && isGlob(path)) {
-      for (const match of await expand(path, search)) await visit(match, { search, met: true });
-      if (found.files.length === before) {
-        add({ path, met: false, problem: "no file to check fits this pattern" }, search);
-      }
-    } else {
-      await visit(path, { search, met: false });
+    const missing = "problem" in info && info.missing;
+    if (!missing || !isGlob(path)) await visit(path, { search, met: false, info });
+    if (!isGlob(path)) continue;
+    // A file may have the pattern for its name: clients store wildcards as *.example.pem.
+    for (const match of await expand(path, search)) await visit(match, { search, met: true });
+    if (found.files.length === before) {
+      add({ path, met: false, problem: "no file to check fits this pattern" }, search);
     }
   }
   return found;
@@ -55,18 +69,27 @@ export async function findFiles(paths: string[], options: FindOptions): Promise<
 /** A link to / must not keep a check busy for a day. */
 const MAX_FILES = 100_000;
 
-interface Search extends FindOptions, Found {
+interface Search extends Found {
+  system: BoundedFiles;
+  leaveOut: FindOptions["leaveOut"];
+  excludes: (path: string) => boolean;
   /** Those searched already, as device and inode: links may lead back to them. */
   directories: Set<string>;
   /** Those found already. */
   paths: Set<string>;
 }
 
+type Look = Deno.FileInfo | { problem: string; missing: boolean };
+
 async function visit(
   path: string,
-  { search, met }: { search: Search; met: boolean },
+  { search, met, info: known }: { search: Search; met: boolean; info?: Look },
 ): Promise<void> {
-  const info = await look(path);
+  if (search.excludes(path)) {
+    search.notes.push(`${path}: excluded`);
+    return;
+  }
+  const info = known ?? await look(path, search);
   if ("problem" in info) add({ path, met, problem: info.problem }, search);
   else if (info.isFile) add({ path, met }, search);
   else if (info.isDirectory) {
@@ -86,7 +109,7 @@ async function visitDirectory(
   }
   search.directories.add(key);
   const before = search.files.length;
-  const entries = await list(path);
+  const entries = await list(path, search);
   if ("problem" in entries) {
     add({ path, met, problem: entries.problem }, search);
     return;
@@ -96,7 +119,7 @@ async function visitDirectory(
     const inside = `${path === "/" ? "" : path}/${name}`;
     const left = search.leaveOut(name);
     if (left) noteLeftOut(inside, { left, search });
-    else if (isFile) add({ path: inside, met: true }, search);
+    else if (isFile && !search.excludes(inside)) add({ path: inside, met: true }, search);
     else await visit(inside, { search, met: true });
   }
   if (!met && search.files.length === before) {
@@ -116,58 +139,89 @@ async function expand(pattern: string, search: Search): Promise<string[]> {
   let bases = [pattern.startsWith("/") ? "/" : ""];
   const parts = pattern.split("/").filter((part) => part !== "");
   for (const [index, part] of parts.entries()) {
+    const last = index === parts.length - 1;
     const next: string[] = [];
     for (const base of bases) {
-      if (!isGlob(part)) {
-        next.push(`${base}${part}`);
-        continue;
-      }
-      const entries = await list(base || ".");
-      if ("problem" in entries) {
-        if (!entries.missing) add({ path: base, met: true, problem: entries.problem }, search);
-        continue;
-      }
-      const fits = globMatcher(part);
-      for (const { name } of entries.filter(({ name }) => fits(name))) {
-        const left = search.leaveOut(name);
-        if (left) noteLeftOut(`${base}${name}`, { left, search });
-        else next.push(`${base}${name}`);
-      }
+      if (part === ANY_DEPTH) {
+        // At the end it is every file below, which visiting the directory finds.
+        next.push(
+          ...last ? [withoutFinalSlash(base || ".")] : await directoriesBelow(base, search),
+        );
+      } else if (!isGlob(part)) next.push(`${base}${part}`);
+      else next.push(...await namesThatFit(part, { base, search }));
     }
-    bases = index < parts.length - 1 ? next.map((path) => `${path}/`) : next;
+    bases = last || part === ANY_DEPTH ? next : next.map((path) => `${path}/`);
   }
   const present = [];
-  for (const path of bases) {
-    const info = await look(path);
+  for (const path of new Set(bases)) {
+    const info = await look(path, search);
     if (!("problem" in info) || !info.missing || isGlob(parts.at(-1)!)) present.push(path);
   }
   return present;
 }
 
+async function namesThatFit(
+  part: string,
+  { base, search }: { base: string; search: Search },
+): Promise<string[]> {
+  const entries = await list(base || ".", search);
+  if ("problem" in entries) {
+    const path = withoutFinalSlash(base);
+    if (!entries.missing) add({ path, met: true, problem: entries.problem }, search);
+    return [];
+  }
+  const fits = globMatcher(part);
+  return entries.filter(({ name }) => fits(name)).flatMap(({ name }) => {
+    const left = search.leaveOut(name);
+    if (left) noteLeftOut(`${base}${name}`, { left, search });
+    return left ? [] : [`${base}${name}`];
+  });
+}
+
+/** The base and all directories below it, as beginnings of paths; links are not followed. */
+async function directoriesBelow(base: string, search: Search): Promise<string[]> {
+  const all = [base];
+  for (const directory of all) {
+    const entries = await list(directory || ".", search);
+    if ("problem" in entries) {
+      const path = withoutFinalSlash(directory);
+      if (!entries.missing) add({ path, met: true, problem: entries.problem }, search);
+      continue;
+    }
+    const inside = entries.filter(({ isDirectory, name }) =>
+      isDirectory && !name.startsWith(".") && !search.excludes(`${directory}${name}`)
+    );
+    all.push(...inside.map(({ name }) => `${directory}${name}/`));
+    if (all.length > MAX_FILES) break;
+  }
+  return all;
+}
+
 /** In the order of code units, which no locale changes. */
 async function list(
   path: string,
+  { system }: Search,
 ): Promise<Deno.DirEntry[] | { problem: string; missing: boolean }> {
   try {
-    const entries = await Array.fromAsync(Deno.readDir(path));
+    const entries = await system.list(path);
     return entries.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
   } catch (error) {
+    if (error instanceof SilentFileError) return { problem: error.message, missing: false };
     const problem = `the directory cannot be read: ${systemReason(error)}`;
     return { problem, missing: isMissing(error) };
   }
 }
 
 /** What stands at the end of the links. */
-async function look(
-  path: string,
-): Promise<Deno.FileInfo | { problem: string; missing: boolean }> {
+async function look(path: string, { system }: Search): Promise<Look> {
   try {
-    return await Deno.stat(path);
+    return await system.stat(path);
   } catch (error) {
+    if (error instanceof SilentFileError) return { problem: error.message, missing: false };
     if (!(error instanceof Deno.errors.NotFound)) {
       return { problem: `cannot be read: ${systemReason(error)}`, missing: isMissing(error) };
     }
-    const link = await Deno.readLink(path).catch(() => undefined);
+    const link = await system.readLink(path).catch(() => undefined);
     if (link !== undefined) {
       return { problem: `is a symbolic link to ${link}, which does not exist`, missing: false };
     }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { boundFiles } from "../lib/bounded_files.ts";
 import { findFiles, type Found } from "../lib/find_files.ts";
 
 /** Runs the job in a directory of its own; a final slash makes a directory, `->` a link. */
@@ -8,6 +9,7 @@ async function inTree(
     at: (name: string) => string,
     find: (...names: string[]) => Promise<Found>,
   ) => Promise<void>,
+  exclude: string[] = [],
 ): Promise<void> {
   const root = await Deno.makeTempDir();
   const at = (name: string) => name === "" ? root : `${root}/${name}`;
@@ -21,7 +23,10 @@ async function inTree(
     const leaveOut = (name: string) => name.startsWith(".") ? { note: "hidden" } : undefined;
     const strip = (text: string) => text.replaceAll(`${root}/`, "").replaceAll(root, "ROOT");
     await job(at, async (...names) => {
-      const { files, notes } = await findFiles(names.map(at), { leaveOut });
+      const { files, notes } = await findFiles(names.map(at), {
+        ...{ files: boundFiles(), leaveOut },
+        exclude: exclude.map((pattern) => pattern.replace("ROOT", root)),
+      });
       return {
         files: files.map((file) => ({
           ...file,
@@ -110,12 +115,15 @@ Deno.test("findFiles has a problem for each thing that cannot be looked at, and 
       "*.pem: no file to check fits this pattern",
       "x/*: no file to check fits this pattern",
     ]);
-    const device = await findFiles(["/dev/null"], { leaveOut: () => undefined });
+    const device = await findFiles(["/dev/null"], {
+      files: boundFiles(),
+      leaveOut: () => undefined,
+    });
     assert.match(device.files[0]!.problem!, /device/);
   });
 });
 
-Deno.test("findFiles takes patterns in every part of a path, and a name before a pattern", async () => {
+Deno.test("findFiles takes patterns in every part of a path, and a name as well as the pattern that it is", async () => {
   await inTree(
     ["a/", "a/x.pem", "b/", "b/x.pem", "b/y.pem", ".c/", ".c/x.pem", "d.pem", "[ab]/", "[ab]/z"],
     async (_, find) => {
@@ -124,7 +132,7 @@ Deno.test("findFiles takes patterns in every part of a path, and a name before a
       assert.deepEqual(await paths("*/x.pem"), ["a/x.pem", "b/x.pem"]);
       assert.deepEqual(await paths("b/*.pem"), ["b/x.pem", "b/y.pem"]);
       assert.deepEqual(await paths("?"), ["a/x.pem", "b/x.pem", "b/y.pem"]);
-      assert.deepEqual(await paths("[ab]"), ["[ab]/z"]);
+      assert.deepEqual(await paths("[ab]"), ["[ab]/z", "a/x.pem", "b/x.pem", "b/y.pem"]);
       assert.deepEqual(await paths("[ab]/x.pem"), ["a/x.pem", "b/x.pem"]);
       assert.deepEqual(await paths("*/y.pem", "b/y.pem"), ["b/y.pem"]);
       const { files, notes } = await find("*");
@@ -132,4 +140,86 @@ Deno.test("findFiles takes patterns in every part of a path, and a name before a
       assert.deepEqual(notes, []);
     },
   );
+});
+
+Deno.test("findFiles sees a file that has a pattern for its name, and what the pattern fits", async () => {
+  const entries = [
+    "*.example.pem",
+    "a.example.pem",
+    "b",
+    "[x].pem",
+    "x.pem",
+    "?",
+    "d/",
+    "d/*",
+    "d/e",
+  ];
+  const table: Record<string, string[]> = {
+    "*.example.pem": ["*.example.pem", "a.example.pem"],
+    "[x].pem": ["[x].pem", "x.pem"],
+    "?": ["?", "b", "d/*", "d/e"],
+    "d/*": ["d/*", "d/e"],
+    "d/[*]": ["d/*"],
+    "*/e": ["d/e"],
+  };
+  await inTree(entries, async (_, find) => {
+    for (const [pattern, paths] of Object.entries(table)) {
+      assert.deepEqual((await find(pattern)).files.map(({ path }) => path), paths, pattern);
+    }
+  });
+});
+
+Deno.test("findFiles takes ** for any number of directories, and follows no link below it", async () => {
+  const entries = ["a.crt", "x/a.crt", "x/y/z/a.crt", "x/y/b.pem", ".h/a.crt", "link -> x/y"];
+  const directories = ["x/", "x/y/", "x/y/z/", ".h/"];
+  const table: Record<string, string[]> = {
+    "**/*.crt": ["a.crt", "x/a.crt", "x/y/z/a.crt"],
+    "x/**/a.crt": ["x/a.crt", "x/y/z/a.crt"],
+    "**/y/**/*.crt": ["x/y/z/a.crt"],
+    "**/b.pem": ["x/y/b.pem"],
+    "x/**": ["x/a.crt", "x/y/b.pem", "x/y/z/a.crt"],
+    "**/**/a.crt": ["a.crt", "x/a.crt", "x/y/z/a.crt"],
+    ".h/**/*": [".h/a.crt"],
+  };
+  await inTree([...directories, ...entries], async (_, find) => {
+    for (const [pattern, paths] of Object.entries(table)) {
+      assert.deepEqual((await find(pattern)).files.map(({ path }) => path).sort(), paths, pattern);
+    }
+    const [none] = (await find("**/*.none")).files;
+    assert.equal(none!.problem, "no file to check fits this pattern");
+  });
+});
+
+Deno.test("findFiles leaves out what is excluded, wherever it is met or named, and notes it", async () => {
+  const entries = [
+    "a.pem",
+    "a.bak",
+    "old/",
+    "old/b.pem",
+    "new/",
+    "new/old/",
+    "new/old/c.pem",
+    "new/d.pem",
+  ];
+  const table: [exclude: string[], paths: string[]][] = [
+    [["*.bak"], ["a.pem", "new/d.pem", "new/old/c.pem", "old/b.pem"]],
+    [["*.bak", "old"], ["a.pem", "new/d.pem"]],
+    [["*.bak", "ROOT/old"], ["a.pem", "new/d.pem", "new/old/c.pem"]],
+    [["ROOT/**/*.bak", "ROOT/**/c.pem"], ["a.pem", "new/d.pem", "old/b.pem"]],
+    [["[!d]*"], []],
+    [["*.pem"], ["a.bak"]],
+  ];
+  for (const [exclude, paths] of table) {
+    await inTree(entries, async (_, find) => {
+      const { files } = await find("new", "old/b.pem", "a.pem", "a.bak", "old");
+      const good = files.filter(({ problem }) => problem === undefined);
+      assert.deepEqual(good.map(({ path }) => path).sort(), paths, exclude.join(" "));
+    }, exclude);
+  }
+  await inTree(entries, async (_, find) => {
+    assert.deepEqual(await find("a.bak", "new/old"), {
+      files: [],
+      notes: ["a.bak: excluded", "new/old: excluded"],
+    });
+  }, ["*.bak", "old"]);
 });

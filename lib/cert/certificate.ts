@@ -6,6 +6,7 @@
  * is right is another question: issued_by.ts.
  */
 
+import { authorityOf, type Issuance } from "./age.ts";
 import {
   childrenOf,
   type Element,
@@ -31,6 +32,8 @@ import {
 export interface Certificate {
   /** Exactly the certificate's SEQUENCE. */
   der: Uint8Array;
+  /** 1 has no extensions, and so no word on whether it is a CA's (RFC 5280 section 4.1.2.1). */
+  version: number;
   /** Upper-case hex of whole bytes, as `openssl x509 -serial` and HAProxy print it. */
   serial: string;
   issuer: DistinguishedName;
@@ -84,6 +87,7 @@ export function readCertificate(der: Uint8Array): Certificate {
   const selfIssued = sameBytes(subject.der, issuer.der);
   return {
     der: whole.raw,
+    version,
     serial: readInteger(serial, "serial number").magnitude.toHex().toUpperCase(),
     issuer,
     subject,
@@ -103,6 +107,11 @@ export function readCertificate(der: Uint8Array): Certificate {
       value: readBitString(signatureBits, "signature"),
     },
   };
+}
+
+/** When it was issued and by whom, to be compared with another. */
+export function issuanceOf({ notBefore, notAfter, issuer }: Certificate): Issuance {
+  return { notBefore, notAfter, authority: authorityOf(issuer) };
 }
 
 /** What to call a certificate in a message: its first name, else its subject, and its serial. */

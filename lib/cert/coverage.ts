@@ -43,6 +43,11 @@ export function covers(names: readonly AlternativeName[], name: string): boolean
   });
 }
 
+/** Names of which only the text is known, as entries that {@link covers} takes. */
+export function asAlternativeNames(values: readonly string[]): AlternativeName[] {
+  return values.map((value) => ({ kind: isAddress(value) ? "IP" : "DNS", value }));
+}
+
 /** Whether a name in its one spelling is an IP address. */
 export function isAddress(name: string): boolean {
   return name.includes(":") || /\.\d+$/.test(name);

@@ -46,6 +46,11 @@ export function readDer(bytes: Uint8Array): Element {
   return element;
 }
 
+/** The element that `bytes` begin with; more may follow it. @throws {SyntaxError} */
+export function readFirstDer(bytes: Uint8Array): Element {
+  return elementAt(bytes, 0);
+}
+
 /** The elements inside a constructed one. @throws {SyntaxError} */
 export function childrenOf(element: Element): Element[] {
   const children: Element[] = [];

@@ -48,23 +48,25 @@ export function parsePem(bytes: Uint8Array): PemBlock[] {
   return blocks;
 }
 
+/** A line that was meant to be a boundary; text before the dashes makes it a comment. */
+const ALMOST_BOUNDARY = /^\s*-+(BEGIN|END) /;
+
+/** A UTF-8 byte order mark: also in the middle of a file that was joined from several. */
+const BYTE_ORDER_MARK = /^\u00ef\u00bb\u00bf/;
+
 /**
  * The same of a text that may be damaged: a block that cannot be read hides none of the others.
  * Reading goes on at the next BEGIN. Never throws.
  */
 export function scanPem(bytes: Uint8Array): PemScan {
-  const lines = new TextDecoder("latin1").decode(bytes).replace(/^ï»¿/, "").split(/\r\n|\r|\n/);
   const scan: PemScan = { blocks: [], faults: [] };
   let open: OpenBlock | undefined;
-  for (const [index, raw] of lines.entries()) {
-    if (!raw.includes("-----")) {
-      open?.body.push(raw.trim());
-      continue;
-    }
-    const text = raw.replace(/[ \t]+$/, "");
-    const line = index + 1;
+  let line = 0;
+
+  function readBoundary(text: string): void {
     const [, kind, label] = BOUNDARY.exec(text) ?? [];
     const fault = (text: string) => scan.faults.push({ line, text, label: open?.label });
+    const [, end, begin] = /^(-----END [^-]+-----)-*(-----BEGIN [^-]+-----)$/.exec(text) ?? [];
     if (kind === "BEGIN") {
       if (open) fault(`${open.label} of line ${open.line} has no END`);
       open = { label: label!, line, body: [] };
@@ -74,16 +76,23 @@ export function scanPem(bytes: Uint8Array): PemScan {
         fault(`END ${label}, but the block of line ${open.line} is ${open.label}`);
       } else finishBlock(open, scan);
       open = undefined;
-    } else if (/-----(BEGIN|END) /.test(text)) {
-      fault(
-        /-----END [^-]+-----+BEGIN /.test(text)
-          ? "a line break is missing between END and BEGIN"
-          : "the BEGIN or END line is damaged",
-      );
+    } else if (end !== undefined) {
+      readBoundary(end);
+      fault("a line break is missing between END and BEGIN");
+      readBoundary(begin!);
+    } else if (ALMOST_BOUNDARY.test(text)) {
+      fault("the BEGIN or END line is damaged");
       open = undefined;
     } else {
       open?.body.push(text.trim());
     }
+  }
+
+  for (const raw of new TextDecoder("latin1").decode(bytes).split(/\r\n|\r|\n/)) {
+    line++;
+    // Nearly every line is base64, which has no dash.
+    if (raw.includes("--")) readBoundary(raw.replace(BYTE_ORDER_MARK, "").replace(/[ \t]+$/, ""));
+    else open?.body.push(raw.trim());
   }
   if (open) {
     scan.faults.push({ line: open.line, text: `${open.label} has no END`, label: open.label });

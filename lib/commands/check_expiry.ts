@@ -1,6 +1,5 @@
 /** `acme-lb check-expiry`: certificates in files, at live endpoints and in HAProxy's memory. */
 
-import type { SocketAddress } from "../address.ts";
 import { atomicWrite } from "../atomic_write.ts";
 import { parseSubjectName } from "../cert/coverage.ts";
 import type { ExpiryReport, State } from "../expiry/record.ts";
@@ -28,15 +27,22 @@ import { formatJson } from "../expiry/format_json.ts";
 import { formatNagios } from "../expiry/format_nagios.ts";
 import { formatPrometheus } from "../expiry/format_prometheus.ts";
 import { formatText } from "../expiry/format_text.ts";
+import { parseRuntimeAddress } from "../runtime_address.ts";
+import { parseDuration } from "../time.ts";
 import { EARLIEST_NOW } from "../version.ts";
-import { parseEndpoint } from "../expiry/check_endpoints.ts";
+import { type Endpoint, parseEndpoint } from "../expiry/check_endpoints.ts";
 import { checkPlaces, type Places } from "../expiry/places.ts";
 import { refuseInputAsTarget } from "./pem_target.ts";
 
 export interface CheckExpiryFlags {
-  connect?: SocketAddress[];
-  servername?: string;
+  connect?: Endpoint[];
+  servername?: string[];
+  ipv4?: true;
+  ipv6?: true;
   name?: string[];
+  exclude?: string[];
+  uncheckedChain: "unknown" | "ok";
+  timeout: number;
   haproxySocket?: string[];
   warning?: Threshold;
   critical?: Threshold;
@@ -48,22 +54,29 @@ export interface CheckExpiryFlags {
 const EXAMPLES = `
 Examples:
   acme-lb check-expiry /etc/haproxy/certs
-      every file below the directory; patterns such as '/etc/acme/*/fullchain.pem' work too
+      every file below the directory; patterns such as '/etc/acme/**/fullchain.pem' work too
   acme-lb check-expiry /etc/haproxy/certs --connect '[2001:db8::1]:443' --servername service.example
       the same, and whether the address serves the newest of these files
   acme-lb check-expiry --haproxy-socket /run/haproxy/admin.sock --format nagios
       all that HAProxy holds in memory, against the files it was loaded from
+  acme-lb check-expiry /etc/ssl --warning 25%,30d --critical 12.5%,10d --exclude '*.bak'
+      one setting for certificates of six days and of a year: the smaller of share and span holds
   acme-lb check-expiry --format prometheus --output /var/lib/node_exporter/acme-lb.prom
       what the configuration names under certificates and haproxy.sockets, for node_exporter
 
-Looked at: dates, whether a key in the file fits, the order and the dates of the chain, names, and
-placeholders of self-signed. Whether anybody trusts the CA is not. In directories hidden files,
-editors' leftovers, HAProxy's .ocsp, .issuer and .sctl files and lone keys are left out, with a note.
-A file of CA certificates alone is judged by the first to expire, as one of 90 days is.
+Looked at: dates, whether a key in the file fits, the order and the dates of the chain, names,
+signatures with SHA-1, test CAs, and placeholders of self-signed. Whether anybody trusts the CA is
+not. The first certificate of a file speaks for it; when it cannot be read, no other one does. In
+directories hidden files, HAProxy's .ocsp, .issuer and .sctl files and lone keys are left out, with a
+note, and so is what an editor left behind, unless it holds a key and a certificate: HAProxy loads it.
+A file of CA certificates alone is judged by the first to expire, as one of 90 days is. A file or
+directory that does not answer within a quarter of --timeout is UNKNOWN.
 
-An endpoint must cover the name that it is asked for, --servername or its own. Its certificate is
+An endpoint is asked as clients of either kind of key ask, in eight handshakes each: a server may
+have an RSA certificate beside an ECDSA one, and after a reload an old process may answer still. It
+must cover the name that it is asked for, each --servername or its own. Its certificate is
 compared with the newest file for that name (without one, for any name that it serves) that has
-the same kind of key: give files only along with endpoints that serve them. Addresses are compared
+the same kind of key, a file with that very name before a wildcard: give files only along with endpoints that serve them. Addresses are compared
 with each other: one is left behind when most serve a newer certificate, or when its own is overdue
 for renewal and another's is not.
 
@@ -72,8 +85,8 @@ than WARNING and never OK; 3 also for a wrong command line or configuration.`;
 
 const EXIT_CODES: Record<State, number> = { OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3 };
 
-/** For all endpoints together; less than the ten seconds that Nagios' NRPE grants a check. */
-export const PROBE_TIMEOUT_MS = 8000;
+/** Less than the ten seconds that Nagios' NRPE grants a check. */
+export const DEFAULT_TIMEOUT_MS = 8000;
 
 export const checkExpiry: Subcommand<CheckExpiryFlags> = {
   configure(command) {
@@ -85,7 +98,13 @@ export const checkExpiry: Subcommand<CheckExpiryFlags> = {
         "live endpoint; all addresses of a name are asked; repeatable",
         repeatable(parseEndpoint),
       )
-      .option("--servername <name>", "the name to ask endpoints for", checked(parseSubjectName))
+      .option(
+        "--servername <name>",
+        "a name to ask every endpoint for; repeatable",
+        repeatable(parseSubjectName),
+      )
+      .addOption(new Option("-4, --ipv4", "ask the IPv4 addresses alone").conflicts("ipv6"))
+      .option("-6, --ipv6", "ask the IPv6 addresses alone")
       .option(
         "--name <name>",
         "name or IP address that every certificate must cover; repeatable",
@@ -94,18 +113,31 @@ export const checkExpiry: Subcommand<CheckExpiryFlags> = {
       .option(
         "--haproxy-socket <path>",
         "runtime API of a HAProxy whose memory is compared with its files; repeatable",
+        repeatable(parseRuntimeAddress),
+      )
+      .option(
+        "--exclude <pattern>",
+        "names such as '*.bak', or paths, that are left out; repeatable",
         repeatable(String),
       )
       .option(
         "--warning <left>",
-        `WARNING below this share of the lifetime or span, such as 25%, 30d, 48h ` +
-          `(default: ${formatThreshold(warning)})`,
+        `WARNING below this share of the lifetime, or span, such as 25%, 30d, or the smaller of ` +
+          `both: 25%,30d (default: ${formatThreshold(warning)})`,
         checked(parseThreshold),
       )
       .option(
         "--critical <left>",
         `CRITICAL below this one (default: ${formatThreshold(critical)})`,
         checked(parseThreshold),
+      )
+      .addOption(
+        new Option("--unchecked-chain <state>", "a chain whose signatures cannot be checked here")
+          .choices(["unknown", "ok"]).default("unknown"),
+      )
+      .addOption(
+        new Option("--timeout <duration>", "for all endpoints together; a file has a quarter of it")
+          .argParser(checked(parseTimeout)).default(DEFAULT_TIMEOUT_MS, "8s"),
       )
       .addOption(
         new Option("--format <format>", "how to report")
@@ -131,8 +163,10 @@ export const checkExpiry: Subcommand<CheckExpiryFlags> = {
         earliestNow: EARLIEST_NOW,
         thresholds,
         names: options.name ?? [],
-        servername: options.servername,
-        deadline: AbortSignal.timeout(PROBE_TIMEOUT_MS),
+        servernames: options.servername ?? [],
+        family: options.ipv4 ? 4 : options.ipv6 ? 6 : undefined,
+        unchecked: options.uncheckedChain === "unknown",
+        timeoutMs: options.timeout,
       }),
     );
     const text = formatReport(report, options);
@@ -147,9 +181,9 @@ async function placesOf(
   options: CheckExpiryFlags & GlobalOptions,
   paths: string[],
 ): Promise<Places> {
-  const { connect: endpoints = [], haproxySocket } = options;
+  const { connect: endpoints = [], haproxySocket, exclude } = options;
   if (paths.length + endpoints.length > 0) {
-    return { paths, endpoints, sockets: haproxySocket ?? [] };
+    return { paths, endpoints, sockets: haproxySocket ?? [], exclude };
   }
   const { config, path } = await loadConfig(options.config);
   const sockets = haproxySocket ?? config.haproxy.sockets;
@@ -160,7 +194,7 @@ async function placesOf(
         `haproxy.sockets in ${file}; see acme-lb check-expiry --help`,
     );
   }
-  return { paths: config.certificates, endpoints, sockets };
+  return { paths: config.certificates, endpoints, sockets, exclude };
 }
 
 /** @throws {JobError} when it cannot be written, or would take the place of a certificate */
@@ -172,6 +206,13 @@ async function writeReport(
   await refuseInputAsTarget(path, files.map(({ place }) => place));
   // The textfile collector runs as another user.
   await atomicWrite(path, text, { mode: 0o644, replaceLink: true });
+}
+
+/** @throws {SyntaxError} */
+function parseTimeout(text: string): number {
+  const ms = parseDuration(text);
+  if (ms >= 100 && ms <= 3600_000) return ms;
+  throw new SyntaxError("expected a time from 100ms to 1h");
 }
 
 /** @throws {UsageError} */

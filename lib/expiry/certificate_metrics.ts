@@ -9,12 +9,16 @@
 
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { tryToRead } from "../read_input.ts";
+import { boundFiles } from "../bounded_files.ts";
+import { createFreshLook } from "../fresh_look.ts";
+import { SYSTEM_CLOCK } from "../time.ts";
 import { EARLIEST_NOW } from "../version.ts";
 
-/** Milliseconds for which what was read counts as fresh, and for which a scrape waits. */
-const FRESH = 30_000;
-const PATIENCE = 2_000;
+/** For how long what was read counts as fresh. */
+const FRESH_MS = 30_000;
+
+/** Threads that a dead disk may cost the server, whose webroots need the others. */
+const MAX_SILENT = 4;
 
 export interface CertificateMetricsOptions {
   /** Files, directories and patterns. */
@@ -24,8 +28,8 @@ export interface CertificateMetricsOptions {
   look?: (paths: string[]) => Promise<string>;
   /** Milliseconds. @default performance.now */
   now?: () => number;
-  /** @default 2000 */
-  patience?: number;
+  /** For how long a scrape waits. @default 2000 */
+  patienceMs?: number;
 }
 
 /**
@@ -35,50 +39,29 @@ export interface CertificateMetricsOptions {
 export function createCertificateMetrics(
   options: CertificateMetricsOptions,
 ): () => Promise<string> {
-  const { paths, log, look = lookAt, now = () => performance.now(), patience = PATIENCE } = options;
-  let text = "";
-  let lookedAt = -Infinity;
-  let looking: Promise<void> | undefined;
-
-  async function lookAgain(): Promise<void> {
-    try {
-      text = await look(paths);
-    } catch (error) {
-      log.error("defect", { reason: `certificates: ${messageOf(error)}` });
-    }
-    lookedAt = now();
-    looking = undefined;
-  }
-
-  return async () => {
-    if (paths.length === 0) return "";
-    if (now() - lookedAt > FRESH) looking ??= lookAgain();
-    if (looking) await atMost(patience, looking);
-    return text;
-  };
+  const { paths, log, look = lookAt(), now = () => performance.now(), patienceMs = 2000 } = options;
+  if (paths.length === 0) return () => Promise.resolve("");
+  return createFreshLook({
+    look: () => look(paths),
+    initial: "",
+    freshMs: FRESH_MS,
+    patienceMs,
+    onError: (error) => log.error("defect", { reason: `certificates: ${messageOf(error)}` }),
+    clock: { ...SYSTEM_CLOCK, monotonic: now },
+  });
 }
 
-async function lookAt(paths: string[]): Promise<string> {
-  const [{ DEFAULT_THRESHOLDS }, { checkFiles }, { formatPrometheus }] = await Promise.all([
-    import("./thresholds.ts"),
-    import("./check_files.ts"),
-    import("./format_prometheus.ts"),
-  ]);
-  const now = new Date();
-  const rules = {
-    now,
-    earliestNow: EARLIEST_NOW,
-    thresholds: DEFAULT_THRESHOLDS,
-    names: [],
+/** What is silent is remembered from one look to the next. */
+function lookAt(): (paths: string[]) => Promise<string> {
+  const files = boundFiles({ maxSilent: MAX_SILENT });
+  return async (paths) => {
+    const [{ DEFAULT_THRESHOLDS }, { checkFiles }, { formatPrometheus }] = await Promise.all([
+      import("./thresholds.ts"),
+      import("./check_files.ts"),
+      import("./format_prometheus.ts"),
+    ]);
+    const now = new Date();
+    const rules = { now, earliestNow: EARLIEST_NOW, thresholds: DEFAULT_THRESHOLDS, names: [] };
+    return formatPrometheus({ now, ...await checkFiles(paths, rules, { files, keys: false }) });
   };
-  // A disk that hangs must not hold up those who wait for an answer.
-  const found = await checkFiles(paths, rules, { keys: false, read: tryToRead });
-  return formatPrometheus({ now, ...found });
-}
-
-async function atMost(ms: number, promise: Promise<void>): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([promise, late]);
-  clearTimeout(timer);
 }

@@ -1,66 +1,153 @@
 /** The live endpoints of a check of expiry: asked all at once, and judged. */
 
-import { formatSocketAddress, parsePort, type SocketAddress } from "../address.ts";
+import { formatSocketAddress, parseIPv6, parsePort, type SocketAddress } from "../address.ts";
 import { isAddress, parseSubjectName } from "../cert/coverage.ts";
 import type { Served } from "./compare_served.ts";
-import type { State } from "./record.ts";
-import { judgeServed, makeRecord, type Rules } from "./verdict.ts";
-import { type EndpointAnswer, probeEndpoint, type ProbeFailure } from "./tls_probe.ts";
+import { type ExpiryRecord, type Finding, type State, STATES } from "./record.ts";
+import {
+  addFindings,
+  makeRecord,
+  type Rules,
+  servedRecord,
+  type Where,
+} from "./certificate_record.ts";
+import type { ProbeFault } from "./tls_faults.ts";
+import { type EndpointAnswer, type KindAnswers, probeEndpoint } from "./tls_probe.ts";
+
+/** A live endpoint, and how the operator wrote it. */
+export interface Endpoint extends SocketAddress {
+  typed: string;
+}
 
 export interface EndpointRules extends Rules {
-  /** Asked for at every endpoint. @default the endpoint's own name, if it has one */
-  servername: string | undefined;
+  /** Each is asked for at every endpoint. @default the endpoint's own name, if it has one */
+  servernames: string[];
+  /** The only addresses that are asked. @default both */
+  family?: 4 | 6;
   /** Ends the probing of all of them. */
   deadline: AbortSignal;
 }
 
 /**
- * Reads `HOST:PORT`, where HOST is a DNS name, an IPv4 address or `[IPv6]`.
+ * Reads `HOST:PORT`, where HOST is a DNS name, an IPv4 address or `[IPv6]`, a link-local one with
+ * its zone.
  * @throws {SyntaxError}
  */
-export function parseEndpoint(text: string): SocketAddress {
+export function parseEndpoint(text: string): Endpoint {
   const match = /^(\[[^\]]+\]|[^:[\]*]+):(\d{1,5})$/.exec(text);
   if (!match) {
     throw new SyntaxError("expected HOST:PORT or [IPv6]:PORT, such as service.example:443");
   }
   const port = parsePort(match[2]!);
   if (port === 0) throw new SyntaxError("nothing listens on port 0");
-  return { hostname: parseSubjectName(match[1]!), port };
+  const host = match[1]!;
+  const zoned = host.includes("%") ? parseIPv6(host.replace(/^\[(.*)\]$/, "$1")) : undefined;
+  return { typed: text, hostname: zoned ?? parseSubjectName(host), port };
 }
 
 /** A record for each address of each endpoint, in the order of the endpoints, each of them once. */
 export async function checkEndpoints(
-  endpoints: SocketAddress[],
+  endpoints: Endpoint[],
   rules: EndpointRules,
 ): Promise<Served[]> {
   const different = new Map(endpoints.map((one) => [formatSocketAddress(one), one])).values();
-  const served = await Promise.all(Array.from(different, async ({ hostname, port }) => {
-    const name = rules.servername ?? (isAddress(hostname) ? undefined : hostname);
-    const { servername, deadline } = rules;
-    const answers = await probeEndpoint({ host: hostname, port, servername, deadline });
-    return await Promise.all(answers.map((answer) => judgeAnswer(answer, { name, rules })));
+  const questions = [...different].flatMap((endpoint) => {
+    const own = isAddress(endpoint.hostname) ? undefined : endpoint.hostname;
+    const names = rules.servernames.length > 0 ? [...new Set(rules.servernames)] : [own];
+    return names.map((name) => ({ endpoint, name }));
+  });
+  const served = await Promise.all(questions.map(async ({ endpoint, name }) => {
+    const { hostname: host, port } = endpoint;
+    const { family, deadline } = rules;
+    const answers = await probeEndpoint({ host, port, servername: name, family, deadline });
+    return await Promise.all(
+      answers.map((answer) => answerRecords(answer, { name, endpoint, rules })),
+    );
   }));
-  return served.flat();
+  return served.flat(2);
 }
 
 /** What keeps clients out is CRITICAL; what keeps only this program out is UNKNOWN. */
-const FAILURES: Record<ProbeFailure, State> = {
+const FAULTS: Record<ProbeFault, State> = {
   timeout: "CRITICAL",
   unreachable: "CRITICAL",
   no_tls: "CRITICAL",
+  no_certificate_for_name: "CRITICAL",
+  key_mismatch: "CRITICAL",
   unsupported: "UNKNOWN",
 };
 
-async function judgeAnswer(
-  { address, chain, failure }: EndpointAnswer,
-  { name, rules }: { name: string | undefined; rules: Rules },
-): Promise<Served> {
-  const place = name === undefined ? address : `${address} (${name})`;
-  const where = { source: "endpoint" as const, place };
-  if (failure) {
-    const { reason, text } = failure;
-    return { record: makeRecord(where, [{ state: FAILURES[reason], reason, text }]), name };
+/** A record for each certificate that clients of the address get, or one for none. */
+async function answerRecords(
+  answer: EndpointAnswer,
+  { name, endpoint, rules }: { name: string | undefined; endpoint: Endpoint; rules: Rules },
+): Promise<Served[]> {
+  const { address } = answer;
+  const whereFor = (kind?: string): Where => {
+    const words = [name, kind].filter((word) => word !== undefined).join(", ");
+    const place = words === "" ? address : `${address} (${words})`;
+    return { source: "endpoint", place, target: endpoint.typed, servername: name };
+  };
+  if (!answer.ok) {
+    const { fault, text } = answer.failure;
+    const record = makeRecord(whereFor(), [{ state: FAULTS[fault], reason: fault, text }]);
+    return [{ record, name, address }];
   }
   const names = [...new Set([...name === undefined ? [] : [name], ...rules.names])];
-  return { record: await judgeServed(where, { chain, rules: { ...rules, names } }), name };
+  const records = await Promise.all(
+    different(answer.kinds).map(async ({ asked, chains }, i) => {
+      const where = whereFor(i === 0 ? undefined : asked);
+      const record = await worstOf(chains, { where, rules: { ...rules, names } });
+      return { record, name, address, second: i > 0 };
+    }),
+  );
+  const [first, ...others] = records as [Served, ...Served[]];
+  const failures = failureFindings(answer);
+  return [{ ...first, record: addFindings(first.record, failures) }, ...others];
+}
+
+/** A server without a choice may send the same whatever it is asked for. */
+function different([first, ...others]: KindAnswers[]): KindAnswers[] {
+  const leaves = new Set(first!.chains.map(({ chain }) => chain[0]!.toBase64()));
+  return [
+    first!,
+    ...others.filter(({ chains }) => chains.some(({ chain }) => !leaves.has(chain[0]!.toBase64()))),
+  ];
+}
+
+/** Of several processes behind one address the one that is worst off speaks, the oldest of equals. */
+async function worstOf(
+  chains: KindAnswers["chains"],
+  { where, rules }: { where: Where; rules: Rules },
+): Promise<ExpiryRecord> {
+  const records = await Promise.all(
+    chains.map(({ chain }) => servedRecord(where, { chain, rules })),
+  );
+  const rank = ({ state, leaf }: ExpiryRecord) => [
+    -STATES.indexOf(state),
+    leaf?.notBefore.getTime() ?? 0,
+  ];
+  const [worst] = records.toSorted((a, b) => {
+    const [one, other] = [rank(a), rank(b)];
+    return one[0]! - other[0]! || one[1]! - other[1]!;
+  });
+  if (records.length === 1) return worst!;
+  const total = chains.reduce((sum, { count }) => sum + count, 0);
+  const counts = records.map(({ leaf }, i) =>
+    `${chains[i]!.count} with serial ${leaf?.serial ?? "unknown"}`
+  );
+  const text = `${total} handshakes were not answered alike (${counts.join(", ")}): several ` +
+    "processes answer there; end or reload those that serve the old certificate";
+  return addFindings(worst!, [{ state: "WARNING", reason: "answers_differ", text }]);
+}
+
+/** Handshakes that failed while others did not: one of several processes is out of order. */
+function failureFindings({ failures, kinds }: EndpointAnswer & { ok: true }): Finding[] {
+  const good = kinds.flatMap(({ chains }) => chains).reduce((sum, { count }) => sum + count, 0);
+  const total = failures.reduce((sum, { count }) => sum + count, good);
+  return failures.map(({ count, text }) => ({
+    state: "WARNING",
+    reason: "answers_differ",
+    text: `${count} of ${total} handshakes failed: ${text}`,
+  }));
 }

@@ -1,8 +1,8 @@
 /** What running HAProxies hold in memory, for a check of expiry: read first, compared later. */
 
 import type { ExpiryRecord } from "./record.ts";
-import { judgeLoaded } from "./loaded_verdict.ts";
-import { makeRecord } from "./verdict.ts";
+import { loadedRecord } from "./loaded_record.ts";
+import { makeRecord } from "./certificate_record.ts";
 import { JobError, messageOf } from "../errors.ts";
 import { type LoadedCertificate, readMemory } from "../haproxy/loaded_certificates.ts";
 import { isShown, plainPath } from "../haproxy/replies.ts";
@@ -60,7 +60,7 @@ export function compareMemories(
         return own !== undefined && isShown(shown, { fingerprint: own, serial: leaf?.serial });
       };
       const file = byPath.get(plainPath(loaded.name)) ?? files.find(isLoaded);
-      return [judgeLoaded({ place, serial, file, same: file !== undefined && isLoaded(file) })];
+      return [loadedRecord({ place, serial, file, same: file !== undefined && isLoaded(file) })];
     });
   });
   return { records, notes };

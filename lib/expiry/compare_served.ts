@@ -4,35 +4,60 @@
  * "Renewed on disk, the old one served" is the outage that a check of either alone never sees.
  */
 
-import { covers, isAddress } from "../cert/coverage.ts";
+import { asAlternativeNames, covers } from "../cert/coverage.ts";
 import type { ExpiryRecord, Finding, LeafFacts } from "./record.ts";
-import { addFindings } from "./verdict.ts";
+import { addFindings } from "./certificate_record.ts";
 
-/** A record of an endpoint, with the name that was asked for. */
+/** A record of an endpoint, with what was asked there. */
 export interface Served {
   record: ExpiryRecord;
+  /** The name that was asked for, if any. */
   name: string | undefined;
+  /** `[2001:db8::1]:443` */
+  address: string;
+  /** Whether the address has another certificate for clients that prefer another kind of key. */
+  second?: boolean;
 }
 
 /**
  * The endpoints' records, each CRITICAL as well when a file holds a newer certificate for the name
- * that was asked for, or without one for a name that the served certificate has. Of several such
- * files those of the same kind of key count: a server may have one of RSA and one of ECDSA.
- * "Newer" goes by the start of validity; lifetimes differ.
+ * that was asked for, or without one for a name that the served certificate has. As servers do,
+ * files with that very name go before those with a wildcard that covers it. Of several, those of the
+ * same kind of key count: a server may have one of RSA and one of ECDSA. "Newer" goes by the start
+ * of validity; lifetimes differ.
  */
 export function compareWithDisk(served: Served[], files: ExpiryRecord[]): Served[] {
   const onDisk = files.flatMap(({ place, leaf }) => leaf ? [{ place, leaf }] : []);
-  return served.map(({ record, name }) => {
-    const { leaf } = record;
-    if (!leaf) return { record, name };
-    const wanted = name === undefined ? leaf.names : [name];
-    const fitting = onDisk.filter((file) =>
-      wanted.some((one) => isFor(file.leaf, one)) && (leaf.placeholder || !file.leaf.placeholder)
+  const byQuestion = Map.groupBy(served, questionOf);
+  return served.map((one) => {
+    const { leaf } = one.record;
+    if (!leaf) return one;
+    const beside = byQuestion.get(questionOf(one))!.filter((other) => other !== one);
+    const otherKinds = new Set(
+      beside.flatMap(({ record }) => record.leaf?.key ?? []).map(familyOf),
     );
-    const related = fitting.filter((file) => keyFamily(file.leaf) === keyFamily(leaf));
-    const findings = compare(leaf, related.length > 0 ? related : fitting);
-    return { record: addFindings(record, findings), name };
+    otherKinds.delete(familyOf(leaf.key));
+    const fitting = onDisk.filter((file) =>
+      !otherKinds.has(familyOf(file.leaf.key)) && (leaf.placeholder || !file.leaf.placeholder)
+    );
+    const wanted = one.name === undefined ? leaf.names : [one.name];
+    const expected = [...new Set(wanted.flatMap((name) => filesFor(name, fitting)))];
+    const related = expected.filter((file) => familyOf(file.leaf.key) === familyOf(leaf.key));
+    const findings = compare(leaf, related.length > 0 ? related : expected);
+    return { ...one, record: addFindings(one.record, findings) };
   });
+}
+
+function questionOf({ address, name }: Served): string {
+  return `${address} ${name ?? ""}`;
+}
+
+/** Those that a server chooses among for a name. */
+function filesFor(name: string, files: OnDisk[]): OnDisk[] {
+  const wanted = name.toLowerCase();
+  const exact = files.filter(({ leaf }) => leaf.names.some((own) => own.toLowerCase() === wanted));
+  if (exact.length > 0) return exact;
+  return files.filter(({ leaf }) => covers(asAlternativeNames(leaf.names), wanted));
 }
 
 interface OnDisk {
@@ -55,15 +80,7 @@ function compare(served: LeafFacts, files: OnDisk[]): Finding[] {
   return [{ state: "CRITICAL", reason: "not_served", text }];
 }
 
-function isFor({ names }: LeafFacts, name: string): boolean {
-  const kinds = names.map((value) => ({
-    kind: isAddress(value) ? "IP" as const : "DNS" as const,
-    value,
-  }));
-  return covers(kinds, name.toLowerCase());
-}
-
-/** `RSA 2048` and `RSA 4096` are one, and so are the curves. */
-function keyFamily({ key }: LeafFacts): string {
-  return key.startsWith("P-") ? "EC" : key.split(" ")[0]!;
+/** `RSA 2048` and `RSA 4096` are one kind of key, and so are the curves. */
+export function familyOf(key: string): string {
+  return /^(?:P-|EC)/.test(key) ? "EC" : key.split(" ")[0]!;
 }

@@ -27,6 +27,9 @@ export interface JsonReport {
 export interface JsonRecord {
   source: ExpiryRecord["source"];
   place: string;
+  /** The endpoint as it was typed, and the name that it was asked for. */
+  target: string | null;
+  servername: string | null;
   state: State;
   /** Worst first; none when the state is OK. */
   findings: { state: State; reason: Reason; text: string }[];
@@ -34,7 +37,8 @@ export interface JsonRecord {
   certificate: null | {
     title: string;
     serial: string;
-    fingerprint_sha256: string;
+    /** Null when HAProxy alone told of the certificate. */
+    fingerprint_sha256: string | null;
     issuer: string;
     names: string[];
     key: string;
@@ -44,6 +48,14 @@ export interface JsonRecord {
     remaining_seconds: number;
     placeholder: boolean;
   };
+  /** What follows the certificate, in its order; in a file of CA certificates, the others. */
+  chain: {
+    title: string;
+    serial: string;
+    not_before: string;
+    not_after: string;
+    remaining_seconds: number;
+  }[];
   /** Since when, or from when on, the certificate's age makes it WARNING and CRITICAL. */
   warning_from: string | null;
   critical_from: string | null;
@@ -64,26 +76,37 @@ export function formatJson(report: ExpiryReport): string {
 }
 
 function jsonRecord(record: ExpiryRecord, now: Date): JsonRecord {
-  const { source, place, state, findings, leaf, warningFrom, criticalFrom } = record;
+  const { source, place, target, servername, state, findings, leaf, chain = [] } = record;
+  const { warningFrom, criticalFrom } = record;
+  const remaining = (end: Date) => Math.floor((end.getTime() - now.getTime()) / 1000);
   return {
     source,
     place,
+    target: target ?? null,
+    servername: servername ?? null,
     state,
     findings: findings.map(({ state, reason, text }) => ({ state, reason, text })),
     certificate: leaf
       ? {
         title: leaf.title,
         serial: leaf.serial,
-        fingerprint_sha256: leaf.fingerprint,
+        fingerprint_sha256: leaf.fingerprint ?? null,
         issuer: leaf.issuer,
         names: leaf.names,
         key: leaf.key,
         not_before: isoSeconds(leaf.notBefore),
         not_after: isoSeconds(leaf.notAfter),
-        remaining_seconds: Math.floor((leaf.notAfter.getTime() - now.getTime()) / 1000),
+        remaining_seconds: remaining(leaf.notAfter),
         placeholder: leaf.placeholder,
       }
       : null,
+    chain: chain.map(({ title, serial, notBefore, notAfter }) => ({
+      title,
+      serial,
+      not_before: isoSeconds(notBefore),
+      not_after: isoSeconds(notAfter),
+      remaining_seconds: remaining(notAfter),
+    })),
     warning_from: warningFrom ? isoSeconds(warningFrom) : null,
     critical_from: criticalFrom ? isoSeconds(criticalFrom) : null,
   };

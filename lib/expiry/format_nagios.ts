@@ -3,8 +3,8 @@
  * `SSL STATE: text | perfdata` on one short line, more below it with -vv.
  *
  * Whatever stands in files and certificates could end the text early or fake figures, so `|`,
- * controls and newlines are escaped, and labels are made of harmless characters. What carries the
- * line is short of breath, so text and figures are bounded.
+ * controls and newlines are escaped, and labels are made of harmless characters. Nagios cuts what is
+ * longer than 8 KiB, so text and figures are bounded, and the line says how many figures it lacks.
  */
 
 import type { ExpiryRecord, ExpiryReport, Finding } from "./record.ts";
@@ -23,9 +23,9 @@ export interface NagiosOptions {
 const MAX_TEXT = 160;
 const MAX_VERBOSE_TEXT = 500;
 const MAX_LINE = 400;
-const MAX_LABEL = 40;
-/** Bytes. NRPE before version 3 passes on 1,024 of them. */
-const MAX_FIRST_LINE = 1000;
+const MAX_LABEL = 120;
+/** Bytes. Nagios reads 8,192 (MAX_PLUGIN_OUTPUT_LENGTH), NRPE since version 3 passes on 65,536. */
+const MAX_FIRST_LINE = 8000;
 
 /** One line or several, each with its newline. */
 export function formatNagios(report: ExpiryReport, { verbosity }: NagiosOptions): string {
@@ -40,7 +40,7 @@ export function formatNagios(report: ExpiryReport, { verbosity }: NagiosOptions)
   ]);
   const notes = verbosity > 2 ? report.notes.map((note) => safe(`note: ${note}`)) : [];
   const below = [...more, ...notes].map((line) => cut(line, MAX_LINE));
-  return [withFigures(first, figures(report, records)), ...below].join("\n") + "\n";
+  return [withFigures(first, figures(report)), ...below].join("\n") + "\n";
 }
 
 /** The worst thing, with the counts behind it when there is more than one record. */
@@ -68,7 +68,7 @@ function details({ leaf, findings }: ExpiryRecord): string[] {
   const reasons = findings.map(({ state, reason }: Finding) => `${state} ${reason}`);
   const facts = leaf
     ? [
-      `serial ${leaf.serial}, SHA-256 ${leaf.fingerprint}`,
+      `serial ${leaf.serial}${leaf.fingerprint ? `, SHA-256 ${leaf.fingerprint}` : ""}`,
       `issuer ${leaf.issuer}, key ${leaf.key}`,
       `valid ${isoSeconds(leaf.notBefore)} to ${isoSeconds(leaf.notAfter)}`,
       `names ${leaf.names.join(" ")}`,
@@ -77,55 +77,68 @@ function details({ leaf, findings }: ExpiryRecord): string[] {
   return [...reasons, ...facts].map((text) => safe(`  ${text}`));
 }
 
-/** As many figures as fit, those of what is due first. */
+/** As many figures as fit, with a word in the text when some do not. */
 function withFigures(text: string, figures: string[]): string {
-  let line = text;
-  for (const [index, figure] of figures.entries()) {
-    const longer = `${line}${index === 0 ? " | " : " "}${figure}`;
-    if (new TextEncoder().encode(longer).length > MAX_FIRST_LINE) break;
-    line = longer;
+  const size = (line: string) => new TextEncoder().encode(line).length;
+  const cutWords = (shown: number) =>
+    ` (${figures.length - shown} of ${figures.length} figures left out)`;
+  const room = MAX_FIRST_LINE - size(`${text} |`);
+  const roomWhenCut = room - size(cutWords(0));
+  let used = 0;
+  let shown = 0;
+  for (const figure of figures) {
+    used += size(figure) + 1;
+    if (used > room) break;
+    if (used <= roomWhenCut) shown++;
   }
-  return line;
+  if (used <= room) shown = figures.length;
+  const words = shown < figures.length ? cutWords(shown) : "";
+  return shown > 0 ? `${text}${words} | ${figures.slice(0, shown).join(" ")}` : `${text}${words}`;
 }
 
-/** `'label'=seconds left;warning;critical` of each record, U for what has no date. */
-function figures({ now, records: all }: ExpiryReport, records: ExpiryRecord[]): string[] {
-  const labels = labelsOf(all);
-  return records.map((record) => {
+/**
+ * `'label'=seconds left;warning;critical` of each record, U for what has no date. In the order of
+ * the places, so that what is left out does not change with what is due.
+ */
+function figures({ now, records }: ExpiryReport): string[] {
+  const sorted = records.toSorted((a, b) => {
+    const [one, other] = [a, b].map(({ source, place }) => `${source} ${place}`);
+    return one! < other! ? -1 : one! > other! ? 1 : 0;
+  });
+  const taken = new Map<string, number>();
+  return sorted.map((record) => {
     const { leaf, warningFrom, criticalFrom } = record;
-    const label = `'${labels.get(record)}'`;
-    if (!leaf) return `${label}=U`;
+    const label = labelOf(record);
+    // The same place twice, as two names that are not UTF-8 may be shown.
+    const times = (taken.get(label) ?? 0) + 1;
+    taken.set(label, times);
+    const quoted = `'${label}${times > 1 ? `#${times}` : ""}'`;
+    if (!leaf) return `${quoted}=U`;
     const left = (at: Date) => Math.floor((leaf.notAfter.getTime() - at.getTime()) / 1000);
     // The strict range: `20:` alerts below 20, where a bare 20 would alert above it.
     const range = (from?: Date) => from ? `${left(from)}:` : "";
-    return `${label}=${left(now)}s;${range(warningFrom)};${range(criticalFrom)}`;
+    return `${quoted}=${left(now)}s;${range(warningFrom)};${range(criticalFrom)}`;
   });
 }
 
 /**
- * A label for each record: its place without directories, or with them where two would be the
- * same. They depend on the places alone and not on what is due, so that graphs go on.
+ * The record's place, for an endpoint behind what was typed. It depends on the record alone, so that
+ * a graph goes on when a neighbour comes, goes or falls due.
  */
-function labelsOf(records: ExpiryRecord[]): Map<ExpiryRecord, string> {
-  const sorted = records.toSorted((a, b) => a.place < b.place ? -1 : 1);
-  const short = Map.groupBy(sorted, ({ place }) => label(place.replace(/\/\S*\//g, "")));
-  const labels = new Map<ExpiryRecord, string>();
-  const taken = new Set<string>();
-  for (const [name, owners] of short) {
-    for (const record of owners) {
-      const wanted = owners.length === 1 ? name : label(record.place);
-      // No other label holds a #, and no two of them the same number.
-      const free = taken.has(wanted) ? `${wanted.slice(0, MAX_LABEL - 6)}#${taken.size}` : wanted;
-      taken.add(free);
-      labels.set(record, free);
-    }
-  }
-  return labels;
+function labelOf({ place, target }: ExpiryRecord): string {
+  const typed = target === undefined || place.startsWith(target) ? "" : `${target} `;
+  const text = `${typed}${place}`;
+  const harmless = text.replace(/[^A-Za-z0-9 .,:/@()[\]*_-]/g, "_").trim();
+  if (harmless === text && text.length <= MAX_LABEL && text !== "") return text;
+  // The end of a long text tells more than its beginning.
+  return `${harmless.slice(-MAX_LABEL)}#${digestOf(text)}`;
 }
 
-/** The end of a long text tells more than its beginning. */
-function label(text: string): string {
-  return text.replace(/[^A-Za-z0-9 .:/@()[\]_-]/g, "_").slice(-MAX_LABEL).trim() || "_";
+/** FNV-1a of the text's UTF-16 units: tells labels apart that came to the same characters. */
+function digestOf(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, "0");
 }
 
 /** Nagios takes what follows a `|` for figures, in any line. */

@@ -5,11 +5,18 @@
  * Values are instants in Unix seconds, not "days left", and no sample carries a timestamp (the
  * collector would skip the file). Nothing vanishes when a certificate expires, and the state stays
  * when it cannot even be read, so that no alert falls silent; serial numbers stand in `_info`
- * alone, so that a renewal does not begin new series of the others.
+ * alone, so that a renewal does not begin new series of the others. `target` is the endpoint as it
+ * was typed: alerts group by it, since the addresses of a name come and go.
  */
 
-import { type ExpiryRecord, type ExpiryReport, type LeafFacts, STATES } from "./record.ts";
-import { printable } from "../log.ts";
+import { formatFamilies, formatLabels } from "../prometheus_text.ts";
+import {
+  type ChainFacts,
+  type ExpiryRecord,
+  type ExpiryReport,
+  type LeafFacts,
+  STATES,
+} from "./record.ts";
 import { countStates, dueFirst } from "./due_order.ts";
 
 /** Every metric with its help; all are gauges. */
@@ -17,6 +24,10 @@ export const METRICS = {
   acme_lb_certificate_state: "What the check says: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.",
   acme_lb_certificate_not_after_timestamp_seconds: "When the certificate expires.",
   acme_lb_certificate_not_before_timestamp_seconds: "When the certificate becomes valid.",
+  acme_lb_certificate_chain_not_after_timestamp_seconds:
+    "When a certificate behind the first one expires.",
+  acme_lb_certificate_chain_not_before_timestamp_seconds:
+    "When a certificate behind the first one becomes valid.",
   acme_lb_certificate_warning_from_timestamp_seconds:
     "When the certificate's age makes it a WARNING.",
   acme_lb_certificate_critical_from_timestamp_seconds:
@@ -39,15 +50,12 @@ const MAX_VALUE = 200;
 /** Ends with a newline, as the format demands. */
 export function formatPrometheus(report: ExpiryReport): string {
   const byMetric = Map.groupBy(samples(report), ([metric]) => metric);
-  const lines = (Object.keys(METRICS) as Metric[]).flatMap((metric) => {
-    const found = byMetric.get(metric) ?? [];
-    return found.length === 0 ? [] : [
-      `# HELP ${metric} ${METRICS[metric]}`,
-      `# TYPE ${metric} gauge`,
-      ...found.map(([, labels, value]) => `${metric}${labels && `{${labels}}`} ${value}`),
-    ];
-  });
-  return lines.join("\n") + "\n";
+  return formatFamilies((Object.keys(METRICS) as Metric[]).map((metric) => ({
+    name: metric,
+    help: METRICS[metric],
+    type: "gauge",
+    samples: (byMetric.get(metric) ?? []).map(([, labels, value]) => ({ labels, value })),
+  })));
 }
 
 function samples(report: ExpiryReport): Sample[] {
@@ -68,15 +76,19 @@ function samples(report: ExpiryReport): Sample[] {
 /** One series that occurs twice makes Prometheus refuse all of them. */
 function worstOfEachPlace(report: ExpiryReport): ExpiryRecord[] {
   const seen = new Set<string>();
-  return dueFirst(report).filter(({ source, place }) => {
-    const key = `${source} ${place}`;
+  return dueFirst(report).filter(({ source, place, target = "" }) => {
+    const key = `${source} ${place} ${target}`;
     return !seen.has(key) && seen.add(key);
   });
 }
 
 function recordSamples(record: ExpiryRecord): Sample[] {
-  const { source, place, state, findings, leaf, warningFrom, criticalFrom } = record;
-  const labels = formatLabels({ source, place });
+  const { source, place, target, servername, state, findings, leaf, chain = [] } = record;
+  const { warningFrom, criticalFrom } = record;
+  const labels = formatLabels({
+    ...{ source, place },
+    ...target === undefined ? {} : { target, servername: servername ?? "" },
+  });
   const at = (metric: Metric, date?: Date): Sample[] =>
     date ? [[metric, labels, seconds(date)]] : [];
   const found = new Map(
@@ -86,6 +98,7 @@ function recordSamples(record: ExpiryRecord): Sample[] {
     ["acme_lb_certificate_state", labels, CODES[state]],
     ...at("acme_lb_certificate_not_after_timestamp_seconds", leaf?.notAfter),
     ...at("acme_lb_certificate_not_before_timestamp_seconds", leaf?.notBefore),
+    ...chainSamples(labels, chain),
     ...at("acme_lb_certificate_warning_from_timestamp_seconds", warningFrom),
     ...at("acme_lb_certificate_critical_from_timestamp_seconds", criticalFrom),
     ...[...found.values()].map((finding): Sample => [
@@ -97,8 +110,26 @@ function recordSamples(record: ExpiryRecord): Sample[] {
   ];
 }
 
+/** No serial number here either: the place in the chain goes on when its certificate changes. */
+function chainSamples(labels: string, chain: ChainFacts[]): Sample[] {
+  return chain.flatMap(({ title, notBefore, notAfter }, i): Sample[] => {
+    const facts = formatLabels({ position: `${i + 1}`, title: cut(title) });
+    return [
+      [
+        "acme_lb_certificate_chain_not_after_timestamp_seconds",
+        `${labels},${facts}`,
+        seconds(notAfter),
+      ],
+      [
+        "acme_lb_certificate_chain_not_before_timestamp_seconds",
+        `${labels},${facts}`,
+        seconds(notBefore),
+      ],
+    ];
+  });
+}
+
 function infoSample(labels: string, { title, serial, issuer }: LeafFacts): Sample {
-  const cut = (text: string) => text.slice(0, MAX_VALUE);
   const facts = formatLabels({ title: cut(title), serial: cut(serial), issuer: cut(issuer) });
   return ["acme_lb_certificate_info", `${labels},${facts}`, 1];
 }
@@ -107,11 +138,6 @@ function seconds(date: Date): number {
   return date.getTime() / 1000;
 }
 
-/** Escaped twice: for whoever sees the label, then as the format wants it. */
-function formatLabels(labels: Record<string, string>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => {
-    const text = printable(value).replaceAll("\\", "\\\\").replaceAll('"', '\\"');
-    return `${name}="${text}"`;
-  });
-  return pairs.join(",");
+function cut(text: string): string {
+  return text.slice(0, MAX_VALUE);
 }

@@ -1,30 +1,46 @@
 /** One check of expiry: files, live endpoints and HAProxy's memory, each judged, then compared. */
 
-import type { SocketAddress } from "../address.ts";
+import { boundFiles } from "../bounded_files.ts";
+import { deadline } from "../time.ts";
 import { compareWithDisk } from "./compare_served.ts";
 import type { ExpiryRecord, ExpiryReport } from "./record.ts";
 import { findLeftBehind } from "./stale_addresses.ts";
-import { checkEndpoints, type EndpointRules } from "./check_endpoints.ts";
+import { checkEndpoints, type Endpoint, type EndpointRules } from "./check_endpoints.ts";
 import { checkFiles } from "./check_files.ts";
 import { compareMemories, loadedPaths, readMemories } from "./check_loaded.ts";
 
 export interface Places {
   /** Files, directories and patterns. */
   paths: string[];
-  endpoints: SocketAddress[];
+  endpoints: Endpoint[];
   /** Of HAProxy's runtime API. The files that it has loaded are looked at as well. */
   sockets: string[];
+  /** Patterns of what is left out, of files and of what HAProxy has loaded from them. */
+  exclude?: string[];
+}
+
+export interface PlaceRules extends Omit<EndpointRules, "deadline"> {
+  /** For all endpoints together; a file has a quarter of it. */
+  timeoutMs: number;
 }
 
 /** Looks at everything at once. The records stand in the order of their places. */
-export async function checkPlaces(places: Places, rules: EndpointRules): Promise<ExpiryReport> {
-  const sha1 = places.sockets.length > 0 ? new Map<string, string>() : undefined;
+export async function checkPlaces(places: Places, rules: PlaceRules): Promise<ExpiryReport> {
+  const { paths, sockets, exclude = [] } = places;
+  const { timeoutMs } = rules;
+  const sha1 = sockets.length > 0 ? new Map<string, string>() : undefined;
+  using limit = deadline(timeoutMs);
+  // What follows the last answer needs time too, before whoever called loses patience.
+  using hurry = deadline(timeoutMs * 3 / 4);
+  const system = boundFiles({ patienceMs: timeoutMs / 4, hurry: hurry.signal });
   const [{ files, memories }, served] = await Promise.all([
-    readMemories(places.sockets).then(async (memories) => ({
+    readMemories(sockets).then(async (memories) => ({
       memories,
-      files: await checkFiles([...places.paths, ...loadedPaths(memories)], rules, { sha1 }),
+      files: await checkFiles([...paths, ...loadedPaths(memories)], rules, {
+        ...{ files: system, exclude, sha1 },
+      }),
     })),
-    checkEndpoints(places.endpoints, rules),
+    checkEndpoints(places.endpoints, { ...rules, deadline: limit.signal }),
   ]);
   const endpoints = findLeftBehind(compareWithDisk(served, files.records), rules.now);
   const loaded = compareMemories(memories, { files: files.records, sha1: sha1 ?? new Map() });

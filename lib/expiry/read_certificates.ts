@@ -1,51 +1,87 @@
 /**
  * What a file holds, PEM or DER: certificates in their order, and private keys.
  *
- * For looking, not for writing: other blocks are passed over, since HAProxy passes over them too.
+ * Read as OpenSSL and HAProxy read it: the first certificate is the leaf, and blocks of other kinds
+ * are passed over. What cannot be read is kept as damage and hides nothing else; but when it stands
+ * where the leaf belongs, no other certificate is taken for the leaf.
  */
 
 import { messageOf } from "../errors.ts";
 import { type Certificate, readCertificate } from "../cert/certificate.ts";
-import { isCertificate, parsePem, type PemBlock } from "../cert/pem.ts";
+import { readFirstDer } from "../cert/der.ts";
+import { isCertificate, type PemBlock, type PemFault, scanPem } from "../cert/pem.ts";
 import { isPrivateKey } from "../cert/private_key.ts";
 
 export interface Contents {
-  /** The first is the leaf: HAProxy takes what follows for its chain. */
+  /** Those that can be read, in the order of the file. */
   certificates: Certificate[];
+  /** Whether the first of {@link certificates} is the first of the file. */
+  leafKnown: boolean;
   keys: PemBlock[];
-  /** What is wrong behind the leaf, a sentence each. */
+  /** What cannot be read, a sentence each. */
   damage: string[];
   /** What else the file holds, as PEM calls it. */
   others: string[];
 }
 
-/** @throws {SyntaxError} when the file or its first certificate cannot be read */
+/** OpenSSL's own form: a certificate with what its owner trusts it for behind it. */
+const TRUSTED = "TRUSTED CERTIFICATE";
+
+/** Blocks in front of a leaf that never hold a certificate, and that OpenSSL passes over. */
+const HARMLESS = /(?:^|[ .])(?:PARAMETERS|CERTIFICATE REQUEST|X509 CRL|PUBLIC KEY|PRIVATE KEY)$/;
+
+/** @throws {SyntaxError} for a DER file that is no certificate */
 export function readContents(bytes: Uint8Array): Contents {
   if (bytes[0] === 0x30 && bytes[1]! >= 0x80) return readDerFile(bytes);
-  const contents: Contents = { certificates: [], keys: [], damage: [], others: [] };
-  for (const block of parsePem(bytes)) {
-    if (isPrivateKey(block)) contents.keys.push(block);
-    else if (isCertificate(block)) addCertificate(contents, block);
+  const contents: Contents = {
+    certificates: [],
+    leafKnown: true,
+    keys: [],
+    damage: [],
+    others: [],
+  };
+  const { blocks, faults } = scanPem(bytes);
+  for (const part of [...blocks, ...faults].sort((a, b) => a.line - b.line)) {
+    if ("text" in part) addDamage(contents, part);
+    else if (isPrivateKey(part)) contents.keys.push(part);
+    else if (isCertificate(part) || part.label === TRUSTED) addCertificate(contents, part);
     // `openssl ecparam -genkey` puts them before each key; the key says the same.
-    else if (block.label !== "EC PARAMETERS") contents.others.push(block.label);
+    else if (part.label !== "EC PARAMETERS") addOther(contents, part);
   }
+  if (contents.certificates.length === 0) contents.leafKnown = true;
   return contents;
 }
 
-function addCertificate({ certificates, damage }: Contents, { der, line }: PemBlock): void {
+function addDamage(contents: Contents, { line, text, label }: PemFault): void {
+  contents.damage.push(`line ${line}: ${text}`);
+  if (label === undefined || !HARMLESS.test(label)) expectNoLeafBehind(contents);
+}
+
+function addOther(contents: Contents, { line, label }: PemBlock): void {
+  contents.others.push(label);
+  if (HARMLESS.test(label) || contents.certificates.length > 0) return;
+  contents.damage.push(`line ${line}: ${label} is not read, and may hold the first certificate`);
+  expectNoLeafBehind(contents);
+}
+
+function expectNoLeafBehind(contents: Contents): void {
+  if (contents.certificates.length === 0) contents.leafKnown = false;
+}
+
+function addCertificate(contents: Contents, { der, line, label }: PemBlock): void {
   try {
-    certificates.push(readCertificate(der));
+    const certificate = label === TRUSTED ? readFirstDer(der).raw : der;
+    contents.certificates.push(readCertificate(certificate));
   } catch (error) {
-    const text = `line ${line}: the certificate is damaged: ${messageOf(error)}`;
-    // The next one must not be taken for the leaf.
-    if (certificates.length === 0) throw new SyntaxError(text);
-    damage.push(text);
+    contents.damage.push(`line ${line}: the certificate is damaged: ${messageOf(error)}`);
+    expectNoLeafBehind(contents);
   }
 }
 
 function readDerFile(bytes: Uint8Array): Contents {
   try {
-    return { certificates: [readCertificate(bytes)], keys: [], damage: [], others: [] };
+    const certificates = [readCertificate(bytes)];
+    return { certificates, leafKnown: true, keys: [], damage: [], others: [] };
   } catch (error) {
     throw new SyntaxError(`is DER, but no certificate: ${messageOf(error)}`);
   }

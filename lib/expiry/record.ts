@@ -18,10 +18,15 @@ export type Reason =
   | "chain_expires_first"
   | "name_missing"
   | "placeholder"
+  | "test_issuer"
+  | "weak_signature"
   | "not_served"
+  | "memory_only"
   | "left_behind"
+  | "answers_differ"
   | "unreadable"
   | "no_certificate"
+  | "no_certificate_for_name"
   | "unreachable"
   | "timeout"
   | "no_tls"
@@ -35,14 +40,23 @@ export interface Finding {
   text: string;
 }
 
+/** The facts of a certificate that follows a leaf, or of the others in a file of CA certificates. */
+export interface ChainFacts {
+  title: string;
+  /** Upper-case hex of whole bytes. */
+  serial: string;
+  notBefore: Date;
+  notAfter: Date;
+}
+
 /** The facts of a leaf that reports show. */
 export interface LeafFacts {
   /** What to call it: its first name, else its subject. */
   title: string;
   /** Upper-case hex of whole bytes. */
   serial: string;
-  /** SHA-256 of the DER, upper-case hex. */
-  fingerprint: string;
+  /** SHA-256 of the DER, upper-case hex; HAProxy does not tell it. */
+  fingerprint?: string;
   issuer: string;
   names: string[];
   key: string;
@@ -54,13 +68,22 @@ export interface LeafFacts {
 export interface ExpiryRecord {
   /** Where it was looked at: a file, a live endpoint, the memory of a running HAProxy. */
   source: "file" | "endpoint" | "haproxy";
-  /** The path; `[2001:db8::1]:443`, with ` (NAME)` behind it when a name was asked for; `NAME at SOCKET`. */
+  /**
+   * The path as it was found; `[2001:db8::1]:443`, with ` (NAME)` behind it when a name was asked
+   * for and ` (NAME, RSA)` for a second certificate of another kind of key; `NAME at SOCKET`.
+   */
   place: string;
+  /** The endpoint as the operator typed it: stays the same when its addresses change. */
+  target?: string;
+  /** The name that the endpoint was asked for. */
+  servername?: string;
   /** The worst of the findings; OK without any. */
   state: State;
   /** Worst first. */
   findings: Finding[];
   leaf?: LeafFacts;
+  /** What else the place holds, in its order. */
+  chain?: ChainFacts[];
   /** Where the leaf's states change, as instants; absent without a leaf. */
   warningFrom?: Date;
   criticalFrom?: Date;
@@ -70,6 +93,6 @@ export interface ExpiryRecord {
 export interface ExpiryReport {
   now: Date;
   records: ExpiryRecord[];
-  /** What was passed over, and why it is no record (hidden files, editors' leftovers). */
+  /** What was passed over, and why it is no record (hidden files, lone keys). */
   notes: string[];
 }

@@ -6,12 +6,11 @@
  * certificate, or when its own is overdue for renewal and another's is not.
  */
 
+import { renewalShare } from "../ca_rules.ts";
 import { isoSeconds } from "../time.ts";
 import type { Served } from "./compare_served.ts";
 import type { Finding, LeafFacts } from "./record.ts";
-import { addFindings } from "./verdict.ts";
-
-const DAY_MS = 86_400_000;
+import { addFindings } from "./certificate_record.ts";
 
 /** Windows of renewal are drawn by chance around the point that is suggested (RFC 9773). */
 const TOLERANCE = 0.02;
@@ -28,18 +27,18 @@ export function findLeftBehind(served: Served[], now: Date): Served[] {
     const group = groups.get(groupOf(one))!.flatMap(({ record }) =>
       record.leaf ? [{ address: record.place, leaf: record.leaf }] : []
     );
-    const { record, name } = one;
+    const { record } = one;
     if (!record.leaf) return one;
-    return { record: addFindings(record, judge(record.leaf, { group, now })), name };
+    return { ...one, record: addFindings(record, staleFindings(record.leaf, { group, now })) };
   });
 }
 
 /** Compared are those that were asked for the same name, or serve the same names unasked. */
-function groupOf({ record, name }: Served): string {
-  return name ?? record.leaf?.names.toSorted().join(" ") ?? "";
+function groupOf({ record, name, second = false }: Served): string {
+  return `${second} ${name ?? record.leaf?.names.toSorted().join(" ") ?? ""}`;
 }
 
-function judge(own: LeafFacts, { group, now }: { group: Answer[]; now: Date }): Finding[] {
+function staleFindings(own: LeafFacts, { group, now }: { group: Answer[]; now: Date }): Finding[] {
   const newer = group.filter(({ leaf }) => leaf.notBefore > own.notBefore);
   const shared = [...Map.groupBy(newer, ({ leaf }) => leaf.fingerprint).values()]
     .find((answers) => answers.length * 2 > group.length);
@@ -59,9 +58,9 @@ function judge(own: LeafFacts, { group, now }: { group: Answer[]; now: Date }): 
   );
 }
 
-/** By when every client renews: a third of the lifetime left, below ten days half of it. */
+/** By when every client renews. */
 function dueFrom({ notBefore, notAfter }: LeafFacts): Date {
   const lifetime = notAfter.getTime() - notBefore.getTime();
-  const share = (lifetime < 10 * DAY_MS ? 1 / 2 : 1 / 3) - TOLERANCE;
+  const share = renewalShare(lifetime) - TOLERANCE;
   return new Date(Math.round(notAfter.getTime() - share * lifetime));
 }

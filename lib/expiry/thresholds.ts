@@ -1,16 +1,23 @@
 /**
  * From when on the age of a certificate is a WARNING, and CRITICAL.
  *
- * A threshold is a share of the lifetime that is left, or a span of time. The defaults are shares:
- * fixed days alarm always for certificates of six days, and never in time for those of a year.
- * Renewal is due with a third of the lifetime left (half of it below ten days, RFC 9773 as Let's
- * Encrypt uses it), so a quarter left means that a renewal has already failed.
+ * A threshold is a share of the lifetime that is left, or a span of time, or both, of which the
+ * smaller holds. The defaults are shares: fixed days alarm always for certificates of six days, and
+ * never in time for those of a year. Both together fit either: `25%,30d` is 36 hours for six days
+ * and 30 days for a year. Renewal is due with a third of the lifetime left (half of it below ten
+ * days, RFC 9773 as Let's Encrypt uses it), so a quarter left means that a renewal has already
+ * failed.
  */
 
 import { formatDuration, parseDuration } from "../time.ts";
 
-/** What must be left: a share of the lifetime above 0 and below 1, or milliseconds above 0. */
-export type Threshold = { share: number } | { ms: number };
+/** What must be left; with both members, the smaller one for the certificate's lifetime. */
+export interface Threshold {
+  /** Of the lifetime, above 0 and below 1. */
+  share?: number;
+  /** Milliseconds above 0. */
+  ms?: number;
+}
 
 export interface Thresholds {
   warning: Threshold;
@@ -32,10 +39,19 @@ export interface Changes {
 }
 
 /**
- * Reads `25%`, `12.5%`, `30d`, `48h`.
+ * Reads `25%`, `12.5%`, `30d`, `48h`, `25%,30d`.
  * @throws {SyntaxError} for other text, and for a share or a span of nothing or of everything
  */
 export function parseThreshold(text: string): Threshold {
+  const parts = text.split(",").map((part) => parsePart(part.trim()));
+  const threshold: Threshold = Object.assign({}, ...parts);
+  if (parts.length > Object.keys(threshold).length) {
+    throw new SyntaxError("expected at most one share and one span, such as 25%,30d");
+  }
+  return threshold;
+}
+
+function parsePart(text: string): Threshold {
   const percent = /^(\d{1,3}(?:\.\d{1,3})?)%$/.exec(text);
   if (percent) {
     // Whole thousandths first, as for durations: 33.3 has no exact binary form.
@@ -48,7 +64,7 @@ export function parseThreshold(text: string): Threshold {
     ms = parseDuration(text);
   } catch {
     throw new SyntaxError(
-      "expected a share of the lifetime such as 25%, or a span such as 30d, 48h",
+      "expected a share of the lifetime such as 25%, a span such as 30d or 48h, or both: 25%,30d",
     );
   }
   if (ms === 0) throw new SyntaxError("a span of nothing would never alarm");
@@ -57,9 +73,23 @@ export function parseThreshold(text: string): Threshold {
 }
 
 /** The shortest exact spelling that {@link parseThreshold} reads back. */
-export function formatThreshold(threshold: Threshold): string {
-  if ("ms" in threshold) return formatDuration(threshold.ms);
-  return `${Math.round(threshold.share * 100_000) / 1000}%`;
+export function formatThreshold({ share, ms }: Threshold): string {
+  const parts = [
+    share === undefined ? [] : `${Math.round(share * 100_000) / 1000}%`,
+    ms === undefined ? [] : formatDuration(ms),
+  ];
+  return parts.flat().join(",");
+}
+
+/** Milliseconds that must be left of a lifetime of so many. */
+export function leftAt({ share, ms }: Threshold, lifetimeMs: number): number {
+  return Math.min(share === undefined ? Infinity : Math.round(share * lifetimeMs), ms ?? Infinity);
+}
+
+/** The part of a threshold that holds for that lifetime, for messages. */
+export function holdingPart({ share, ms }: Threshold, lifetimeMs: number): Threshold {
+  if (share === undefined) return { ms };
+  return ms === undefined || share * lifetimeMs <= ms ? { share } : { ms };
 }
 
 /**
@@ -68,9 +98,7 @@ export function formatThreshold(threshold: Threshold): string {
  * @throws {SyntaxError} when WARNING would begin after CRITICAL
  */
 export function makeThresholds({ warning, critical }: Thresholds): Thresholds {
-  const contradict = "ms" in warning && "ms" in critical
-    ? warning.ms < critical.ms
-    : "share" in warning && "share" in critical && warning.share < critical.share;
+  const contradict = warning.ms! < critical.ms! || warning.share! < critical.share!;
   if (contradict) {
     const [w, c] = [warning, critical].map(formatThreshold);
     throw new SyntaxError(`CRITICAL with ${c} left would come before WARNING with ${w} left`);
@@ -78,11 +106,12 @@ export function makeThresholds({ warning, critical }: Thresholds): Thresholds {
   return { warning, critical };
 }
 
-/** The same thresholds as spans, where shares are of `lifetime` milliseconds. */
-export function asSpans({ warning, critical }: Thresholds, lifetime: number): Thresholds {
-  const span = (threshold: Threshold): Threshold =>
-    "ms" in threshold ? threshold : { ms: Math.round(threshold.share * lifetime) };
-  return { warning: span(warning), critical: span(critical) };
+/** The same thresholds as spans, where shares are of `lifetimeMs`. */
+export function asSpans({ warning, critical }: Thresholds, lifetimeMs: number): Thresholds {
+  return {
+    warning: { ms: leftAt(warning, lifetimeMs) },
+    critical: { ms: leftAt(critical, lifetimeMs) },
+  };
 }
 
 /** When a certificate of that validity changes its state. */
@@ -90,14 +119,11 @@ export function changesOf(
   { notBefore, notAfter }: { notBefore: Date; notAfter: Date },
   { warning, critical }: Thresholds,
 ): Changes {
-  const lifetime = notAfter.getTime() - notBefore.getTime();
-  const reached = (threshold: Threshold) => {
-    const left = "ms" in threshold ? threshold.ms : threshold.share * lifetime;
-    return notAfter.getTime() - Math.round(left);
-  };
-  const criticalFrom = reached(critical);
+  const lifetimeMs = notAfter.getTime() - notBefore.getTime();
+  const criticalFrom = notAfter.getTime() - leftAt(critical, lifetimeMs);
+  const warningFrom = notAfter.getTime() - leftAt(warning, lifetimeMs);
   return {
-    warningFrom: new Date(Math.min(reached(warning), criticalFrom)),
+    warningFrom: new Date(Math.min(warningFrom, criticalFrom)),
     criticalFrom: new Date(criticalFrom),
   };
 }

@@ -5,6 +5,8 @@
  * number is bounded.
  */
 
+import { formatFamilies } from "../prometheus_text.ts";
+
 /** What a listener counts. */
 export interface RoleCounts {
   answered(status: number): void;
@@ -25,6 +27,8 @@ export interface Metrics {
   count(counter: Counter, labels?: string): void;
   /** Sets a gauge that has no labels. */
   gauge(name: Gauge, value: number | (() => number)): void;
+  /** All values of a family together; 0 for one that has none yet. */
+  sum(family: Counter | Gauge): number;
   /** Text exposition format 0.0.4. */
   render(): string;
 }
@@ -107,19 +111,16 @@ export function createMetrics(version: string): Metrics {
     forgetRole: (counts) => void roles.delete(counts),
     count,
     gauge: (name, value) => void gauges.set(name, value),
+    sum: (wanted) =>
+      samples().reduce((sum, [family, , value]) => family === wanted ? sum + value : sum, 0),
     render() {
-      const lines: string[] = [];
       const byFamily = Map.groupBy(samples(), ([family]) => family);
-      for (const family of Object.keys(HELP) as Family[]) {
-        const values = byFamily.get(family);
-        if (!values) continue;
-        const type = family.endsWith("_total") ? "counter" : "gauge";
-        lines.push(`# HELP acme_lb_${family} ${HELP[family]}`, `# TYPE acme_lb_${family} ${type}`);
-        for (const [, labels, value] of values) {
-          lines.push(`acme_lb_${family}${labels && `{${labels}}`} ${value}`);
-        }
-      }
-      return lines.join("\n") + "\n";
+      return formatFamilies((Object.keys(HELP) as Family[]).map((family) => ({
+        name: `acme_lb_${family}`,
+        help: HELP[family],
+        type: family.endsWith("_total") ? "counter" : "gauge",
+        samples: (byFamily.get(family) ?? []).map(([, labels, value]) => ({ labels, value })),
+      })));
     },
   };
 }

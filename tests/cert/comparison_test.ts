@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { compareWithDisk, type Served } from "../../lib/expiry/compare_served.ts";
 import type { ExpiryRecord, LeafFacts } from "../../lib/expiry/record.ts";
 import { findLeftBehind } from "../../lib/expiry/stale_addresses.ts";
-import { judgeLoaded } from "../../lib/expiry/loaded_verdict.ts";
-import { makeRecord } from "../../lib/expiry/verdict.ts";
+import { loadedRecord } from "../../lib/expiry/loaded_record.ts";
+import { makeRecord } from "../../lib/expiry/certificate_record.ts";
 import { DAY, NOW } from "./issue.ts";
 import { summaryOf } from "./judge.ts";
 
@@ -36,7 +36,8 @@ function file(place: string, facts?: LeafFacts): ExpiryRecord {
 }
 
 function served(place: string, facts?: LeafFacts, name?: string): Served {
-  return { record: makeRecord({ source: "endpoint", place }, [], facts && { leaf: facts }), name };
+  const record = makeRecord({ source: "endpoint", place }, [], facts && { leaf: facts });
+  return { record, name, address: place };
 }
 
 function against(endpoint: Served, ...files: ExpiryRecord[]): ExpiryRecord {
@@ -173,7 +174,7 @@ Deno.test("findLeftBehind compares what belongs together alone", () => {
   ]);
 });
 
-Deno.test("judgeLoaded is as the file when it is the same, CRITICAL when not, UNKNOWN without a file", () => {
+Deno.test("loadedRecord is as the file when it is the same, CRITICAL when not, UNKNOWN without a file", () => {
   const place = "/a.pem at /run/haproxy.sock";
   const expired = makeRecord({ source: "file", place: "/a.pem" }, [
     { state: "CRITICAL", reason: "expired", text: "expired" },
@@ -181,7 +182,7 @@ Deno.test("judgeLoaded is as the file when it is the same, CRITICAL when not, UN
   ], { leaf: leaf("02"), warningFrom: NOW, criticalFrom: NOW });
   const good = file("/a.pem", leaf("02"));
   const judge = (record: ExpiryRecord | undefined, same: boolean) =>
-    judgeLoaded({ place, serial: "01", file: record, same });
+    loadedRecord({ place, serial: "01", file: record, same });
   assert.equal(summaryOf(judge(good, true)), "OK");
   assert.equal(judge(good, true).leaf, good.leaf);
   assert.equal(summaryOf(judge(expired, true)), "CRITICAL expired");

@@ -3,7 +3,7 @@
 import { readContents } from "../../lib/expiry/read_certificates.ts";
 import type { ExpiryRecord } from "../../lib/expiry/record.ts";
 import { DEFAULT_THRESHOLDS } from "../../lib/expiry/thresholds.ts";
-import { judgeContents, type Rules } from "../../lib/expiry/verdict.ts";
+import { fileRecord, type Rules } from "../../lib/expiry/certificate_record.ts";
 import { NOW } from "./issue.ts";
 
 export function rulesAt(now: Date, more: Partial<Rules> = {}): Rules {
@@ -16,7 +16,7 @@ export async function judge(
   more: Partial<Rules> = {},
 ): Promise<ExpiryRecord> {
   const bytes = typeof file === "string" ? new TextEncoder().encode(file) : file;
-  return await judgeContents({ source: "file", place: "a.pem" }, {
+  return await fileRecord({ source: "file", place: "a.pem" }, {
     contents: readContents(bytes),
     rules: rulesAt(NOW, more),
   });

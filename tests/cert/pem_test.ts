@@ -166,7 +166,18 @@ Deno.test("scanPem reads the whole blocks of a text, whatever stands around them
     ["a stray END", `${end}\n${BLOCK}`, ["CERTIFICATE"], 1],
     ["another END", `${begin}\nAAAA\n-----END KEY-----\n${BLOCK}`, ["CERTIFICATE"], 1],
     ["a damaged BEGIN", `-----BEGIN CERTIFICATE--\nAAAA\n${end}\n${BLOCK}`, ["CERTIFICATE"], 2],
-    ["END and BEGIN in one line", `${BLOCK.trimEnd()}${BLOCK}${key}`, ["PRIVATE KEY"], 2],
+    [
+      "END and BEGIN in one line",
+      `${BLOCK.trimEnd()}${BLOCK}${key}`,
+      ["CERTIFICATE", "CERTIFICATE", "PRIVATE KEY"],
+      1,
+    ],
+    ["too few dashes", `----BEGIN CERTIFICATE----\nAAAA\n${BLOCK}`, ["CERTIFICATE"], 1],
+    ["a comment that quotes BEGIN", `# ${begin} of x\n${BLOCK}`, ["CERTIFICATE"], 0],
+    ["a mark before each", `\ufeff${BLOCK}\ufeff${key}`, [
+      "CERTIFICATE",
+      "PRIVATE KEY",
+    ], 0],
     ["nothing", "text\n", [], 0],
   ];
   for (const [what, text, labels, faults] of table) {

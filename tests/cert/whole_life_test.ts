@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { judgeAge } from "../../lib/expiry/validity.ts";
+import { ageFindings } from "../../lib/expiry/age_findings.ts";
 import type { State } from "../../lib/expiry/record.ts";
 import { changesOf, DEFAULT_THRESHOLDS } from "../../lib/expiry/thresholds.ts";
 import { DAY, HOUR, issue, NOW } from "./issue.ts";
@@ -60,7 +60,11 @@ Deno.test("a state never gets better while a certificate ages, whatever the thre
         const states = shares.toSorted((a, b) => a - b).map((share) => {
           const now = new Date(NOW.getTime() + Math.round(share * lifetime));
           const clock = { now, earliestNow: new Date(0) };
-          const [finding] = judgeAge({ notBefore: NOW, notAfter }, { clock, thresholds, changes });
+          const [finding] = ageFindings({ notBefore: NOW, notAfter }, {
+            clock,
+            thresholds,
+            changes,
+          });
           // The same that whoever draws the changes on a graph would see.
           const state = now >= changes.criticalFrom
             ? "CRITICAL"
@@ -82,7 +86,7 @@ Deno.test("a clock that is certainly slow makes nothing OK, and nothing expired 
   const earliestNow = new Date(NOW.getTime() + 200 * DAY);
   const at = (days: number) => {
     const clock = { now: new Date(NOW.getTime() + days * DAY), earliestNow };
-    const findings = judgeAge(validity, { clock, thresholds: DEFAULT_THRESHOLDS, changes });
+    const findings = ageFindings(validity, { clock, thresholds: DEFAULT_THRESHOLDS, changes });
     return findings.map(({ state, reason }) => `${state} ${reason}`);
   };
   assert.deepEqual(at(-20_000), ["UNKNOWN clock"]);

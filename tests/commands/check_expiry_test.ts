@@ -83,6 +83,9 @@ Deno.test("check-expiry has exactly one record for each odd thing, and none of t
     "good.pem.swp": good,
     "good.pem.bak": good,
     "good.pem.tmp": good,
+    "chain.pem.bak": leaf.pem + lower.pem,
+    "key.pem.orig": leaf.key.pem,
+    "cut.pem.rej": good.slice(0, 500),
     "good.pem.ocsp": "x",
     "good.pem.issuer": "x",
     "good.pem.sctl": "x",
@@ -107,6 +110,11 @@ Deno.test("check-expiry has exactly one record for each odd thing, and none of t
       "good.der": "OK",
       "bom-crlf.pem": "OK",
       "link.pem": "OK",
+      "good.pem~": "OK",
+      "#good.pem#": "OK",
+      "good.pem.swp": "OK",
+      "good.pem.bak": "OK",
+      "good.pem.tmp": "OK",
       "a\n\x1b[31m|b.pem": "OK",
       "empty.pem": "UNKNOWN unreadable",
       "blank.pem": "UNKNOWN unreadable",
@@ -125,18 +133,22 @@ Deno.test("check-expiry has exactly one record for each odd thing, and none of t
       "no-chain-order.pem": "CRITICAL chain_broken",
     });
     assert.equal(report.records.length, Object.keys(summaries).length);
+    const left = "left behind by an editor or a package";
     assert.deepEqual(report.notes.map((note) => note.slice(directory.length + 1)), [
-      "#good.pem#: left behind by an editor or a package; HAProxy would load it",
+      `#good.pem#: ${left}; HAProxy loads it all the same`,
       ".hidden.pem: hidden",
       "README: a text for people",
-      "good.pem.bak: left behind by an editor or a package; HAProxy would load it",
+      `chain.pem.bak: ${left}`,
+      `cut.pem.rej: ${left}`,
+      `good.pem.bak: ${left}; HAProxy loads it all the same`,
       "good.pem.issuer: a side file of HAProxy",
       "good.pem.ocsp: a side file of HAProxy",
       "good.pem.sctl: a side file of HAProxy",
-      "good.pem.swp: left behind by an editor or a package; HAProxy would load it",
-      "good.pem.tmp: left behind by an editor or a package; HAProxy would load it",
-      "good.pem~: left behind by an editor or a package; HAProxy would load it",
+      `good.pem.swp: ${left}; HAProxy loads it all the same`,
+      `good.pem.tmp: ${left}; HAProxy loads it all the same`,
+      `good.pem~: ${left}; HAProxy loads it all the same`,
       "itself: leads to a directory that is checked already",
+      `key.pem.orig: ${left}`,
       "key.pem: holds a private key alone",
     ]);
     // Each of them alone gives its record and its code, named by the operator.
@@ -289,7 +301,7 @@ Deno.test("check-expiry reports in every format, the same each time but for the 
     assert.match(await run(), /^STATE .*\nWARNING .*\/a\.pem\nOK .*\/b\.pem\n\nWARNING: /);
     assert.match(
       await run("--format", "nagios"),
-      /^SSL WARNING: [^|\n]*a\.pem[^|\n]*\| 'a\.pem'=\d+s;/,
+      /^SSL WARNING: [^|\n]*a\.pem[^|\n]*\| '\/\S+\/a\.pem'=\d+s;/,
     );
     assert.match(await run("--format", "nagios", "-v"), /^SSL WARNING: [^\n]*\n$/);
     assert.equal((await run("--format", "nagios", "-vv")).split("\n").length, 4);

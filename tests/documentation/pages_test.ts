@@ -1,12 +1,11 @@
 /**
  * What can be said of the pages without running anything: their links lead somewhere, the calls of
- * acme-lb in them are calls it understands, and together they name each command and each key.
+ * acme-lb in them are calls it understands, and together they name each command.
  * Their commands are run in e2e/documentation_test.ts.
  */
 
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
-import { configSchema } from "../../lib/config/schema.ts";
 import { runExecutable } from "../executable.ts";
 import { callsIn, spansOf, stepsOf, withoutBlocks } from "./commands.ts";
 import { readPages } from "./pages.ts";
@@ -60,14 +59,6 @@ Deno.test("README and docs name each command", async () => {
   assert.deepEqual(unnamed, []);
 });
 
-Deno.test("README and docs name each key of the configuration", () => {
-  const unnamed = keysOf(configSchema).filter((path) => {
-    const key = path.split(".").at(-1)!;
-    return !new RegExp(`\`${path}[\`:]`).test(ALL) && !new RegExp(`^ *${key}:`, "m").test(ALL);
-  });
-  assert.deepEqual(unnamed, []);
-});
-
 interface Help {
   /** There is such a command. */
   known: boolean;
@@ -85,16 +76,6 @@ function helpOf([command = ""]: string[]): Promise<Help> {
   }));
   helps.set(command, known);
   return known;
-}
-
-/** Dotted paths of all keys. */
-function keysOf(schema: unknown, before = ""): string[] {
-  const { entries, wrapped } = schema as { entries?: Record<string, unknown>; wrapped?: unknown };
-  if (wrapped) return keysOf(wrapped, before);
-  return Object.entries(entries ?? {}).flatMap(([key, value]) => [
-    `${before}${key}`,
-    ...keysOf(value, `${before}${key}.`),
-  ]);
 }
 
 function linksOf(text: string): { target: string; line: number }[] {

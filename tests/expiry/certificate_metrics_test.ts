@@ -46,7 +46,7 @@ Deno.test("createCertificateMetrics() answers with what it knows while a disk ha
   let hang = true;
   const { scrape } = metricsOf({
     now: () => now,
-    patience: 20,
+    patienceMs: 20,
     look: () => {
       looks++;
       return hang ? new Promise(() => {}) : Promise.resolve("fine 1\n");
@@ -60,7 +60,7 @@ Deno.test("createCertificateMetrics() answers with what it knows while a disk ha
   hang = false;
   const { scrape: other } = metricsOf({
     now: () => now,
-    patience: 20,
+    patienceMs: 20,
     look: () => hang ? new Promise(() => {}) : Promise.resolve("fine 1\n"),
   });
   deepStrictEqual(await other(), "fine 1\n");

@@ -20,6 +20,8 @@ const SCHEMA = v.strictObject({
   records: v.array(v.strictObject({
     source: v.picklist(["file", "endpoint", "haproxy"]),
     place: v.string(),
+    target: v.nullable(v.string()),
+    servername: v.nullable(v.string()),
     state,
     findings: v.array(v.strictObject({
       state,
@@ -29,7 +31,7 @@ const SCHEMA = v.strictObject({
     certificate: v.nullable(v.strictObject({
       title: v.string(),
       serial: hex,
-      fingerprint_sha256: v.pipe(hex, v.length(64)),
+      fingerprint_sha256: v.nullable(v.pipe(hex, v.length(64))),
       issuer: v.string(),
       names: v.array(v.string()),
       key: v.string(),
@@ -37,6 +39,13 @@ const SCHEMA = v.strictObject({
       not_after: instant,
       remaining_seconds: v.pipe(v.number(), v.integer()),
       placeholder: v.boolean(),
+    })),
+    chain: v.array(v.strictObject({
+      title: v.string(),
+      serial: hex,
+      not_before: instant,
+      not_after: instant,
+      remaining_seconds: v.pipe(v.number(), v.integer()),
     })),
     warning_from: v.nullable(instant),
     critical_from: v.nullable(instant),
@@ -56,6 +65,8 @@ Deno.test("formatJson() tells all of a report, what is due first on top", () => 
   deepStrictEqual(records[0], {
     source: "file",
     place: "/etc/haproxy/certs/gone.pem",
+    target: null,
+    servername: null,
     state: "CRITICAL",
     findings: [{ state: "CRITICAL", reason: "expired", text: "expired 2d 3h ago" }],
     certificate: {
@@ -70,6 +81,7 @@ Deno.test("formatJson() tells all of a report, what is due first on top", () => 
       remaining_seconds: -183_600,
       placeholder: false,
     },
+    chain: [],
     warning_from: "2026-10-30T15:00:00Z",
     critical_from: "2026-11-10T21:00:00Z",
   });

@@ -3,6 +3,7 @@
 import { deepStrictEqual, doesNotMatch, match, ok, throws } from "node:assert/strict";
 import * as fc from "fast-check";
 import { formatNagios } from "../../lib/expiry/format_nagios.ts";
+import type { ExpiryRecord } from "../../lib/expiry/record.ts";
 import { isAlert, parsePluginOutput } from "./plugin_output.ts";
 import { ANY_REPORT, leafOf, MIXED, recordOf, reportOf, UNSAFE } from "./reports.ts";
 
@@ -13,15 +14,17 @@ Deno.test("formatNagios() says what is worst on one short line, with figures in 
     formatNagios(MIXED, { verbosity: 0 }),
     "SSL CRITICAL: /etc/haproxy/certs/gone.pem: expired 2d 3h ago " +
       "(2 CRITICAL, 1 WARNING, 1 UNKNOWN, 1 OK) | " +
-      "'gone.pem'=-183600s;1944000:;972000: '[2001:db8::1]:443'=U " +
-      "'soon.pem'=1728000s;1944000:;972000: 'secret.pem'=U " +
-      "'good.pem'=5227200s;1944000:;972000:\n",
+      "'[2001:db8::1]:443'=U " +
+      "'/etc/haproxy/certs/gone.pem'=-183600s;1944000:;972000: " +
+      "'/etc/haproxy/certs/good.pem'=5227200s;1944000:;972000: " +
+      "'/etc/haproxy/certs/secret.pem'=U " +
+      "'/etc/haproxy/certs/soon.pem'=1728000s;1944000:;972000:\n",
   );
   const good = recordOf("/a/good.pem", { leaf: leafOf("good.example", 60.5) });
   deepStrictEqual(
     formatNagios(reportOf([good]), { verbosity: 0 }),
     "SSL OK: good.example expires in 60d 12h, /a/good.pem | " +
-      "'good.pem'=5227200s;1944000:;972000:\n",
+      "'/a/good.pem'=5227200s;1944000:;972000:\n",
   );
   deepStrictEqual(
     formatNagios(reportOf([]), { verbosity: 0 }),
@@ -75,37 +78,70 @@ Deno.test("formatNagios() gives figures whose ranges alert when the state does",
   );
 });
 
-Deno.test("formatNagios() gives each place a label that stays the same while others come due", () => {
+/** The labels of a report's figures, in their order. */
+function labelsOf(records: ExpiryRecord[]): string[] {
+  const { figures } = parsePluginOutput(formatNagios(reportOf(records), { verbosity: 0 }));
+  return figures.map(({ label }) => label);
+}
+
+Deno.test("formatNagios() gives each place its whole path for a label, whatever comes beside it or falls due", () => {
   const places = ["/live/a.example/fullchain.pem", "/live/b.example/fullchain.pem", "/x/c.pem"];
-  const labels = (left: number[]) => {
-    const records = places.map((place, i) => recordOf(place, { leaf: leafOf("x", left[i]!) }));
-    const { figures } = parsePluginOutput(formatNagios(reportOf(records), { verbosity: 0 }));
-    return figures.map(({ label }) => label).toSorted();
-  };
-  deepStrictEqual(labels([10, 20, 30]), [
-    "/live/a.example/fullchain.pem",
-    "/live/b.example/fullchain.pem",
-    "c.pem",
-  ]);
-  deepStrictEqual(labels([30, 5, 1]), labels([10, 20, 30]));
-  const memory = recordOf("/etc/haproxy/a.pem at /run/haproxy/admin.sock", { source: "haproxy" });
-  match(formatNagios(reportOf([memory]), { verbosity: 0 }), / 'a\.pem at admin\.sock'=U$/m);
+  const labels = (left: number[]) =>
+    labelsOf(left.map((days, i) => recordOf(places[i]!, { leaf: leafOf("x", days) })));
+  for (const left of [[10], [10, 20], [30, 5], [10, 20, 30], [30, 5, 1]]) {
+    deepStrictEqual(labels(left), places.slice(0, left.length));
+  }
+  const memory = "/etc/haproxy/a.pem at /run/haproxy/admin.sock";
+  deepStrictEqual(labelsOf([recordOf(memory, { source: "haproxy" })]), [memory]);
 });
 
-Deno.test("formatNagios() stays short for NRPE with thousands of records", () => {
-  const records = Array.from(
-    { length: 3000 },
-    (_, i) =>
-      recordOf(`/etc/haproxy/certs/${"long".repeat(i % 50)}${i}.pem`, {
-        leaf: leafOf(`host${i}.example`, 10),
-        findings: [{ state: "WARNING", reason: "expires_soon", text: "expires in 10d".repeat(20) }],
-      }),
-  );
-  for (const verbosity of [0, 1] as const) {
-    const output = formatNagios(reportOf(records), { verbosity });
-    ok(new TextEncoder().encode(output).length <= 1001, `${verbosity}: ${output.length}`);
-    match(output, /3000 WARNING/);
-    ok(parsePluginOutput(output).figures.length > 3);
+Deno.test("formatNagios() tells labels apart that come to the same harmless characters, by the place alone", () => {
+  const long = "/etc/haproxy/certs".repeat(10);
+  const table: [one: string, other: string][] = [
+    ["/a|b.pem", "/a_b.pem"],
+    ["/a'b.pem", "/a=b.pem"],
+    [`/one${long}`, `/two${long}`],
+    ["/\u00e4.pem", "/\u00f6.pem"],
+    ["/a\n.pem", "/a\t.pem"],
+    ["/a.pem ", "/a.pem"],
+  ];
+  for (const [one, other] of table) {
+    const alone = [one, other].flatMap((place) => labelsOf([recordOf(place, {})]));
+    deepStrictEqual(new Set(alone).size, 2, one);
+    const together = labelsOf([one, other].map((place) => recordOf(place, {})));
+    deepStrictEqual(together.toSorted(), alone.toSorted(), one);
+  }
+});
+
+Deno.test("formatNagios() names an endpoint as it was typed beside the address that answered", () => {
+  const record = recordOf("192.0.2.1:443 (a.example)", { source: "endpoint" });
+  deepStrictEqual(labelsOf([{ ...record, target: "balancer:443" }]), [
+    "balancer:443 192.0.2.1:443 (a.example)",
+  ]);
+  deepStrictEqual(labelsOf([{ ...record, target: "192.0.2.1:443" }]), [
+    "192.0.2.1:443 (a.example)",
+  ]);
+});
+
+Deno.test("formatNagios() has a figure for each record as long as Nagios reads them, and says how many it left out", () => {
+  const records = (count: number, due = -1) =>
+    Array.from(
+      { length: count },
+      (_, i) =>
+        recordOf(`/etc/haproxy/certs/site${String(i).padStart(4, "0")}.customer.example.pem`, {
+          leaf: leafOf(`host${i}.example`, 10),
+          findings: i === due ? [{ state: "CRITICAL", reason: "expired", text: "expired" }] : [],
+        }),
+    );
+  deepStrictEqual(labelsOf(records(80)).length, 80);
+  for (const count of [200, 3000]) {
+    const output = formatNagios(reportOf(records(count)), { verbosity: 0 });
+    ok(new TextEncoder().encode(output).length <= 8001, `${output.length}`);
+    const { text, figures } = parsePluginOutput(output);
+    ok(figures.length > 80);
+    match(text, new RegExp(`\\(${count - figures.length} of ${count} figures left out\\)$`));
+    // None of the others goes when one falls due.
+    deepStrictEqual(labelsOf(records(count, count - 1)).slice(0, 80), labelsOf(records(80)));
   }
 });
 

@@ -9,7 +9,7 @@ import {
   type Reason,
 } from "../../lib/expiry/record.ts";
 import { changesOf, DEFAULT_THRESHOLDS } from "../../lib/expiry/thresholds.ts";
-import { makeRecord } from "../../lib/expiry/verdict.ts";
+import { makeRecord } from "../../lib/expiry/certificate_record.ts";
 
 export const NOW = new Date("2026-11-24T06:00:00Z");
 const DAY = 86_400_000;

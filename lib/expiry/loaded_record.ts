@@ -7,7 +7,7 @@
  */
 
 import type { ExpiryRecord, Reason } from "./record.ts";
-import { makeRecord } from "./verdict.ts";
+import { makeRecord } from "./certificate_record.ts";
 
 export interface Loaded {
   /** `NAME at SOCKET`. */
@@ -30,7 +30,7 @@ const OWN_REASONS: Reason[] = [
   "name_missing",
 ];
 
-export function judgeLoaded({ place, serial, file, same }: Loaded): ExpiryRecord {
+export function loadedRecord({ place, serial, file, same }: Loaded): ExpiryRecord {
   const where = { source: "haproxy" as const, place };
   if (!file?.leaf) {
     const text = `holds serial ${serial ?? "unknown"}, and ` +

@@ -8,14 +8,14 @@ import { isEncrypted } from "../cert/private_key.ts";
 import type { CryptoCache } from "../cert/crypto_cache.ts";
 
 /**
- * Judges the first key, which is the one that HAProxy takes. A file without a key is a good file:
+ * About the first key, which is the one that HAProxy takes. A file without a key is a good file:
  * clients keep keys and certificates apart.
  */
-export async function judgeKey(
+export async function keyFindings(
   keys: PemBlock[],
-  { certificates: [leaf, ...others], questions }: {
+  { certificates: [leaf, ...others], crypto }: {
     certificates: Certificate[];
-    questions: Pick<CryptoCache, "readPublicHalf">;
+    crypto: Pick<CryptoCache, "readPublicHalf">;
   },
 ): Promise<Finding[]> {
   const [key] = keys;
@@ -25,7 +25,7 @@ export async function judgeKey(
       unsupported("the private key is encrypted, so it was not compared with the certificate"),
     ];
   }
-  const spki = await questions.readPublicHalf(key);
+  const spki = await crypto.readPublicHalf(key);
   if (!spki) {
     if (!isReadable(leaf.key)) {
       return [

@@ -2,9 +2,16 @@
 
 import { formatRemaining, isoSeconds } from "../time.ts";
 import type { Finding } from "./record.ts";
-import { type Changes, formatThreshold, type Threshold, type Thresholds } from "./thresholds.ts";
+import {
+  type Changes,
+  formatThreshold,
+  holdingPart,
+  type Threshold,
+  type Thresholds,
+} from "./thresholds.ts";
 
-export interface Clock {
+/** The wall clock, and when it is certainly wrong. */
+export interface WallClock {
   now: Date;
   /** No right clock shows an earlier time. */
   earliestNow: Date;
@@ -14,12 +21,12 @@ export interface Clock {
  * At the very second of `notAfter` a certificate counts as expired: so it does to OpenSSL, and
  * with it to HAProxy's clients. A clock that is certainly slow proves nothing but what has expired.
  */
-export function judgeAge(
+export function ageFindings(
   { notBefore, notAfter }: { notBefore: Date; notAfter: Date },
-  { clock, thresholds, changes }: { clock: Clock; thresholds: Thresholds; changes: Changes },
+  { clock, thresholds, changes }: { clock: WallClock; thresholds: Thresholds; changes: Changes },
 ): Finding[] {
   const { now } = clock;
-  const slow = judgeClock(clock);
+  const slow = clockFindings(clock);
   // Nearly all certificates of a check are good, and texts cost more than their dates.
   if (now >= notBefore && now < changes.warningFrom) return slow;
   const left = formatRemaining(now, notAfter);
@@ -36,8 +43,10 @@ export function judgeAge(
     const text = `is not valid before ${start}, and the clock says ${clockTime}: is it right?`;
     return [{ state: "CRITICAL", reason: "not_yet_valid", text }];
   }
+  const lifetimeMs = notAfter.getTime() - notBefore.getTime();
   const soon = (state: "WARNING" | "CRITICAL", threshold: Threshold): Finding => {
-    const text = `expires in ${left}, on ${end}, less than ${describe(threshold)} ahead: ` +
+    const text =
+      `expires in ${left}, on ${end}, less than ${describe(threshold, lifetimeMs)} ahead: ` +
       "find out why it has not been renewed";
     return { state, reason: "expires_soon", text };
   };
@@ -46,13 +55,14 @@ export function judgeAge(
   return slow;
 }
 
-function judgeClock({ now, earliestNow }: Clock): Finding[] {
+function clockFindings({ now, earliestNow }: WallClock): Finding[] {
   if (now >= earliestNow) return [];
   const text = `the clock says ${isoSeconds(now)}, before this program was made: set the clock`;
   return [{ state: "UNKNOWN", reason: "clock", text }];
 }
 
-function describe(threshold: Threshold): string {
-  const text = formatThreshold(threshold);
-  return "share" in threshold ? `${text} of its lifetime` : text;
+function describe(threshold: Threshold, lifetimeMs: number): string {
+  const part = holdingPart(threshold, lifetimeMs);
+  const text = formatThreshold(part);
+  return part.share === undefined ? text : `${text} of its lifetime`;
 }

@@ -1,0 +1,40 @@
+/** How a certificate came about: by a real CA, and signed so that clients accept it? */
+
+import { type Certificate, titleOf } from "../cert/certificate.ts";
+import type { Finding } from "./record.ts";
+
+/** The test CAs of public ACME services; nobody trusts them. */
+const TEST_ISSUER = /\(STAGING\)|\bFake LE |\bhappy hacker fake CA\b|^Buypass Class \d Test\d/i;
+
+/** Broken digests, by signature algorithm. */
+const WEAK_DIGESTS = new Map([
+  ["1.2.840.113549.1.1.4", "MD5"],
+  ["1.2.840.113549.1.1.5", "SHA-1"],
+  ["1.2.840.10040.4.3", "SHA-1"],
+  ["1.2.840.10045.4.1", "SHA-1"],
+]);
+
+/** Of the leaf, which is the first, and what follows it. */
+export function issuanceFindings(certificates: Certificate[]): Finding[] {
+  const [leaf] = certificates;
+  const findings: Finding[] = [];
+  if (leaf?.placeholder) {
+    const text = "is the placeholder of acme-lb self-signed, never replaced by a real certificate";
+    findings.push({ state: "WARNING", reason: "placeholder", text });
+  }
+  const test = leaf?.issuer.attributes.find(({ value }) => TEST_ISSUER.test(value));
+  if (test) {
+    const text = `comes from ${leaf!.issuer.text}, a test CA that no client trusts: order it ` +
+      "again from the CA's production directory";
+    findings.push({ state: "WARNING", reason: "test_issuer", text });
+  }
+  for (const certificate of certificates) {
+    const digest = WEAK_DIGESTS.get(certificate.signature.algorithm);
+    if (digest === undefined || certificate.selfIssued) continue;
+    const text =
+      `${titleOf(certificate)} is signed with ${digest}: browsers refuse it, and HAProxy ` +
+      "before 3.0 does not load it; have it issued again";
+    findings.push({ state: "WARNING", reason: "weak_signature", text });
+  }
+  return findings;
+}
