@@ -182,7 +182,7 @@ function publicClients(config: Config): Pick<PortSpec, "limits" | "fronts" | "is
 /** Whether an address is one of this machine's, or among those given. */
 function ownOr(others: readonly string[] = []): (address: string) => boolean {
   const known = new Set(others.map(comparableAddress));
-  return (address) => isOwnAddress(address) || known.has(comparableAddress(address));
+  return (address) => isOwnAddress(address) || known.has(address);
 }
 
 function redirectHandler(
