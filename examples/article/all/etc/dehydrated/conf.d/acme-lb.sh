@@ -1,10 +1,9 @@
-# dehydrated: copy to /etc/dehydrated/conf.d/, which Debian's configuration reads.
+# dehydrated on every balancer, by: acme-lb render dehydrated
 WELLKNOWN=/run/acme/acme-challenge
 HOOK=/etc/acme-lb/hooks/dehydrated
-CONTACT_EMAIL=ops@service.example
 
-# Renewal is due when a third of the lifetime is left, half of it below ten days, here for the
-# certificate with the shortest one. Fixed days would renew certificates of six days at every run.
+# Renewal is due with a third of the lifetime left, half of it below ten days, by the certificate with
+# the shortest one. Fixed days would renew certificates of six days at every run.
 RENEW_DAYS=$(
   for certificate in "${BASEDIR:-/var/lib/dehydrated}"/certs/*/cert.pem; do
     start=$(openssl x509 -noout -startdate -in "$certificate" 2>/dev/null | cut -d = -f 2)
