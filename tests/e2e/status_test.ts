@@ -27,6 +27,7 @@ const missing = lacking({
 });
 
 const CONFIG = "/etc/acme-lb/config.yaml";
+const KEEPALIVED = "/etc/keepalived/keepalived.conf";
 const WATCHED = "/etc/acme-lb/watched";
 /** In place of what the example watches, which the server's own user may not read. */
 const MORE = `metrics: { listen: ["[::]:9180"] }\\ncertificates: [${WATCHED}]\\n`;
@@ -43,6 +44,10 @@ Deno.test.beforeAll(async () => {
       await balancer.must(`printf '${MORE}' >>${CONFIG}`);
       await plant(balancer, {});
       await reload(balancer);
+      // Whether its check moves addresses has stories of its own; here a dead machine does, and no
+      // check that a busy one answers late.
+      await balancer.must(`sed -i 's,^  script .*,  script "/bin/true",' ${KEEPALIVED}`);
+      balancer.daemons.get("keepalived")!.signal("SIGHUP");
     }
     await cluster.settled();
   } catch (error) {
@@ -162,12 +167,8 @@ const FAULTS: Fault[] = [
       const acmeLb = on("lb2").daemons.get("acme-lb")!;
       acmeLb.signal("SIGKILL");
       await acmeLb.status;
-      await cluster.settled(["lb2"]);
     },
-    async end() {
-      await on("lb2").startAcmeLb();
-      await cluster.settled();
-    },
+    end: () => on("lb2").startAcmeLb(),
   },
   {
     name: "a failing hook",
