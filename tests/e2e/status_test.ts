@@ -104,34 +104,30 @@ story(
   },
 );
 
-story("an address that two hold, and one that nobody holds, are the first lines", async () => {
-  const [address] = cluster.virtual as [string];
-  const owner = cluster.balancers.get(cluster.expected()[address]![0]!)!;
-  const other = cluster.balancers.get(owner.name === "lb0" ? "lb1" : "lb0")!;
-  const length = address.includes(":") ? 128 : 32;
-  await other.must(`ip address add ${address}/${length} dev eth0 nodad`);
-  const twice = await text("lb0");
-  assert.match(twice.split("\n")[0]!, /held by lb\d and lb\d at once/);
-  assert.ok(twice.startsWith(`${address}: held by `), twice);
-  assert.match(twice, /^fail {2}\S+: held by .* protocol 112 .*virtual_router_id/m);
-  await other.must(`ip address del ${address}/${length} dev eth0`);
-
-  await owner.must(`ip address del ${address}/${length} dev eth0`);
-  try {
-    const none = await text("lb0");
-    assert.ok(none.startsWith(`${address}: held by no balancer`), none);
-  } finally {
-    // keepalived does not look whether its addresses are there.
-    await owner.must(`ip address add ${address}/${length} dev eth0 nodad`);
-  }
-  await assertWell("lb0");
-});
+story(
+  "an address that two hold at once is the first line, and gone with the second holder",
+  async () => {
+    const [address] = cluster.virtual as [string];
+    const owner = cluster.balancers.get(cluster.expected()[address]![0]!)!;
+    const other = cluster.balancers.get(owner.name === "lb0" ? "lb1" : "lb0")!;
+    const length = address.includes(":") ? 128 : 32;
+    await other.must(`ip address add ${address}/${length} dev eth0 nodad`);
+    const twice = await text("lb0");
+    assert.match(twice.split("\n")[0]!, /held by lb\d and lb\d at once/);
+    assert.ok(twice.startsWith(`${address}: held by `), twice);
+    assert.match(twice, /^fail {2}\S+: held by .* protocol 112 .*virtual_router_id/m);
+    await other.must(`ip address del ${address}/${length} dev eth0`);
+    await assertWell("lb0");
+  },
+);
 
 interface Fault {
   name: string;
   rule: string;
   about: string;
   text: RegExp;
+  /** What stands before it: virtual addresses come first. */
+  after?: string;
   begin(): Promise<unknown>;
   end(): Promise<unknown>;
 }
@@ -161,6 +157,8 @@ const FAULTS: Fault[] = [
   {
     name: "a dead peer",
     rule: "silent",
+    // keepalived's check, which would move its addresses, is not at work here.
+    after: "address_unheld",
     about: "lb2",
     text: /nothing listens on .*: look there with systemctl status acme-lb/,
     async begin() {
@@ -216,12 +214,13 @@ for (const fault of FAULTS) {
   story(`${fault.name} is on top, and gone when it is mended`, async () => {
     await fault.begin();
     try {
-      const { findings: [first], ok } = await askUntil(
+      const { findings, ok } = await askUntil(
         "lb0",
-        ({ findings }) => findings[0]?.rule === fault.rule,
+        ({ findings }) => findings.some(({ rule }) => rule === fault.rule),
       );
-      assert.deepEqual([first!.rule, first!.about, ok], [fault.rule, fault.about, false]);
-      assert.match(first!.text, fault.text);
+      const first = findings.find(({ rule }) => rule !== fault.after)!;
+      assert.deepEqual([first.rule, first.about, ok], [fault.rule, fault.about, false]);
+      assert.match(first.text, fault.text);
     } finally {
       await fault.end();
     }
@@ -307,7 +306,7 @@ async function writeIssued(
   { machine }: RenderedBalancer,
   { mismatch }: { mismatch: boolean },
 ): Promise<void> {
-  const { pem, key } = await issue(good);
+  const { pem, key } = await issue({ ...good, names: ["hooked.example"] });
   await machine.write("/root/fullchain.pem", pem);
   await machine.write("/root/key.pem", mismatch ? (await makeKey()).pem : key.pem);
 }
