@@ -15,7 +15,7 @@ export type Contender =
   | "one openssl"
   | "check_ssl_cert";
 /** The empty one is for counts. */
-export type Unit = "ms" | "µs" | "/s" | "MB" | "";
+export type Unit = "ms" | "µs" | "/s" | "MB" | "%" | "";
 
 export interface Figure {
   /** Heading under which it stands. */
