@@ -47,7 +47,7 @@ async function lookAt(
     readHookStates(config.state),
   ]);
   const seen = withLeft(found.records, { hooks, now });
-  const loaded = compareMemories(memories, { files: seen, sha1 });
+  const loaded = compareMemories(memories, { files: seen, sha1, rules });
   const records = [...seen, ...loaded.records];
   return {
     certificates: toldCertificates(records),
@@ -93,7 +93,7 @@ function leftRecord(
   return makeRecord({ source: "file", place }, findings, {
     leaf: {
       ...{ title: names[0] ?? serial, names, serial, issuer, ...dates },
-      ...{ fingerprint: "", key: "", placeholder: false },
+      ...{ authority: issuer, key: "", placeholder: false },
     },
     ...changes,
   });
