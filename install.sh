@@ -185,7 +185,9 @@ place_program() {
 # all its users to come.
 choose_unpacking() {
   unpacking=$work/cache
-  if [ -z "$machine" ] || [ -n "$dry" ]; then return; fi
+  if [ -n "$dry" ] || [ "$(id -u)" -ne 0 ]; then return; fi
+  # Beside another installation only where there is one already.
+  if [ -z "$machine" ] && [ ! -d "$runtime_cache" ]; then return; fi
   unpacking=$runtime_cache
   [ -e "$unpacking" ] || journal empty "$unpacking"
 }
