@@ -5,7 +5,6 @@ import { checked, Option, type Subcommand, writeToStdout } from "../cli.ts";
 import { configDigest } from "../config/digest.ts";
 import { addFlags, type ConfigFlags, withFlags } from "../config/flags.ts";
 import { loadConfig } from "../config/load.ts";
-import type { Config } from "../config/schema.ts";
 import { EXIT, JobError } from "../errors.ts";
 import { resolvePeers } from "../http/peer_addresses.ts";
 import { whileShowing } from "../progress.ts";
@@ -16,6 +15,7 @@ import { type Path, planPaths } from "../self_test/paths.ts";
 import { dnsBy, resolveNames } from "../self_test/resolve_names.ts";
 import { documentPlan, otherPlaces, type Plan, randomPlan } from "../self_test/test_plan.ts";
 import { parseDuration } from "../time.ts";
+import { findingsHere } from "./findings_here.ts";
 import { whilePlanted } from "./while_planted.ts";
 
 export interface SelfTestFlags extends ConfigFlags {
@@ -71,7 +71,11 @@ export const selfTest: Subcommand<SelfTestFlags> = {
   async run(options) {
     const loaded = await loadConfig(options.config);
     const config = withFlags(loaded.config, options);
-    const [webroot = ""] = config.webroot;
+    const here = await findingsHere(config);
+    const [webroot] = here.webroots;
+    if (webroot === undefined) {
+      throw new JobError(`${config.webroot[0]} is on a file system that does not answer`);
+    }
     const machine = Deno.networkInterfaces().map(({ address }) => address);
     const plan = options.document ? documentPlan(config, machine) : randomPlan();
     if (options.document) await refuseExisting(`${webroot}/${plan.token}`);
@@ -84,12 +88,15 @@ export const selfTest: Subcommand<SelfTestFlags> = {
       ]),
     );
     const paths = planPaths({ config, records, peers: peers.peers, machine });
-    const asked = await askWhilePlanted(config, { plan, paths, lineEnd: options.document });
+    const asked = await askWhilePlanted(here.webroots, {
+      ...{ plan, paths, lineEnd: options.document },
+    });
     const report = judge({
       ...{ config, records, paths, webroot, machine, questions: plan, text: plan.text },
       ...asked,
       file: loaded.path ?? "the defaults",
       digest: await configDigest(config),
+      here: here.findings,
       unresolved: peers.unresolved,
       lifetime: options.lifetime,
     });
@@ -101,7 +108,7 @@ export const selfTest: Subcommand<SelfTestFlags> = {
 
 /** Plants a token for every path, and one for every place in which a client may write. */
 async function askWhilePlanted(
-  { webroot: webroots }: Config,
+  webroots: readonly string[],
   { plan, paths, lineEnd }: { plan: Plan; paths: readonly Path[]; lineEnd: boolean | undefined },
 ): Promise<{ replies: Replies[]; places: TriedPlace[] }> {
   const [webroot = ""] = webroots;
