@@ -83,7 +83,9 @@ async function doubtAboutLayout(webroot: string): Promise<string | undefined> {
           "directory, or give the directory that it leads to as another webroot";
       }
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
+      const absent = error instanceof Deno.errors.NotFound ||
+        error instanceof Deno.errors.NotADirectory;
+      if (absent) return undefined;
       const { mode } = await Deno.stat(path.slice(0, path.lastIndexOf("/")));
       return `${path.slice(0, path.lastIndexOf("/"))} cannot be read by this user (mode ` +
         `${octal(mode)}): ${
