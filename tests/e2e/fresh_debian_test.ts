@@ -1,5 +1,5 @@
 /**
- * A balancer as it comes from Debian 12: no Deno, no Node, no compiler. The executable alone does its
+ * A balancer as it comes from Debian, in the release that runs here: no Deno, no Node, no compiler. The executable alone does its
  * jobs there; install.sh sets the machine up, and the real systemd confines the real service.
  */
 
@@ -8,26 +8,35 @@ import { issueChain } from "../cert/issue.ts";
 import { executablePath } from "../executable.ts";
 import { ROOT } from "../install_script.ts";
 import { eventually } from "./daemon.ts";
-import { controlGroups, debianMirror, type Machine, makeDebian, startMachine } from "./debian.ts";
+import {
+  controlGroups,
+  debianMirror,
+  debootstrap,
+  type Machine,
+  ownRelease,
+  startMachine,
+} from "./debian.ts";
 import { lacking } from "./requirements.ts";
 
 const PROGRAMS = ["debootstrap", "wget", "nsenter", "unshare", "curl", "ip", "pgrep", "setsid"];
-const unfit = lacking({ for: "a fresh Debian 12", root: true, programs: PROGRAMS });
-const mirror = unfit ? undefined : await debianMirror();
-if (!unfit && mirror === undefined) skipped("apt has no mirror of Debian 12 here that answers");
+const unfit = lacking({ for: "a fresh Debian", root: true, programs: PROGRAMS });
+const release = unfit ? undefined : await ownRelease();
+const mirror = release === undefined ? undefined : await debianMirror(release);
+if (!unfit && mirror === undefined) skipped("apt has no mirror of Debian here that answers");
 const groups = unfit ? undefined : await controlGroups();
 
 const TOKEN = "/run/acme/acme-challenge/token";
 const PEM = "/etc/haproxy/certs/service.example.pem";
 
 Deno.test({
-  name: "on a fresh Debian 12",
+  name: `on a fresh Debian${release === undefined ? "" : ` ${release}`}`,
   ignore: mirror === undefined,
   fn: async (t) => {
     const folder = await Deno.makeTempDir({ prefix: "acme-lb-debian-" });
     try {
       const root = `${folder}/root`;
-      await makeDebian(root, { mirror: mirror!, packages: ["systemd", "procps"] });
+      const packages = ["systemd", "procps"];
+      await debootstrap(root, { mirror: mirror!, release: release!, packages });
       await Deno.mkdir(`${root}/root/acme-lb`);
       for (
         const [from, to] of [[await executablePath(), "acme-lb"], [
@@ -322,5 +331,5 @@ const mainPid = async (machine: Machine) =>
   (await machine.sh("systemctl show -P MainPID acme-lb")).trim();
 
 function skipped(reason: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(`skipped: a fresh Debian 12: ${reason}\n`));
+  Deno.stderr.writeSync(new TextEncoder().encode(`skipped: a fresh Debian: ${reason}\n`));
 }

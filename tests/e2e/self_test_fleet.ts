@@ -4,6 +4,7 @@
  */
 
 import { executablePath } from "../executable.ts";
+import { nameServer } from "./authority.ts";
 import { ready, startBalancer } from "./balancer.ts";
 import { type Daemon, eventually, logged, startDaemon } from "./daemon.ts";
 import { createNetwork, type Host, type HostAddresses, type Network } from "./network.ts";
@@ -114,12 +115,8 @@ export async function startSelfTestFleet(text: string): Promise<SelfTestFleet> {
 
 /** The resolver that /etc/resolv.conf of every host names, here lb0's own. */
 async function startDns(network: Network, host: Host): Promise<void> {
-  const off = ["-http01", "-https01", "-tlsalpn01", "-defaultIPv4", "-defaultIPv6"];
   await startDaemon(
-    network.on(host, [
-      ...["pebble-challtestsrv", "-management", "[::1]:8055", "-dns01", "[::1]:53"],
-      ...off.flatMap((flag) => [flag, ""]),
-    ]),
+    network.on(host, await nameServer({ management: "[::1]:8055", address: "[::1]:53" })),
     { log: `${network.directory}/names.log` },
   );
   await eventually(async () => {
