@@ -50,6 +50,12 @@ export const COMMANDS: Record<string, CommandEntry> = {
     summary: "plant a token here and fetch it as the CA would, through every balancer",
     load: async () => (await import("./lib/commands/self_test.ts")).selfTest,
   },
+  "status": {
+    summary: "the whole fleet at a glance: addresses, peers, certificates, last challenges",
+    load: async () => (await import("./lib/commands/status.ts")).status,
+    // What monitoring takes for UNKNOWN: nobody was asked.
+    failureExit: 3,
+  },
   "healthy": {
     summary: "whether something answers at an address, for the checks of keepalived",
     load: async () => (await import("./lib/commands/healthy.ts")).healthy,

@@ -8,6 +8,7 @@
 
 import { atomicWrite } from "../lib/atomic_write.ts";
 import { lockTarget } from "../lib/file_lock.ts";
+import { readInstalled, sendableOf } from "../lib/cert/installed.ts";
 import { installPem } from "../lib/haproxy/install_pem.ts";
 import { parseProcesses } from "../lib/haproxy/replies.ts";
 import { askSocket } from "../lib/haproxy/runtime_socket.ts";
@@ -130,18 +131,22 @@ const swapByProgram: Way = async ({ bench, directory }, name, { key, fullchain }
 };
 
 /** What assemble-pem does once it has started and checked its input. */
-const swapHere: Way = async ({ directory }, name, { leaf, key, fullchain }) => {
+const swapHere: Way = async ({ directory }, name, { key, fullchain }) => {
   const path = pathOf(directory, name);
   using lock = await lockTarget(path);
   const previous = await Deno.readFile(path);
-  const pem = await Deno.readTextFile(key) + await Deno.readTextFile(fullchain);
+  const bytes = new TextEncoder().encode(
+    await Deno.readTextFile(key) + await Deno.readTextFile(fullchain),
+  );
+  const content = await sendableOf(readInstalled(path, bytes)!);
+  const old = await sendableOf(readInstalled(path, previous)!);
   const { swap } = await installPem({
-    ...{ path, lock, previous, pem: new TextEncoder().encode(pem) },
+    ...{ path, lock, previous, pem: bytes },
     haproxy: {
       sockets: [`${directory}/worker.sock`],
       name: path,
-      serial: leaf.certificate.serial,
-      previousPem: new TextDecoder().decode(previous),
+      content: content!,
+      previous: old,
     },
   });
   if (swap?.state !== "served") throw new Error(`not swapped: ${JSON.stringify(swap)}`);

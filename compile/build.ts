@@ -40,9 +40,10 @@ async function buildIn(
   const output = `${workshop}/${executable}`;
   const program = `${workshop}/program`;
   await bundle(root, program);
-  const form = await makeCompiled(program, { output, target }) ? "compiled" : "carrying";
-  if (form === "carrying") {
-    if (target !== undefined) throw new Error(`deno compile has no base binary for ${target}`);
+  const reason = await makeCompiled(program, { output, target });
+  const form = reason === undefined ? "compiled" : "carrying";
+  if (reason !== undefined) {
+    if (target !== undefined) throw new Error(`no executable for ${target}: ${reason}`);
     await makeCarrying(program, { output, kept: dist });
   }
   const runtime = form === "carrying" ? await Deno.readFile(Deno.execPath()) : undefined;
@@ -59,7 +60,7 @@ async function buildIn(
   await Deno.rename(`${output}.cdx.json`, `${dist}/${executable}.cdx.json`);
   await Deno.rename(`${dist}/.digests`, `${dist}/${DIGESTS}`);
   await Deno.rename(output, `${dist}/${executable}`);
-  const how = form === "carrying" ? " because deno compile cannot get its base binary here" : "";
+  const how = reason === undefined ? "" : ` because ${reason}`;
   return `dist/${executable}, ${form} form${how}, ${(size / 1e6).toFixed(1)} MB`;
 }
 

@@ -1,21 +1,15 @@
 /**
  * The program as JavaScript modules: main.js, which every start reads, and a module for each
- * command and for what several of them share, which only those read that need it.
- *
- * The modules depend on nothing but the runtime, and not on the parts of it that are slow to load:
- * commander's Node modules give way to stand_ins.ts.
+ * command and for what several of them share, which only those read that need it. They depend on
+ * nothing but the runtime.
  */
 
 import { deno } from "./deno.ts";
 
 export const MAIN = "main.js";
 
-const STAND_INS = "stand_ins.js";
-
 /** How a module names another. */
 const MODULE = /"\.\/([^"\/]+\.js)"/g;
-
-const NODE_MODULE = /(?<=\bfrom\s*)"node:[a-z_/]+"/g;
 
 /**
  * Writes the modules into the directory, which must not exist yet.
@@ -27,18 +21,13 @@ const NODE_MODULE = /(?<=\bfrom\s*)"node:[a-z_/]+"/g;
  */
 export async function bundle(root: string, directory: string): Promise<void> {
   const flags = ["--quiet", "--frozen", "--minify", "--platform", "browser"];
-  const entries = [
-    ["--code-splitting", "--outdir", directory, `${root}/main.ts`],
-    ["--output", `${directory}/${STAND_INS}`, `${root}/compile/stand_ins.ts`],
-  ];
-  for (const entry of entries) {
-    const { code, stderr } = await deno(["bundle", ...flags, ...entry], root);
-    if (code !== 0) throw new Error(`deno bundle failed:\n${stderr}`);
-  }
-  await rewrite(directory);
+  const entry = ["--code-splitting", "--outdir", directory, `${root}/main.ts`];
+  const { code, stderr } = await deno(["bundle", ...flags, ...entry], root);
+  if (code !== 0) throw new Error(`deno bundle failed:\n${stderr}`);
+  await rename(directory);
 }
 
-async function rewrite(directory: string): Promise<void> {
+async function rename(directory: string): Promise<void> {
   const texts = new Map<string, string>();
   for await (const { name } of Deno.readDir(directory)) {
     texts.set(name, await Deno.readTextFile(`${directory}/${name}`));
@@ -46,11 +35,12 @@ async function rewrite(directory: string): Promise<void> {
   }
   const names = plainNames(texts);
   for (const [name, text] of texts) {
-    // lib/ loads what it needs of Node by import(), so whatever stands at the top is commander's.
-    const rewritten = text.replace(NODE_MODULE, `"./${STAND_INS}"`)
-      .replace(MODULE, (whole, target) => names.has(target) ? `"./${names.get(target)}"` : whole);
+    const renamed = text.replace(
+      MODULE,
+      (whole, target) => names.has(target) ? `"./${names.get(target)}"` : whole,
+    );
     const path = `${directory}/${names.get(name)}`;
-    await Deno.writeTextFile(path, rewritten);
+    await Deno.writeTextFile(path, renamed);
     // deno compile records the time of what it embeds; the same commit should give the same file.
     await Deno.utime(path, 0, 0);
   }
@@ -61,7 +51,7 @@ async function rewrite(directory: string): Promise<void> {
  * module is called as its source, what several share is numbered as it is first mentioned.
  */
 function plainNames(texts: Map<string, string>): Map<string, string> {
-  const names = new Map([[MAIN, MAIN], [STAND_INS, STAND_INS]]);
+  const names = new Map([[MAIN, MAIN]]);
   let shared = 0;
   // A Map's iteration comes to what is added on the way.
   for (const name of names.keys()) {

@@ -6,7 +6,9 @@
 # place; every start then becomes the runtime by exec, with the permissions at the end of this
 # text. It needs sh, coreutils and gzip. What it runs lies where only root and the caller can
 # write: any other directory is passed over, so nobody can have put a runtime there beforehand.
+# A directory is looked at, filled and started from by its physical path, without links.
 set -u
+unset LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT GZIP
 
 self=$0
 id='@ID@'
@@ -14,6 +16,10 @@ payload_start=@START@
 file_size=@FILE_SIZE@
 # The runtime and the modules of the program, as NAME:SIZE:SHA256, in the order of the payload.
 files='@FILES@'
+# What acme-lb may read of the environment, and nothing else of it reaches the runtime.
+variables='@VARIABLES@'
+newline='
+'
 
 home=          # where runtime and program lie, once found
 unpacking=     # what a signal must remove
@@ -48,12 +54,14 @@ each_place() {
 # trusted PLACE DIR FILE...: only root and the caller can have put there what is there. Every
 # directory on the way to DIR, and each FILE in it, belongs to one of them and is closed to other
 # writers, or sticky as /tmp is; where PLACE is a symbolic link, that belongs to one of them too.
-# Leaves the sizes of the regular ones among the files in $sizes. One process looks at all of it:
-# this is what every start waits for.
+# Leaves the physical path of DIR in $real, and the sizes of the regular ones among the files in
+# $sizes. One process looks at all of it: this is what every start waits for.
 trusted() {
   facts=$(
     place=$1
     cd -P -- "$2" 2>/dev/null || exit
+    case $PWD in *"$newline"*) exit 1 ;; esac
+    printf '%s\n' "$PWD"
     shift 2
     path=$PWD
     while [ -n "${path%/}" ]; do
@@ -63,6 +71,8 @@ trusted() {
     # The slash matters: the directory belongs to the caller, the link before it to root.
     exec stat -c '%u:%f:%s' -- /proc/self/ "$place" / "$@" 2>/dev/null
   ) || return
+  real=${facts%%"$newline"*}
+  facts=${facts#*"$newline"}
   uid=
   sizes=
   for fact in $facts; do
@@ -90,16 +100,23 @@ ready() {
     file=${file#*:}
     expected="$expected ${file%%:*}"
   done
-  trusted "$@" && [ "$sizes" = "$expected" ]
+  trusted "$@" && [ "$sizes" = "$expected" ] && home=$real
 }
 
-# sweep PLACE: removes what a killed first start left, and versions that an upgrade replaced. A
-# version still in use elsewhere has its files open, or unpacks itself again.
+# sweep PLACE: removes what a killed first start left, and versions that an upgrade replaced: our own
+# directories alone, for a place may hold others'. A version still in use elsewhere has its files
+# open, or unpacks itself again.
 sweep() {
   now=$(date +%s)
-  for old in "$1"/unpack-* "$1"/carried-*; do
-    [ -d "$old" ] && [ "$old" != "$home" ] &&
-      [ $((now - $(stat -c %Y -- "$old" || echo "$now"))) -gt 86400 ] && rm -rf -- "$old"
+  for old in "$1"/.acme-lb-unpack-?????????? "$1"/carried-*; do
+    if [ ! -d "$old" ] || [ -L "$old" ] || [ ! -O "$old" ] || [ "$old" = "$home" ]; then continue; fi
+    version=${old##*/carried-}
+    case $version in
+      */.acme-lb-unpack-*) ;;
+      *[!0-9a-f]*) continue ;;
+      *) if [ ${#version} -ne 32 ] || [ ! -f "$old/acme-lb" ] || [ ! -f "$old/@MAIN@" ]; then continue; fi ;;
+    esac
+    [ $((now - $(stat -c %Y -- "$old" || echo "$now"))) -le 86400 ] || rm -rf -- "$old"
   done
 }
 
@@ -108,9 +125,10 @@ unpack() {
   case $1 in /*) ;; *) pass_over "$1" 'not an absolute path' || return ;; esac
   mkdir -p -- "$1" 2>/dev/null || pass_over "$1" 'cannot be created' || return
   trusted "$1" "$1" || pass_over "$1" 'others can write to it, or to a directory above it' || return
+  set -- "$real"
   home=$1/carried-$id
   sweep "$1"
-  unpacking=$(mktemp -d -- "$1/unpack-XXXXXXXXXX" 2>/dev/null) ||
+  unpacking=$(mktemp -d -- "$1/.acme-lb-unpack-XXXXXXXXXX" 2>/dev/null) ||
     pass_over "$1" 'not writable' || return
   [ ! -t 2 ] || printf 'acme-lb: first start: unpacking into %s\n' "$home" >&2
   if fill "$1"; then settle "$1"; fi
@@ -143,7 +161,9 @@ fill() {
   for file in $files; do printf '%s  %s\n' "${file##*:}" "${file%%:*}"; done |
     (cd -- "$unpacking" && sha256sum --check --status 2>/dev/null) ||
     pass_over "$1" "not unpacked whole: $(one_line "$said")" || return
-  said=$("$unpacking/acme-lb" --version 2>&1) ||
+  # coreutils before 8.31 cannot block a signal.
+  env --block-signal=USR1 true 2>/dev/null || : >"$unpacking/no-signal-mask"
+  said=$(become "$unpacking" --version 2>&1) ||
     pass_over "$1" "the runtime does not start: $(one_line "$said")"
 }
 
@@ -174,14 +194,28 @@ first_start() {
   umask "$mask"
 }
 
-# program ARGUMENT...: becomes acme-lb. The runtime must not ask for updates, read a package.json or
-# an .npmrc, preload what NODE_OPTIONS names, or keep its compiled code where others can write.
-# acme-lb itself reads none of these.
+# become DIR ARGUMENT...: the runtime that lies there, in place of this shell. Of the environment it
+# gets what acme-lb reads: the rest could make the runtime load foreign code, write files or hand out its permissions.
+# It must not ask for updates, read a package.json or an .npmrc, or keep its compiled code where
+# others can write, and it opens its debugger to the whole machine on SIGUSR1 unless that is blocked.
+become() {
+  dir=$1
+  shift
+  set -- "$dir/acme-lb" "$@"
+  for name in $variables; do
+    eval "[ -z \"\${$name+x}\" ] || set -- \"$name=\$$name\" \"\$@\""
+  done
+  block=--block-signal=USR1
+  [ ! -e "$dir/no-signal-mask" ] || block=--
+  case $self in /*) ;; *) self=$PWD/${self#./} ;; esac
+  exec env -i "$block" ACME_LB_SELF="$self" HOME="$dir" DENO_DIR="$dir/cache" DENO_NO_UPDATE_CHECK=1 \
+    DENO_NO_PACKAGE_JSON=1 "$@"
+}
+
+# program ARGUMENT...: becomes acme-lb.
 program() {
-  unset NODE_OPTIONS DENO_SERVE_ADDRESS DENO_AUTO_SERVE
-  export HOME="$home" DENO_DIR="$home/cache" DENO_NO_UPDATE_CHECK=1 DENO_NO_PACKAGE_JSON=1
   set -f # a file of the working directory may match a flag that holds a star
-  exec "$home/acme-lb" run @FLAGS@ "$home/@MAIN@" "$@"
+  become "$home" run @FLAGS@ "$home/@MAIN@" "$@"
 }
 
 words=" $* "

@@ -16,6 +16,8 @@ export interface Cargo {
   program: Map<string, Uint8Array>;
   /** Flags of `deno run`; each a single word that means nothing special to a shell. */
   flags: string[];
+  /** Names of the variables of the environment that reach the runtime. */
+  variables: string[];
 }
 
 /** The name of the runtime beside the modules; what `ps` shows. */
@@ -27,12 +29,15 @@ const NAME = /^[A-Za-z0-9_.-]+$/;
 /** A word to a shell that expands no patterns. */
 const FLAG = /^--[A-Za-z0-9_.,:=\/*@[\]-]+$/;
 
+/** A name that a shell can assign to. */
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
 // The start takes a fixed number of bytes, so that it can name the place where the cargo begins.
 const START_SIZE = 16384;
 
 /**
  * The bytes of the executable. `start` is the text of carry.sh.
- * @throws {RangeError} when the start does not fit, or a name or flag is more than a word
+ * @throws {RangeError} when the start does not fit, or a name, flag or variable is more than a word
  */
 export async function carry(start: string, cargo: Cargo): Promise<Uint8Array> {
   const program = await compress(joined([...cargo.program.values()]));
@@ -43,6 +48,10 @@ export async function carry(start: string, cargo: Cargo): Promise<Uint8Array> {
   }
   const odd = cargo.flags.find((flag) => !FLAG.test(flag));
   if (odd !== undefined) throw new RangeError(`Cannot carry the flag ${JSON.stringify(odd)}`);
+  const strange = cargo.variables.find((name) => !VARIABLE.test(name));
+  if (strange !== undefined) {
+    throw new RangeError(`Cannot carry the variable ${JSON.stringify(strange)}`);
+  }
   const text = fillIn(start, {
     VERSION: cargo.version,
     ID: (await sha256(new TextEncoder().encode(files.join()))).slice(0, 32),
@@ -51,6 +60,7 @@ export async function carry(start: string, cargo: Cargo): Promise<Uint8Array> {
     FILES: files.join("\n"),
     MAIN: cargo.program.keys().next().value ?? "",
     FLAGS: cargo.flags.join(" "),
+    VARIABLES: cargo.variables.join(" "),
   });
   return joined([padded(text), cargo.compressedRuntime, program]);
 }

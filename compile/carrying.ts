@@ -3,7 +3,7 @@
 import denoJson from "../deno.json" with { type: "json" };
 import { MAIN } from "./bundle.ts";
 import { carry, compress, sha256 } from "./carry.ts";
-import { RUN_FLAGS } from "./run_flags.ts";
+import { RUN_FLAGS, VARIABLES } from "./run_flags.ts";
 
 const START = new URL("carry.sh", import.meta.url);
 
@@ -19,13 +19,15 @@ export async function makeCarrying(
     compressedRuntime: await compressedOnce(runtime, kept),
     program: await modules(program),
     flags: RUN_FLAGS,
+    variables: VARIABLES,
   });
   await Deno.writeFile(output, bytes, { mode: 0o755 });
 }
 
 /** The modules in a fixed order, the one that is started before the others. */
 async function modules(directory: string): Promise<Map<string, Uint8Array>> {
-  const names = (await Array.fromAsync(Deno.readDir(directory), ({ name }) => name)).sort();
+  const all = await Array.fromAsync(Deno.readDir(directory), ({ name }) => name);
+  const names = all.filter((name) => name.endsWith(".js")).sort();
   const ordered = [MAIN, ...names.filter((name) => name !== MAIN)];
   const files = new Map<string, Uint8Array>();
   for (const name of ordered) files.set(name, await Deno.readFile(`${directory}/${name}`));

@@ -17,3 +17,11 @@ export function buildForm(): BuildForm {
 export function describeBuild(): string {
   return `${buildForm()} form, Deno ${Deno.version.deno}, ${Deno.build.target}`;
 }
+
+/**
+ * The path of the executable that was called; undefined for `deno run main.ts`. The carrying form's
+ * start says it, for its own process is the unpacked runtime.
+ */
+export function ownExecutable(): string | undefined {
+  return buildForm() === "compiled" ? Deno.execPath() : Deno.env.get("ACME_LB_SELF");
+}

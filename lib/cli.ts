@@ -186,12 +186,17 @@ function terminalWidth(): number {
 
 const encoder = new TextEncoder();
 
-/** A reader that has gone away (`acme-lb --help | head -1`) is not an error. */
-export function writeToStdout(text: string): void {
+/**
+ * A reader that has gone away (`acme-lb --help | head -1`) is not an error.
+ * @returns whether there is one still
+ */
+export function writeToStdout(text: string): boolean {
   try {
     const bytes = encoder.encode(text);
     for (let sent = 0; sent < bytes.length;) sent += Deno.stdout.writeSync(bytes.subarray(sent));
+    return true;
   } catch (error) {
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    return false;
   }
 }

@@ -31,12 +31,14 @@ export interface LogOptions {
   onSuppressed?: (reason: "rate" | "not_read") => void;
   /** Milliseconds since the epoch. @default Date.now */
   now?: () => number;
+  /** Characters of a value; what a stranger sends must not fill a log. @default 200 */
+  longestValue?: number;
 }
 
 /** Lines that one event may write at once, and the pace at which that budget comes back. */
 const BURST = 100;
 const LINES_PER_SECOND = 10;
-const MAX_VALUE = 200;
+const LONGEST_VALUE = 200;
 
 interface Budget {
   lines: number;
@@ -46,7 +48,7 @@ interface Budget {
 
 export function createLog(options: LogOptions = {}): Log {
   const { format = "text", level = "info", write = STDERR.push, now = Date.now } = options;
-  const { onSuppressed = () => {} } = options;
+  const { onSuppressed = () => {}, longestValue = LONGEST_VALUE } = options;
   const threshold = LOG_LEVELS.indexOf(level);
   const budgets = new Map<string, Budget>();
 
@@ -78,7 +80,8 @@ export function createLog(options: LogOptions = {}): Log {
       ...fields,
       ...suppressed,
     };
-    const taken = write(format === "json" ? jsonLine(all) : textLine(all)) !== false;
+    const line = boundedValues(all, longestValue);
+    const taken = write(format === "json" ? jsonLine(line) : textLine(line)) !== false;
     budget.suppressed = taken ? 0 : budget.suppressed + 1;
     if (!taken) onSuppressed("not_read");
   }
@@ -97,21 +100,18 @@ function textLine(fields: LogFields): string {
 }
 
 function textValue(value: string | number | boolean): string {
-  const text = printable(bounded(String(value)));
+  const text = printable(String(value));
   return /^[^\s"=]+$/.test(text) ? text : `"${text.replaceAll('"', '\\"')}"`;
 }
 
 function jsonLine(fields: LogFields): string {
-  const clean = Object.fromEntries(
-    Object.entries(fields).map((
-      [key, value],
-    ) => [key, typeof value === "string" ? bounded(value) : value]),
-  );
-  return printable(JSON.stringify(clean), "\\u") + "\n";
+  return printable(JSON.stringify(fields), "\\u") + "\n";
 }
 
-function bounded(text: string): string {
-  return text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}…` : text;
+function boundedValues(fields: LogFields, longest: number): LogFields {
+  const bounded = (value: LogFields[string]) =>
+    typeof value === "string" && value.length > longest ? `${value.slice(0, longest)}…` : value;
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, bounded(value)]));
 }
 
 /**

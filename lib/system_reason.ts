@@ -1,19 +1,28 @@
 /** What an operator is told when the system refuses to read or write a file. */
 import { messageOf } from "./errors.ts";
 
-/** By errno name; what is not here is told in the system's own words. */
+/** By errno name; what is not here is told in the system's own words, without the runtime's. */
 const REASONS: Record<string, string> = {
   EACCES: "permission denied",
+  EBUSY: "it is in use, or a mount of its own, which cannot be replaced: mount its directory",
   EDQUOT: "the disk quota is used up",
+  EEXIST: "it exists already",
+  EINVAL: "its file system does not allow this",
+  EIO: "the disk or its network failed",
   EISDIR: "it is a directory",
   ELOOP: "its symbolic links form a loop",
   EMFILE: "too many open files",
   ENAMETOOLONG: "its name is too long",
   ENOENT: "its directory does not exist",
   ENOSPC: "no space left on its file system",
+  ENODEV: "there is no such device",
   ENOTDIR: "a part of its path is not a directory",
   EPERM: "not permitted to this user, or the file is immutable",
   EROFS: "its file system is mounted read-only",
+  ESTALE: "the server of its file system has forgotten it",
+  ETIMEDOUT: "its file system gave no answer in time",
+  ETXTBSY: "a program is running from it",
+  EXDEV: "it is a mount of its own, which cannot be replaced: mount its directory",
 };
 
 /** The errno name that `error` carries, such as `ENOSPC`; undefined for any other error. */
@@ -32,5 +41,10 @@ export function errnoOf(error: unknown): string | undefined {
 export function systemReason(error: unknown): string {
   const code = errnoOf(error);
   if (code && Object.hasOwn(REASONS, code)) return `${REASONS[code]} (${code})`;
-  return messageOf(error);
+  // A device, or what stands below /proc: the runtime opens those only with all its permissions.
+  if (error instanceof Deno.errors.NotCapable) return "this program may not open it";
+  return messageOf(error).replace(/ \(os error \d+\)/g, "").replace(
+    /: [a-z]+ '.*'( -> '.*')?$/,
+    "",
+  );
 }

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import denoJson from "../deno.json" with { type: "json" };
 import { permissionFlags } from "../compile/permissions.ts";
+import { PERMISSIONS } from "../compile/run_flags.ts";
 import {
   entries,
   executableCommand,
@@ -85,7 +86,7 @@ Deno.test("deno.json gives each permission of the executable a reason", () => {
   );
 });
 
-Deno.test(`${form} form: its permissions are those of deno.json`, async () => {
+Deno.test(`${form} form: its permissions are those of deno.json and the variables of lib/clients`, async () => {
   const bytes = await Deno.readFile(await executablePath());
   const text = new TextDecoder("latin1").decode(
     form === "carrying" ? bytes.slice(0, 16384) : bytes,
@@ -93,7 +94,7 @@ Deno.test(`${form} form: its permissions are those of deno.json`, async () => {
   if (form === "carrying") {
     const flags = text.match(/^ *exec "\$home\/acme-lb" run (.*) "\$home\/main\.js" "\$@"$/m);
     const permissions = flags![1]!.split(" ").filter((flag) => /^--(allow|deny)-/.test(flag));
-    assert.deepEqual(permissions, permissionFlags(denoJson.compile.permissions));
+    assert.deepEqual(permissions, permissionFlags(PERMISSIONS));
     return;
   }
   const embedded = JSON.parse(text.match(/"permissions":(\{[^{}]*\})/)![1]!);
@@ -101,7 +102,7 @@ Deno.test(`${form} form: its permissions are those of deno.json`, async () => {
   assert.equal(embedded.allow_run, null);
   assert.equal(embedded.allow_ffi, null);
   assert.deepEqual(embedded.deny_import, []);
-  assert.deepEqual(embedded.allow_env, denoJson.compile.permissions.env);
+  assert.deepEqual(embedded.allow_env, PERMISSIONS.env);
   assert.deepEqual(embedded.allow_sys, denoJson.compile.permissions.sys);
 });
 
@@ -122,7 +123,7 @@ Deno.test({
       const probe = `${cache}/probe.js`;
       await Deno.writeTextFile(probe, `${attempt};`);
       const { code, stderr } = await new Deno.Command(runtime, {
-        args: ["run", "--no-prompt", ...permissionFlags(denoJson.compile.permissions), probe],
+        args: ["run", "--no-prompt", ...permissionFlags(PERMISSIONS), probe],
       }).output();
       assert.equal(code, 1, attempt);
       assert.match(new TextDecoder().decode(stderr), new RegExp(`--allow-${permission}`), attempt);

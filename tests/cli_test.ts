@@ -4,8 +4,8 @@
  */
 
 import { deepStrictEqual, match, ok } from "node:assert/strict";
-import denoJson from "../deno.json" with { type: "json" };
 import { permissionFlags } from "../compile/permissions.ts";
+import { PERMISSIONS } from "../compile/run_flags.ts";
 import { checked, runCommandLine, type Subcommand } from "../lib/cli.ts";
 import { ConfigError, JobError, UsageError } from "../lib/errors.ts";
 
@@ -15,7 +15,7 @@ const RUNTIME = Object.fromEntries(
   Object.entries(Deno.env.toObject()).filter(([name]) => ["HOME", "DENO_DIR"].includes(name)),
 );
 const ANY = "127.0.0.1:0";
-const RIGHTS = permissionFlags(denoJson.compile.permissions);
+const RIGHTS = permissionFlags(PERMISSIONS);
 
 /** Runs acme-lb with nothing of the caller's environment. */
 async function acmeLb(

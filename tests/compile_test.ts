@@ -5,14 +5,22 @@
 
 import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
+import { PERMISSIONS } from "../compile/run_flags.ts";
+import { tryOut } from "../compile/try_out.ts";
 import denoJson from "../deno.json" with { type: "json" };
 
 const ROOT = new URL("..", import.meta.url).pathname;
+
+const FOREIGN = Deno.build.arch === "x86_64"
+  ? "aarch64-unknown-linux-gnu"
+  : "x86_64-unknown-linux-gnu";
 
 interface Built {
   /** Where all of it lies. */
   dist: string;
   executable: Uint8Array;
+  /** What the build says of it. */
+  said: string;
   /** By name: what lies beside it. */
   texts: Record<string, string>;
 }
@@ -44,18 +52,20 @@ async function build(folder: string, options: BuildOptions = {}): Promise<Built>
     "compile.ts",
     ...target === undefined ? [] : ["--target", target],
   ];
-  await run(Deno.execPath(), args, { cwd: root, env });
+  const said = await run(Deno.execPath(), args, { cwd: root, env });
   const name = target === undefined ? "acme-lb" : `acme-lb-${target}`;
   const texts: Record<string, string> = {};
   for (const text of [`${name}.cdx.json`, "SHA256SUMS"]) {
     texts[text] = await Deno.readTextFile(`${dist}/${text}`);
   }
-  return { dist, executable: await Deno.readFile(`${dist}/${name}`), texts };
+  return { dist, executable: await Deno.readFile(`${dist}/${name}`), said, texts };
 }
 
 async function run(program: string, args: string[], options: Deno.CommandOptions = {}) {
   const { success, stderr } = await new Deno.Command(program, { args, ...options }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
+  const said = new TextDecoder().decode(stderr);
+  assert.ok(success, said);
+  return said;
 }
 
 async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
@@ -117,22 +127,22 @@ Deno.test("compile makes the executable, its digests and its parts list", (t) =>
         // Of these nothing is in the executable.
         const forTests = ["fast-check", "pure-rand"].includes(name);
         assert.equal(scope, forTests ? "excluded" : "required", name);
-        assert.match(licenses[0].license.id, /^(MIT|ISC)$/, name);
+        assert.match(licenses[0].license.id, /^(MIT|ISC|BSD-3-Clause)$/, name);
       }
     });
   }));
 
 Deno.test("compile embeds the modules and permissions in the base binary that DENORT_BIN names", () =>
   inFolder(async (folder) => {
-    // Any ELF file will do for the embedding; this one only cannot run what it then holds.
-    const env = { DENORT_BIN: await Deno.realPath("/bin/true") };
-    const [first, second] = [await build(folder, { env }), await build(folder, { env })];
+    // Any ELF file will do for the embedding, and what is for another machine is not tried.
+    const options = { env: { DENORT_BIN: await Deno.realPath("/bin/true") }, target: FOREIGN };
+    const [first, second] = [await build(folder, options), await build(folder, options)];
     assert.ok(Buffer.from(first.executable).equals(second.executable));
     const text = textOf(first.executable);
     checkPermissions(text);
     // The graph: each module under its name, and texts of the first, a command's and a shared one.
     for (
-      const module of ["main.js", "serve.js", "assemble_pem.js", "shared_1.js", "stand_ins.js"]
+      const module of ["main.js", "serve.js", "assemble_pem.js", "shared_1.js"]
     ) {
       assert.ok(text.includes(module), module);
     }
@@ -145,17 +155,43 @@ Deno.test("compile embeds the modules and permissions in the base binary that DE
       ["--max-semi-space-size=4", "--heap-growing-percent=20"],
     );
     assert.doesNotMatch(
-      first.texts["acme-lb.cdx.json"]!,
+      first.texts[`acme-lb-${FOREIGN}.cdx.json`]!,
       /"SHA-256"/,
       "the runtime is not Deno itself",
     );
   }));
 
+Deno.test("what deno compile makes of a base binary is tried, and carries the runtime if it fails", () =>
+  inFolder(async (folder) => {
+    const script = (lines: string) => `#!/bin/sh\n${lines}\n`;
+    // Each works a little further: it says something else, it has no configuration, it only listens.
+    const version = `[ "$1" = --version ] && { echo "acme-lb ${denoJson.version} (x)"; exit; }`;
+    const check = `[ "$1" = check-config ] && exit\n`;
+    const listening = "echo event=listening role=challenge address=127.0.0.1:2 >&2; exec sleep 60";
+    const table: [base: string, reason: RegExp][] = [
+      [script("echo deno 1.0"), /its --version says "deno 1\.0\\n"/],
+      [script("exit 70"), /--version ends with 70/],
+      [script(`${version}\necho broken >&2; exit 5`), /check-config ends with 5: broken/],
+      [script(`${version}\n${check}exit 1`), /challenge-server does not listen/],
+      [script(`${version}\n${check}${listening}`), /refused/i],
+    ];
+    for (const [base, reason] of table) {
+      await Deno.writeTextFile(`${folder}/executable`, base, { mode: 0o755 });
+      assert.match(await tryOut(`${folder}/executable`) ?? "it works", reason);
+    }
+    // A script is no base binary, but an ELF file is embedded into whatever it does.
+    const env = { DENORT_BIN: await Deno.realPath("/bin/true") };
+    const { executable, said } = await build(folder, { env });
+    assert.equal(textOf(executable.slice(0, 2)), "#!");
+    assert.match(said, /carrying form because what deno compile made does not work here: its --v/);
+    assert.equal(await tryOut(`${folder}/checkout/dist/acme-lb`), undefined);
+  }));
+
 Deno.test("compile makes an executable for another machine beside the one for this", () =>
   inFolder(async (folder) => {
     const env = { DENORT_BIN: await Deno.realPath("/bin/true") };
-    const target = "aarch64-unknown-linux-gnu";
-    await build(folder, { env });
+    const target = FOREIGN;
+    await build(folder);
     const { dist, executable, texts } = await build(folder, { env, target });
     checkPermissions(textOf(executable));
     await run("sha256sum", ["--check", "--strict", "SHA256SUMS"], { cwd: dist });
@@ -187,8 +223,8 @@ function checkPermissions(text: string): void {
       net: [], // an empty list allows all, null nothing
       read: [],
       write: [],
-      env: denoJson.compile.permissions.env,
-      sys: denoJson.compile.permissions.sys,
+      env: PERMISSIONS.env,
+      sys: [],
       run: null,
       ffi: null,
       import: [],

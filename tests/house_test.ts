@@ -61,7 +61,7 @@ const ALLOWED: Record<string, string[]> = {
   self_test: ["http", "config"],
   render: ["config"],
   config: [],
-  manual: [],
+  manual: ["clients"],
   status: ["http", "expiry", "config"],
   shelf: [],
 };

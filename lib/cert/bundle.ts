@@ -1,17 +1,24 @@
 /**
  * What may become one of HAProxy's PEM files: a key, its certificate, and the chain above it.
  *
- * All of assemble-pem's judgement, apart from its I/O. HAProxy refuses to start over one bad file
- * in its directory and starts without a word with others that no client will accept, so each rule
- * here has its sentence, and several wrong things are reported at once.
+ * All rules of assemble-pem, apart from its I/O. HAProxy refuses to start over one bad file in its
+ * directory and starts without a word with others that no client will accept, so each rule here
+ * has its sentence, and several faults are reported at once.
  */
 
 import { messageOf } from "../errors.ts";
-import { type Certificate, readCertificate, sameBytes, titleOf } from "./certificate.ts";
+import { isExpired, isYetToCome } from "./age.ts";
+import {
+  type Certificate,
+  fingerprint,
+  readCertificate,
+  sameBytes,
+  titleOf,
+} from "./certificate.ts";
 import { orderChain } from "./chain.ts";
 import { encodePem, isCertificate, parsePem, type PemBlock } from "./pem.ts";
 import { isPrivateKey, keyFits, readPrivateKey } from "./private_key.ts";
-import { compareInstalled } from "./installed.ts";
+import { compareInstalled, type Installed, type Sendable } from "./installed.ts";
 
 export interface NamedBytes {
   /** How messages call it: a path. */
@@ -25,15 +32,19 @@ export interface BundleInput {
   /** Certificate, then chain; the leaf is the first certificate of the first file. */
   certificates: NamedBytes[];
   /** What stands at the target now. */
-  installed?: NamedBytes;
+  installed?: Installed;
   now: Date;
-  /** Replaces what is newer, unrelated, or no PEM file. @default false */
+  /** Replaces what is newer, unrelated, or no PEM file; takes a weak signature. @default false */
   force?: boolean;
 }
 
 export interface Bundle {
   /** Key, leaf, intermediates: re-encoded, and for the same input always the same bytes. */
   pem: Uint8Array;
+  /** The same for HAProxy's runtime API. */
+  sendable: Sendable;
+  /** The key alone, as PEM. */
+  keyPem: Uint8Array;
   leaf: Certificate;
   intermediates: Certificate[];
   /** True when the installed file holds exactly `pem`. */
@@ -47,7 +58,10 @@ export type BundleResult = { ok: true; bundle: Bundle } | { ok: false; refusals:
 /** A file holds a handful of certificates; each costs signature checks. */
 const MAX_CERTIFICATES = 20;
 
-/** Refused by HAProxy with the OpenSSL of current systems (security level 2), save in roots. */
+/**
+ * No client takes them any more, save in roots. Whether HAProxy loads one depends on its version
+ * and OpenSSL's security level: 2.6 of Debian 12 refuses to start with it, 3.0 of Debian 13 starts.
+ */
 const WEAK_SIGNATURES = new Map([
   ["1.2.840.113549.1.1.4", "MD5"],
   ["1.2.840.113549.1.1.5", "SHA-1"],
@@ -55,7 +69,7 @@ const WEAK_SIGNATURES = new Map([
   ["1.2.840.10045.4.1", "SHA-1"],
 ]);
 
-/** Judges the input. Never throws for what the files hold. */
+/** Makes the bundle, or tells why there is none. Never throws for what the files hold. */
 export async function makeBundle(input: BundleInput): Promise<BundleResult> {
   const refusals: string[] = [];
   const warnings: string[] = [];
@@ -71,18 +85,15 @@ export async function makeBundle(input: BundleInput): Promise<BundleResult> {
   const [leaf, ...others] = certificates;
   if (!leaf || !key || refusals.length > 0) return { ok: false, refusals };
 
-  refusals.push(...await judgeKey(input.key.name, { block: key, leaf, others }));
+  refusals.push(...await keyFaults(input.key.name, { block: key, leaf, others }));
   if (refusals.length > 0) return { ok: false, refusals };
 
   const chain = await orderChain(leaf, others);
   refusals.push(...chain.refusals);
-  for (const certificate of [leaf, ...chain.intermediates]) {
-    refusals.push(...judgeCertificate(certificate, input.now));
+  const ordered = [leaf, ...chain.intermediates];
+  for (const certificate of ordered) {
+    refusals.push(...certificateFaults(certificate, input.now));
   }
-  const pem = new TextEncoder().encode([
-    encodePem(key.label, key.der),
-    ...[leaf, ...chain.intermediates].map(({ der }) => encodePem("CERTIFICATE", der)),
-  ].join(""));
   if (!leaf.selfIssued && !chain.rooted && chain.intermediates.length === 0) {
     warnings.push(
       `no intermediate certificate was given: clients that do not know ${leaf.issuer.text} will refuse ${
@@ -90,26 +101,39 @@ export async function makeBundle(input: BundleInput): Promise<BundleResult> {
       }`,
     );
   }
-  const unchanged = input.installed !== undefined && sameBytes(pem, input.installed.bytes);
-  if (input.installed && !unchanged) {
-    const comparison = compareInstalled(leaf, input.installed);
+  const keyText = encodePem(key.label, key.der);
+  const text = keyText + ordered.map(({ der }) => encodePem("CERTIFICATE", der)).join("");
+  const pem = new TextEncoder().encode(text);
+  const { installed } = input;
+  const unchanged = installed !== undefined && sameBytes(pem, installed.bytes);
+  const objections = ordered.flatMap(weakSignature);
+  if (installed && !unchanged) {
+    const comparison = compareInstalled(leaf, installed);
     warnings.push(...comparison.warnings);
-    if (input.force) warnings.push(...comparison.refusals);
-    else refusals.push(...comparison.refusals.map((reason) => `${reason} (--force replaces it)`));
+    objections.push(...comparison.refusals);
   }
+  if (input.force) warnings.push(...objections);
+  else refusals.push(...objections.map((reason) => `${reason} (--force overrides this)`));
   if (refusals.length > 0) return { ok: false, refusals };
+  const sendable = {
+    pem: text,
+    fingerprint: await fingerprint(leaf, "SHA-1"),
+    serial: leaf.serial,
+  };
+  const keyPem = new TextEncoder().encode(keyText);
+  const { intermediates } = chain;
   return {
     ok: true,
-    bundle: { pem, leaf, intermediates: chain.intermediates, unchanged, warnings },
+    bundle: { pem, sendable, keyPem, leaf, intermediates, unchanged, warnings },
   };
 }
 
-interface Findings {
+interface Remarks {
   refusals: string[];
   warnings: string[];
 }
 
-function readBlocks({ name, bytes }: NamedBytes, { refusals, warnings }: Findings): PemBlock[] {
+function readBlocks({ name, bytes }: NamedBytes, { refusals, warnings }: Remarks): PemBlock[] {
   let blocks: PemBlock[];
   try {
     blocks = parsePem(bytes);
@@ -121,11 +145,15 @@ function readBlocks({ name, bytes }: NamedBytes, { refusals, warnings }: Finding
   return blocks.filter((block) => {
     const { label, line } = block;
     if (isCertificate(block) || isPrivateKey(block)) return true;
-    if (label === "DH PARAMETERS") {
+    // `openssl ecparam -genkey` puts them before each key; the key says the same.
+    if (label === "EC PARAMETERS") return false;
+    if (/\bDH PARAMETERS$/.test(label)) {
       warnings.push(
-        `${name}: line ${line}: DH PARAMETERS are left out: HAProxy reads them from ssl-dh-param-file`,
+        `${name}: line ${line}: ${label} are left out: HAProxy reads them from ssl-dh-param-file`,
       );
-    } else if (label !== "EC PARAMETERS") {
+    } else if (label.endsWith("PARAMETERS")) {
+      warnings.push(`${name}: line ${line}: ${label} are left out`);
+    } else {
       refusals.push(`${name}: line ${line}: ${label} does not belong into HAProxy's file`);
     }
     return false;
@@ -175,7 +203,7 @@ function onlyKey(
   return keys[0];
 }
 
-async function judgeKey(
+async function keyFaults(
   name: string,
   { block, leaf, others }: { block: PemBlock; leaf: Certificate; others: Certificate[] },
 ): Promise<string[]> {
@@ -193,19 +221,26 @@ async function judgeKey(
   }
 }
 
-function judgeCertificate(certificate: Certificate, now: Date): string[] {
-  const { notBefore, notAfter, key, selfIssued, signature } = certificate;
+function certificateFaults(certificate: Certificate, now: Date): string[] {
+  const { notBefore, notAfter, key } = certificate;
   const title = titleOf(certificate);
   const refusals: string[] = [];
-  if (now > notAfter) refusals.push(`${title} expired on ${notAfter.toISOString()}`);
-  if (now < notBefore) {
+  if (isExpired(certificate, now)) refusals.push(`${title} expired on ${notAfter.toISOString()}`);
+  if (isYetToCome(certificate, now)) {
     const clock = `the clock says ${now.toISOString()}`;
     refusals.push(`${title} is not valid before ${notBefore.toISOString()}; ${clock}`);
   }
-  const weak = WEAK_SIGNATURES.get(signature.algorithm);
-  if (weak && !selfIssued) refusals.push(`${title} is signed with ${weak}, which HAProxy refuses`);
   if (key.family === "RSA" && key.bits! < 2048) {
     refusals.push(`${title} has an ${key.name} key; HAProxy refuses those below 2048 bits`);
   }
   return refusals;
+}
+
+function weakSignature(certificate: Certificate): string[] {
+  const { signature, selfIssued } = certificate;
+  const weak = WEAK_SIGNATURES.get(signature.algorithm);
+  if (!weak || selfIssued) return [];
+  return [
+    `${titleOf(certificate)} is signed with ${weak}: clients refuse it, and HAProxy may not start`,
+  ];
 }

@@ -6,6 +6,7 @@
  * is right is another question: issued_by.ts.
  */
 
+import { authorityOf, type Issuance } from "./age.ts";
 import {
   childrenOf,
   type Element,
@@ -106,6 +107,11 @@ export function readCertificate(der: Uint8Array): Certificate {
       value: readBitString(signatureBits, "signature"),
     },
   };
+}
+
+/** When it was issued and by whom, to be compared with another. */
+export function issuanceOf({ notBefore, notAfter, issuer }: Certificate): Issuance {
+  return { notBefore, notAfter, authority: authorityOf(issuer) };
 }
 
 /** What to call a certificate in a message: its first name, else its subject, and its serial. */

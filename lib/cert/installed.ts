@@ -1,15 +1,109 @@
 /**
- * A new leaf against what stands at the target: may it take that place?
+ * What stands at the target, and whether a new leaf may take its place.
  *
- * Guards against the hook that runs with an old file, and against one target for several
- * certificates, and the mistyped target. A placeholder gives way to anything; a damaged file does
- * too, since HAProxy would not start with it.
+ * Guards against the hook that runs with an old file, against one target for several certificates,
+ * and against the mistyped target. A placeholder gives way to anything, and so does a file without
+ * a certificate that can be read: HAProxy would not start with it.
  */
 
-import { messageOf } from "../errors.ts";
-import { type Certificate, readCertificate, titleOf } from "./certificate.ts";
-import { encodePem, parsePem } from "./pem.ts";
-import { isPrivateKey } from "./private_key.ts";
+import { isOlder } from "./age.ts";
+import {
+  type Certificate,
+  fingerprint,
+  issuanceOf,
+  readCertificate,
+  sameBytes,
+  titleOf,
+} from "./certificate.ts";
+import { covers } from "./coverage.ts";
+import { encodePem, isCertificate, type PemBlock, scanPem } from "./pem.ts";
+import { isEncrypted, isPrivateKey } from "./private_key.ts";
+
+/** An installed file. */
+export interface Installed {
+  name: string;
+  bytes: Uint8Array;
+  /** Undefined for a missing or blank file, and for one in which no certificate can be read. */
+  leaf?: Certificate;
+  /** Why there is no leaf, when there should be one. */
+  fault?: { kind: "foreign" | "damaged"; text: string };
+  /** Without one, HAProxy reads the key from another file. */
+  holdsKey: boolean;
+}
+
+/** Key and certificates as they may be sent to HAProxy, and how it will tell of them. */
+export interface Sendable {
+  /** PEM without blank lines or any other text. */
+  pem: string;
+  /** SHA-1 over the leaf, upper-case hexadecimal: HAProxy's name for a certificate, no proof. */
+  fingerprint: string;
+  /** The leaf's. */
+  serial: string;
+}
+
+/**
+ * Reads an installed file by the blocks in it that can be read, whatever else is there. Its leaf
+ * is the first certificate; where that one is damaged, the first of the others that is no CA's.
+ * Never throws.
+ */
+export function readInstalled(name: string, bytes: Uint8Array | undefined): Installed | undefined {
+  if (!bytes) return undefined;
+  const { blocks, faults } = scanPem(bytes);
+  const certificates = blocks.filter(isCertificate);
+  const firstLine = certificates[0]?.line ?? Infinity;
+  const inFront = faults.some(({ line, label = "CERTIFICATE" }) =>
+    line <= firstLine && label.endsWith("CERTIFICATE")
+  );
+  const [first, ...others] = certificates.map(readIfWhole);
+  const leaf = inFront || !first ? [first, ...others].find((one) => one && !one.ca) : first;
+  const holdsKey = blocks.some(isPrivateKey) ||
+    faults.some(({ label }) => label?.endsWith("PRIVATE KEY"));
+  return { name, bytes, leaf, holdsKey, fault: leaf ? undefined : faultOf(bytes) };
+}
+
+function faultOf(bytes: Uint8Array): Installed["fault"] {
+  const text = new TextDecoder("latin1").decode(bytes);
+  if (text.trim() === "") return undefined;
+  if (!/-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----/.test(text)) {
+    return { kind: "foreign", text: "holds no certificate" };
+  }
+  const { faults: [fault], blocks } = scanPem(bytes);
+  const line = fault?.line ?? blocks.find(isCertificate)?.line;
+  return { kind: "damaged", text: `line ${line}: ${fault?.text ?? "the certificate is damaged"}` };
+}
+
+function readIfWhole({ der }: PemBlock): Certificate | undefined {
+  try {
+    return readCertificate(der);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The keys and certificates of an installed file, encoded anew so that nothing else in it can
+ * reach HAProxy; undefined when there is nothing that HAProxy could be told to go back to.
+ * @param keyFile what the file of its key holds, where it has one
+ */
+export async function sendableOf(
+  { leaf, bytes }: Installed,
+  keyFile: Uint8Array = new Uint8Array(),
+): Promise<Sendable | undefined> {
+  if (!leaf) return undefined;
+  const blocks = [...scanPem(bytes).blocks, ...scanPem(keyFile).blocks];
+  const [key] = blocks.filter((block) => isPrivateKey(block) && !isEncrypted(block));
+  const others = blocks.filter(isCertificate).map(readIfWhole)
+    .filter((one) => one !== undefined && !sameBytes(one.der, leaf.der));
+  const chain = [leaf, ...others];
+  return {
+    pem: [
+      ...key ? [encodePem(key.label, key.der)] : [],
+      ...chain.map((one) => encodePem("CERTIFICATE", one!.der)),
+    ].join(""),
+    fingerprint: await fingerprint(leaf, "SHA-1"),
+    serial: leaf.serial,
+  };
+}
 
 export interface Comparison {
   /** What `--force` turns into warnings. */
@@ -17,88 +111,77 @@ export interface Comparison {
   warnings: string[];
 }
 
-/**
- * "Older" goes by the start of validity: with lifetimes from 6 to 90 days the end of validity says
- * nothing about which of two certificates was issued later.
- */
-export function compareInstalled(
-  leaf: Certificate,
-  { name, bytes }: { name: string; bytes: Uint8Array },
-): Comparison {
-  const installed = readInstalled(bytes);
-  switch (installed.state) {
-    case "empty":
-      return { refusals: [], warnings: [] };
-    case "foreign":
-      return { refusals: [`${name}: what stands there holds no certificate`], warnings: [] };
-    case "damaged":
-      return {
-        refusals: [],
-        warnings: [`${name}: what stood there was damaged: ${installed.reason}`],
-      };
-    case "certificate":
-      return compareLeaves(leaf, { name, old: installed.certificate });
+/** Whether a new leaf may replace the installed file. */
+export function compareInstalled(leaf: Certificate, installed: Installed): Comparison {
+  const { name, leaf: old, fault } = installed;
+  if (old) return compareLeaves(leaf, { name, old });
+  if (fault?.kind === "foreign") {
+    return { refusals: [`${name}: what stands there ${fault.text}`], warnings: [] };
   }
-}
-
-/** What an installed file is; of a PEM file, the certificate that HAProxy serves: its first. */
-export type Installed =
-  | { state: "empty" | "foreign" }
-  | { state: "damaged"; reason: string }
-  | { state: "certificate"; certificate: Certificate };
-
-/** Never throws. */
-export function readInstalled(bytes: Uint8Array): Installed {
-  const text = new TextDecoder("latin1").decode(bytes);
-  if (text.trim() === "") return { state: "empty" };
-  if (!/-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----/.test(text)) return { state: "foreign" };
-  try {
-    const block = parsePem(bytes).find(({ label }) => label.endsWith("CERTIFICATE"));
-    return { state: "certificate", certificate: readCertificate(block!.der) };
-  } catch (error) {
-    return { state: "damaged", reason: messageOf(error) };
-  }
-}
-
-/**
- * The keys and certificates of an installed file, encoded anew so that nothing else in it can
- * reach HAProxy; undefined when it cannot be read.
- */
-export function reencodeInstalled(bytes: Uint8Array): string | undefined {
-  try {
-    const blocks = parsePem(bytes).flatMap((block) => {
-      if (isPrivateKey(block)) return block.encrypted ? [] : [encodePem(block.label, block.der)];
-      return block.label.endsWith("CERTIFICATE") ? [encodePem("CERTIFICATE", block.der)] : [];
-    });
-    return blocks.length > 0 ? blocks.join("") : undefined;
-  } catch {
-    return undefined;
-  }
+  const warnings = fault ? [`${name}: what stood there was damaged: ${fault.text}`] : [];
+  return { refusals: [], warnings };
 }
 
 function compareLeaves(
   leaf: Certificate,
   { name, old }: { name: string; old: Certificate },
 ): Comparison {
-  if (old.placeholder) return { refusals: [], warnings: [] };
-  if (leaf.notBefore < old.notBefore) {
-    const since = `valid from ${leaf.notBefore.toISOString()}, not ${old.notBefore.toISOString()}`;
-    const refusal = `${titleOf(leaf)} is older than the installed ${titleOf(old)}: ${since}`;
-    return { refusals: [refusal], warnings: [] };
-  }
-  const names = new Set(leaf.names.map(nameKey));
-  const lost = old.names.filter((entry) => !names.has(nameKey(entry)));
-  if (lost.length === 0) return { refusals: [], warnings: [] };
-  const list = lost.slice(0, 10).map(({ value }) => value.slice(0, 100)).join(", ");
-  if (lost.length < old.names.length) {
-    return { refusals: [], warnings: [`${titleOf(leaf)} no longer covers ${list}`] };
-  }
-  return {
-    refusals: [`${name}: is for ${list}; ${titleOf(leaf)} covers none of these`],
-    warnings: [],
-  };
+  const comparison: Comparison = { refusals: [], warnings: [] };
+  if (old.placeholder) return comparison;
+  compareAge(leaf, old, comparison);
+  if (comparison.refusals.length > 0) return comparison;
+  compareNames(leaf, { name, old }, comparison);
+  compareKeys(leaf, { name, old }, comparison);
+  return comparison;
 }
 
-function nameKey({ kind, value }: { kind: string; value: string }): string {
-  return `${kind} ${value.toLowerCase()}`;
+function compareAge(leaf: Certificate, old: Certificate, { refusals, warnings }: Comparison): void {
+  const age = isOlder(issuanceOf(leaf), issuanceOf(old));
+  if (age === "no") return;
+  const since = `valid from ${leaf.notBefore.toISOString()}, not ${old.notBefore.toISOString()}`;
+  if (age === "older") {
+    refusals.push(`${titleOf(leaf)} is older than the installed ${titleOf(old)}: ${since}`);
+  } else {
+    warnings.push(
+      `${titleOf(leaf)} begins before the installed ${titleOf(old)} (${since}), but is issued by ` +
+        `${leaf.issuer.text} instead of ${old.issuer.text} and ends later`,
+    );
+  }
+}
+
+/** Names count by what they cover: a wildcard takes the place of the names below it. */
+function compareNames(
+  leaf: Certificate,
+  { name, old }: { name: string; old: Certificate },
+  { refusals, warnings }: Comparison,
+): void {
+  const lost = hostNames(old).filter((one) => !covers(leaf.names, one));
+  if (lost.length === 0) return;
+  const list = lost.slice(0, 10).map((one) => one.slice(0, 100)).join(", ");
+  const related = lost.length < hostNames(old).length ||
+    hostNames(leaf).some((one) => covers(old.names, one));
+  if (related) warnings.push(`${titleOf(leaf)} no longer covers ${list}`);
+  else refusals.push(`${name}: is for ${list}; ${titleOf(leaf)} covers none of these`);
+}
+
+function hostNames({ names }: Certificate): string[] {
+  return names.filter(({ kind }) => kind === "DNS" || kind === "IP")
+    .map(({ value }) => value.toLowerCase());
+}
+
+/** HAProxy's suffixes for certificates of several kinds of key under one name. */
+const BUNDLE_SUFFIXES: Record<string, string> = { RSA: "rsa", EC: "ecdsa" };
+
+function compareKeys(
+  leaf: Certificate,
+  { name, old }: { name: string; old: Certificate },
+  { warnings }: Comparison,
+): void {
+  if (leaf.key.family === old.key.family) return;
+  const base = name.replace(/\.(?:rsa|ecdsa|dsa)$/, "");
+  const pair = Object.values(BUNDLE_SUFFIXES).map((suffix) => `${base}.${suffix}`).join(" and ");
+  warnings.push(
+    `${name}: the certificate changes from a key of ${old.key.name} to one of ${leaf.key.name}, ` +
+      `so clients that know only the former are shut out; HAProxy serves both kinds from ${pair}`,
+  );
 }

@@ -2,18 +2,25 @@
  * acmetool's hooks (its _doc/SCHEMA.md, "Hooks"): the event is the first argument, the directory
  * of everything comes as ACME_STATE_DIR.
  *
- * `live-updated` has the changed names on standard input, one a line. Every other event, those of
+ * `live-updated` has the changed names on standard input, one a line; one that is no file name is
+ * no reason to leave out the others. Every other event, those of
  * later versions too, is answered with 42, which means "not handled here". Leaves out: the
  * challenge events; with a webroot acmetool needs no help there.
  */
 
 import { UsageError } from "../errors.ts";
-import { fileStem, type HookCall, type HookOutcome } from "./hook.ts";
+import type { Client, HookCall, HookOutcome } from "./hook.ts";
+
+export const ACMETOOL: Client = {
+  hook: acmetoolHook,
+  variables: ["ACME_STATE_DIR"],
+  setBy: "Set by acmetool.",
+};
 
 const NOT_HANDLED = 42;
 const DEFAULT_STATE = "/var/lib/acme";
 
-export async function acmetoolHook(call: HookCall): Promise<HookOutcome> {
+async function acmetoolHook(call: HookCall): Promise<HookOutcome> {
   const [event] = call.args;
   if (event === undefined) {
     throw new UsageError(
@@ -26,9 +33,8 @@ export async function acmetoolHook(call: HookCall): Promise<HookOutcome> {
   return {
     kind: "issued",
     certificates: [...new Set(names)].map((name) => {
-      const stem = fileStem(name);
       const directory = `${live}/${name}`;
-      return { stem, key: `${directory}/privkey`, certificates: [`${directory}/fullchain`] };
+      return { name, key: `${directory}/privkey`, certificates: [`${directory}/fullchain`] };
     }),
   };
 }

@@ -4,15 +4,27 @@
  * same.
  */
 
-import { fileStem, type HookCall, type HookOutcome, lastPart, requiredVariable } from "./hook.ts";
+import {
+  type Client,
+  type HookCall,
+  type HookOutcome,
+  lastPart,
+  requiredVariable,
+} from "./hook.ts";
 
-export function certbotHook(call: HookCall): HookOutcome {
+export const CERTBOT: Client = {
+  hook: certbotHook,
+  variables: ["RENEWED_LINEAGE"],
+  setBy: "Set by certbot.",
+};
+
+function certbotHook(call: HookCall): HookOutcome {
   const lineage = requiredVariable(call, "RENEWED_LINEAGE", "certbot's --deploy-hook")
     .replace(/\/+$/, "");
   return {
     kind: "issued",
     certificates: [{
-      stem: fileStem(lastPart(lineage)),
+      name: lastPart(lineage),
       key: `${lineage}/privkey.pem`,
       certificates: [`${lineage}/fullchain.pem`],
     }],

@@ -7,6 +7,15 @@
 
 import { UsageError } from "../errors.ts";
 
+/** A client: all that is known of it stands in its one file. */
+export interface Client {
+  hook: Hook;
+  /** The variables of its hook's environment that are read; the executable may read no others. */
+  variables: readonly string[];
+  /** Who sets them, for the manual: `Set by certbot.` */
+  setBy: string;
+}
+
 /** How the hook was called. */
 export interface HookCall {
   args: string[];
@@ -15,10 +24,10 @@ export interface HookCall {
   stdin: () => Promise<string>;
 }
 
-/** One certificate that the client has just obtained: where its parts are. */
+/** One certificate that the client has: where its parts are. */
 export interface IssuedFiles {
-  /** File name without suffix for `--out-dir`; see {@link fileStem}. */
-  stem: string;
+  /** What the client calls it; see {@link fileStem}. */
+  name: string;
   key: string;
   /** Leaf first. */
   certificates: string[];
@@ -27,27 +36,40 @@ export interface IssuedFiles {
 }
 
 /**
- * - `issued`: what to install, nothing at all included
+ * - `issued`: what to install, nothing at all included; `again` when the client calls the hook for
+ *   what it has told of before, so that only what is missing is done, and quietly
  * - `ignored`: an event that is not for us, and the exit code by which the client learns that
  */
 export type HookOutcome =
-  | { kind: "issued"; certificates: IssuedFiles[] }
+  | { kind: "issued"; certificates: IssuedFiles[]; again?: boolean }
   | { kind: "ignored"; exitCode: number };
 
 /** @throws {UsageError} when it was not called the way its client does */
 export type Hook = (call: HookCall) => HookOutcome | Promise<HookOutcome>;
 
 /**
- * A file name from a certificate's name: `*` becomes `_` as lego does it, colons of an IPv6
+ * A file name from a client's name for a certificate, which is a domain, or what the operator made
+ * up. International names get their xn-- form, in which certificates have them; what is no letter,
+ * digit, dot, dash or underscore becomes an underscore, `*` as lego does it; colons of an IPv6
  * address become dashes.
  * @throws {UsageError} for what could leave the directory, or be hidden or special in it
  */
 export function fileStem(name: string): string {
-  const stem = name.replace(/^\*\./, "_.").replaceAll(":", "-");
-  if (!/^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$/.test(stem)) {
+  const plain = name.replaceAll(":", "-").replace(
+    /[^A-Za-z0-9._\-/\p{Cc}\u0080-\u{10ffff}]/gu,
+    "_",
+  );
+  const stem = /^[\x20-\x7e]*$/.test(plain) ? plain : asciiName(plain);
+  if (!stem || !/^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$/.test(stem)) {
     throw new UsageError(`${JSON.stringify(name.slice(0, 200))} cannot be part of a file name`);
   }
   return stem;
+}
+
+/** The xn-- form by the rules of the web (UTS 46); undefined when there is none. */
+function asciiName(name: string): string | undefined {
+  if (/[/\p{Cc}]/u.test(name)) return undefined;
+  return URL.parse(`http://${name}`)?.hostname;
 }
 
 /** @throws {UsageError} saying how the hook is meant to be called */

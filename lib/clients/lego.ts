@@ -6,9 +6,20 @@
  * which versions before 4.18 do not name, stands beside it. What both hold is used once.
  */
 
-import { fileStem, type HookCall, type HookOutcome, requiredVariable } from "./hook.ts";
+import { type Client, type HookCall, type HookOutcome, requiredVariable } from "./hook.ts";
 
-export function legoHook(call: HookCall): HookOutcome {
+const PARTS = ["CERT_PATH", "CERT_KEY_PATH", "ISSUER_CERT_PATH"];
+
+export const LEGO: Client = {
+  hook: legoHook,
+  variables: [
+    ...["LEGO_CERT_DOMAIN", ...PARTS.map((part) => `LEGO_${part}`)],
+    ...["LEGO_HOOK_CERT_NAME", ...PARTS.map((part) => `LEGO_HOOK_${part}`)],
+  ],
+  setBy: "Set by lego: those with HOOK by version 5, the others by version 4.",
+};
+
+function legoHook(call: HookCall): HookOutcome {
   const prefix = call.env("LEGO_HOOK_CERT_PATH") ? "LEGO_HOOK_" : "LEGO_";
   const caller = "lego's --run-hook, --renew-hook or --deploy-hook";
   const certificate = requiredVariable(call, `${prefix}CERT_PATH`, caller);
@@ -19,6 +30,6 @@ export function legoHook(call: HookCall): HookOutcome {
     certificate.replace(/(\.crt)?$/, ".issuer.crt");
   return {
     kind: "issued",
-    certificates: [{ stem: fileStem(name), key, certificates: [certificate], issuer }],
+    certificates: [{ name, key, certificates: [certificate], issuer }],
   };
 }

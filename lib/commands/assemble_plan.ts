@@ -3,14 +3,15 @@
  * of files to assemble.
  */
 
-import type { HookOutcome, IssuedFiles } from "../clients/hook.ts";
-import { type ClientName, HOOKS } from "../clients/hooks.ts";
+import { fileStem, type HookOutcome, type IssuedFiles } from "../clients/hook.ts";
+import { type ClientName, CLIENTS } from "../clients/clients.ts";
 import { type Command, type GlobalOptions, Option, repeatable } from "../cli.ts";
 import { loadConfig } from "../config/load.ts";
-import { UsageError } from "../errors.ts";
+import { messageOf, UsageError } from "../errors.ts";
 import type { HaproxyTarget } from "../haproxy/install_pem.ts";
 import { nameProblem } from "../haproxy/payload.ts";
 import { readStandardInput } from "../read_input.ts";
+import { parseRuntimeAddress } from "../runtime_address.ts";
 import {
   absolutePath,
   addRightsFlags,
@@ -25,6 +26,7 @@ export interface AssembleFlags extends RightsFlags {
   chain?: string;
   fullchain?: string;
   hook?: ClientName;
+  fromHaproxy?: boolean;
   out?: string;
   outDir?: string;
   haproxySocket?: string[];
@@ -35,20 +37,21 @@ export interface AssembleFlags extends RightsFlags {
 
 /** One file to write. */
 export interface AssembleJob {
-  key: string;
-  certificates: string[];
-  issuer?: string;
+  source: Omit<IssuedFiles, "name"> | "haproxy";
+  /** Absolute, as HAProxy would show it. */
   out: string;
   rights: Rights;
   force: boolean;
+  /** Says nothing when there was nothing to do. */
+  quiet: boolean;
   /** Undefined when no HAProxy is to be told. */
   haproxy: HaproxyTarget | undefined;
 }
 
-export type AssemblePlan = { kind: "jobs"; jobs: AssembleJob[] } | {
-  kind: "ignored";
-  exitCode: number;
-};
+/** `faults`: certificates of the client that cannot be installed, a sentence each. */
+export type AssemblePlan =
+  | { kind: "jobs"; jobs: AssembleJob[]; faults: string[] }
+  | { kind: "ignored"; exitCode: number };
 
 /** Names of changed certificates are a line each. */
 const MAX_HOOK_INPUT = 1024 * 1024;
@@ -63,23 +66,32 @@ export function addAssembleFlags(command: Command): Command {
     .option("--fullchain <file>", "certificate and chain in one file, in place of the two")
     .addOption(
       new Option("--hook <client>", "be the hook of this ACME client, and learn all that from it")
-        .choices(Object.keys(HOOKS)),
+        .choices(Object.keys(CLIENTS)),
+    )
+    .option(
+      "--from-haproxy",
+      "what HAProxy 3.1 or later has in memory for the file, as after an order of its own ACME",
     )
     .optionsGroup("Where to put it:")
     .option("--out <file>", "the PEM file to write; a symlink is followed")
     .option("--out-dir <dir>", "with --hook: write NAME.pem there for each certificate");
   addRightsFlags(command)
-    .option("--force", "replace a newer or unrelated certificate, or a file that is none");
+    .option(
+      "--force",
+      "replace a newer or unrelated certificate, in the file or in HAProxy's memory, or a file that " +
+        "is none; take a weak signature",
+    );
   return command
     .optionsGroup("Into running HAProxy:")
     .option(
       "--haproxy-socket <address>",
       "runtime API of a worker or master; repeatable (default: haproxy.sockets of the configuration)",
-      repeatable(parseSocket),
+      repeatable(parseRuntimeAddress),
     )
     .option(
       "--haproxy-name <name>",
-      "what HAProxy calls the file; with --out-dir, the directory (default: as given to --out)",
+      "what HAProxy calls the file, such as @store/alias; with --out-dir, the directory (default: " +
+        "as given to --out, and every other name under which HAProxy loads that file)",
     )
     .option("--crt-list <file>", "crt-list that takes new certificates (default: the directory)");
 }
@@ -89,68 +101,98 @@ export async function planAssembly(
   flags: AssembleFlags & GlobalOptions,
   operands: string[],
 ): Promise<AssemblePlan> {
-  const outcome = flags.hook === undefined
-    ? { kind: "issued", certificates: [filesOfFlags(flags, operands)] } satisfies HookOutcome
-    : await outcomeOfHook(flags, operands);
+  const outcome = await outcomeOf(flags, operands);
   if (outcome.kind === "ignored") return outcome;
+  const { certificates } = outcome;
   if ((flags.out === undefined) === (flags.outDir === undefined)) {
     throw new UsageError("give either --out FILE, or --out-dir DIR with --hook");
   }
-  if (flags.out !== undefined && outcome.certificates.length > 1) {
-    const names = outcome.certificates.map(({ stem }) => stem).join(", ");
+  if (flags.out !== undefined && certificates.length > 1) {
+    const names = certificates.map(({ name }) => name).join(", ");
     throw new UsageError(`--out takes one certificate, and there are ${names}: use --out-dir`);
   }
   const sockets = flags.haproxySocket ?? (await loadConfig(flags.config)).config.haproxy.sockets;
+  if (flags.fromHaproxy && sockets.length === 0) {
+    throw new UsageError("--from-haproxy needs --haproxy-socket");
+  }
   const rights = await readRights(flags);
-  const jobs = outcome.certificates.map(({ stem, ...files }) => {
-    const out = flags.out ?? `${flags.outDir}/${stem}.pem`;
-    const name = nameForHaproxy(flags, { out, stem });
-    const problem = sockets.length > 0 ? nameProblem(name) : undefined;
-    if (problem) throw new UsageError(`HAProxy cannot be told of ${name}: ${problem}`);
-    const haproxy = sockets.length > 0 ? { sockets, name, crtList: flags.crtList } : undefined;
-    return { ...files, out: absolutePath(out), rights, force: flags.force ?? false, haproxy };
-  });
-  return { kind: "jobs", jobs };
+  const jobs: AssembleJob[] = [];
+  const faults: string[] = [];
+  for (const { name, ...files } of certificates) {
+    try {
+      jobs.push({
+        ...placeFor(name, { flags, sockets }),
+        source: flags.fromHaproxy ? "haproxy" : files,
+        rights,
+        force: flags.force ?? false,
+        quiet: outcome.again ?? false,
+      });
+    } catch (error) {
+      // One odd name among several must not keep the others from being installed.
+      if (!(error instanceof UsageError) || certificates.length === 1) throw error;
+      faults.push(messageOf(error));
+    }
+  }
+  return { kind: "jobs", jobs, faults };
 }
 
-function nameForHaproxy(
-  { haproxyName, outDir }: AssembleFlags,
-  { out, stem }: { out: string; stem: string },
-): string {
-  if (haproxyName === undefined) return absolutePath(out);
-  return outDir === undefined ? haproxyName : `${haproxyName.replace(/\/+$/, "")}/${stem}.pem`;
+/** @throws {UsageError} when the certificate's name makes no file, or no name for HAProxy */
+function placeFor(
+  name: string,
+  { flags, sockets }: { flags: AssembleFlags; sockets: string[] },
+): Pick<AssembleJob, "out" | "haproxy"> {
+  const { outDir, haproxyName, crtList } = flags;
+  const file = outDir === undefined ? undefined : `${fileStem(name)}.pem`;
+  const out = absolutePath(flags.out ?? `${outDir}/${file}`);
+  if (sockets.length === 0) return { out, haproxy: undefined };
+  const known = file === undefined ? haproxyName : haproxyName && `${haproxyName}/${file}`;
+  const haproxy = { sockets, name: known === undefined ? out : tidy(known), crtList };
+  const problem = nameProblem(haproxy.name);
+  if (problem) throw new UsageError(`HAProxy cannot be told of ${haproxy.name}: ${problem}`);
+  return { out, haproxy };
 }
 
-function filesOfFlags(flags: AssembleFlags, operands: string[]): IssuedFiles {
-  const { key, cert, chain, fullchain, outDir } = flags;
+/** Slashes as in a path, or in `@store/alias`. */
+function tidy(name: string): string {
+  return name.replace(/\/{2,}/g, "/");
+}
+
+async function outcomeOf(flags: AssembleFlags, operands: string[]): Promise<HookOutcome> {
+  const sources = ["key", "cert", "chain", "fullchain"] as const;
+  const other = flags.hook ? "--hook" : flags.fromHaproxy ? "--from-haproxy" : undefined;
+  for (const name of sources) {
+    if (other && flags[name] !== undefined) {
+      throw new UsageError(`--${name} cannot be used with ${other}`);
+    }
+  }
+  if (flags.hook && flags.fromHaproxy) {
+    throw new UsageError("--from-haproxy cannot be used with --hook");
+  }
+  if (flags.hook) {
+    return await CLIENTS[flags.hook].hook({
+      args: operands,
+      env: (name) => Deno.env.get(name),
+      stdin: () => readStandardInput(MAX_HOOK_INPUT),
+    });
+  }
   if (operands.length > 0) {
     throw new UsageError(`${JSON.stringify(operands[0])} means nothing without --hook`);
   }
-  if (outDir !== undefined) throw new UsageError("--out-dir needs --hook; give --out FILE");
-  if (key === undefined) throw new UsageError("--key FILE is missing (or --hook CLIENT)");
+  if (flags.outDir !== undefined) throw new UsageError("--out-dir needs --hook; give --out FILE");
+  const files = flags.fromHaproxy ? { key: "", certificates: [] } : filesOfFlags(flags);
+  return { kind: "issued", certificates: [{ name: "", ...files }] };
+}
+
+function filesOfFlags(flags: AssembleFlags): Omit<IssuedFiles, "name"> {
+  const { key, cert, chain, fullchain } = flags;
+  if (key === undefined) {
+    throw new UsageError("--key FILE is missing (or --hook CLIENT, or --from-haproxy)");
+  }
   if ((cert === undefined) === (fullchain === undefined)) {
     throw new UsageError(
       "give either --fullchain FILE, or --cert FILE with or without --chain FILE",
     );
   }
   if (chain !== undefined && cert === undefined) throw new UsageError("--chain needs --cert");
-  const certificates = [cert ?? fullchain!, ...chain === undefined ? [] : [chain]];
-  return { stem: "", key, certificates };
-}
-
-async function outcomeOfHook(flags: AssembleFlags, operands: string[]): Promise<HookOutcome> {
-  for (const name of ["key", "cert", "chain", "fullchain"] as const) {
-    if (flags[name] !== undefined) throw new UsageError(`--${name} cannot be used with --hook`);
-  }
-  return await HOOKS[flags.hook!]({
-    args: operands,
-    env: (name) => Deno.env.get(name),
-    stdin: () => readStandardInput(MAX_HOOK_INPUT),
-  });
-}
-
-/** A path, or HOST:PORT as lib/haproxy reads it. @throws {SyntaxError} */
-function parseSocket(text: string): string {
-  if (text.includes("/") || /^.+:\d{1,5}$/.test(text)) return text;
-  throw new SyntaxError("expected the path of a socket, or HOST:PORT");
+  return { key, certificates: [cert ?? fullchain!, ...chain === undefined ? [] : [chain]] };
 }

@@ -3,9 +3,9 @@
 import { Argument, type Subcommand } from "../cli.ts";
 import { loadConfig } from "../config/load.ts";
 import { addFlags, type ConfigFlags, withFlags } from "../config/flags.ts";
+import { CA_BODY_BYTES } from "../ca_rules.ts";
 import { EXIT, JobError, UsageError } from "../errors.ts";
 import { isToken } from "../http/challenge_path.ts";
-import { isTokenText } from "../http/token_file.ts";
 import { readStandardInput } from "../read_input.ts";
 import { plantToken, removeToken } from "./plant_token.ts";
 
@@ -17,8 +17,9 @@ Examples:
       as its --manual-cleanup-hook
 
 put reads the key authorization, TOKEN.THUMBPRINT, from standard input. The file goes into the first
-webroot, which is made when it is missing, readable for everybody. remove succeeds when the file is
-gone already.`;
+webroot, which is made when it is missing, readable for everybody; one that is longer than the CA
+reads (127 bytes) is refused. remove succeeds when the file is gone already, and takes nothing away
+but a file.`;
 
 export const challenge: Subcommand<ConfigFlags> = {
   configure(command) {
@@ -49,7 +50,10 @@ async function put(webroot: string, token: string): Promise<void> {
   if (first !== token || !/^[A-Za-z0-9_-]+$/.test(thumbprint ?? "") || rest.length > 0) {
     throw new JobError("standard input is not the key authorization: it must be TOKEN.THUMBPRINT");
   }
-  if (!isTokenText(text)) throw new JobError("the key authorization is too long to be served");
+  if (text.length > CA_BODY_BYTES) {
+    const size = `${text.length} bytes, and the CA reads no more than ${CA_BODY_BYTES}`;
+    throw new JobError(`the key authorization is too long: it has ${size}`);
+  }
   await plantToken(webroot, { token, content: text });
 }
 

@@ -2,30 +2,48 @@
 
 import { type Subcommand, writeToStdout } from "../cli.ts";
 import { describeConfig } from "../config/describe.ts";
+import { wholeDigest } from "../config/digest.ts";
 import { loadConfig } from "../config/load.ts";
 import { configWarnings, ownPeers } from "../config/warnings.ts";
+import type { Config } from "../config/schema.ts";
 import { EXIT } from "../errors.ts";
 import { printable } from "../log.ts";
 import { formatPeer } from "../peer.ts";
+import { hiddenPaths } from "../render/server_unit.ts";
+import { waitUntilInUse } from "../running_state.ts";
 import { formatYaml } from "../yaml.ts";
 
 const EXAMPLES = `
 Examples:
   acme-lb check-config --config /etc/acme-lb/config.yaml
       prints every key with its value in force; mistakes come as file:line:column: key: reason
+  acme-lb check-config --running
+      whether the service has taken over what the file says now, for instance after a reload
 
-Exit codes: 0 the configuration can be used (warnings stand in the output), 78 it cannot.`;
+Exit codes: 0 the configuration can be used (warnings stand in the output), 78 it cannot; with
+--running 1 when the service uses another one, or does not run.`;
 
-export const checkConfig: Subcommand = {
+export interface CheckConfigFlags {
+  running?: boolean;
+}
+
+export const checkConfig: Subcommand<CheckConfigFlags> = {
   configure(command) {
-    command.addHelpText("after", EXAMPLES);
+    command
+      .option("--running", "wait until the service uses this configuration; print no keys")
+      .addHelpText("after", EXAMPLES);
   },
 
   async run(options) {
     const { config, path } = await loadConfig(options.config);
+    if (options.running) {
+      await waitUntilInUse(await wholeDigest(config));
+      writeToStdout(`the service uses ${printable(path ?? "the defaults")}\n`);
+      return EXIT.done;
+    }
     const addresses = Deno.networkInterfaces().map(({ address }) => address);
     const own = ownPeers(config, addresses).map(formatPeer);
-    const warnings = await configWarnings(config);
+    const warnings = [...await configWarnings(config), ...hiddenCertificates(config)];
     const notes = [
       path ?? "no configuration file: the defaults",
       ...warnings.map((warning) => `warning: ${warning}`),
@@ -37,3 +55,15 @@ export const checkConfig: Subcommand = {
     return EXIT.done;
   },
 };
+
+/** The unit of the server hides directories of keys, and certificates that lie in them with it. */
+function hiddenCertificates(config: Config): string[] {
+  const hidden = config.metrics.listen.length > 0 ? hiddenPaths(config.certificates, config) : [];
+  if (hidden.length === 0) return [];
+  return [
+    `certificates: ${
+      hidden.join(", ")
+    }: hidden from acme-lb.service, whose metrics leave out what ` +
+    "it cannot read; acme-lb-check-expiry.timer watches all of them",
+  ];
+}

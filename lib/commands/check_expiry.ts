@@ -27,6 +27,7 @@ import { formatJson } from "../expiry/format_json.ts";
 import { formatNagios } from "../expiry/format_nagios.ts";
 import { formatPrometheus } from "../expiry/format_prometheus.ts";
 import { formatText } from "../expiry/format_text.ts";
+import { parseRuntimeAddress } from "../runtime_address.ts";
 import { parseDuration } from "../time.ts";
 import { EARLIEST_NOW } from "../version.ts";
 import { type Endpoint, parseEndpoint } from "../expiry/check_endpoints.ts";
@@ -71,7 +72,9 @@ note, and so is what an editor left behind, unless it holds a key and a certific
 A file of CA certificates alone is judged by the first to expire, as one of 90 days is. A file or
 directory that does not answer within a quarter of --timeout is UNKNOWN.
 
-An endpoint must cover the name that it is asked for, --servername or its own. Its certificate is
+An endpoint is asked as clients of either kind of key ask, in eight handshakes each: a server may
+have an RSA certificate beside an ECDSA one, and after a reload an old process may answer still. It
+must cover the name that it is asked for, each --servername or its own. Its certificate is
 compared with the newest file for that name (without one, for any name that it serves) that has
 the same kind of key, a file with that very name before a wildcard: give files only along with endpoints that serve them. Addresses are compared
 with each other: one is left behind when most serve a newer certificate, or when its own is overdue
@@ -110,7 +113,7 @@ export const checkExpiry: Subcommand<CheckExpiryFlags> = {
       .option(
         "--haproxy-socket <path>",
         "runtime API of a HAProxy whose memory is compared with its files; repeatable",
-        repeatable(String),
+        repeatable(parseRuntimeAddress),
       )
       .option(
         "--exclude <pattern>",

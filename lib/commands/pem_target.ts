@@ -6,7 +6,8 @@ import { checked, type Command } from "../cli.ts";
 import { JobError, messageOf, UsageError } from "../errors.ts";
 import { parseKeyFileMode } from "../file_mode.ts";
 import { parseOwner, readAccounts } from "../owner.ts";
-import { realTarget } from "../resolve_target.ts";
+import { type RealTarget, realTarget } from "../resolve_target.ts";
+import { systemReason } from "../system_reason.ts";
 import { isOwn } from "../trusted_path.ts";
 
 /** The values of `--mode` and `--owner`. */
@@ -58,9 +59,34 @@ export async function refuseInputAsTarget(target: string, inputs: string[]): Pro
   }
 }
 
+/**
+ * The file behind the links, looked up once for all that follows.
+ * @throws {JobError} when its directory is missing, or links lead nowhere
+ */
+export async function resolvePemTarget(out: string): Promise<RealTarget> {
+  try {
+    return await realTarget(out);
+  } catch (error) {
+    throw new JobError(`cannot write ${out}: ${systemReason(error)}`, { cause: error });
+  }
+}
+
+/** A word when a mode that lets others read the file is about to be narrowed. */
+export async function warnAboutMode(path: string, { mode }: Rights): Promise<string[]> {
+  const info = await Deno.lstat(path).catch(() => undefined);
+  const old = (info?.mode ?? 0) & 0o777;
+  if (!info?.isFile || mode !== undefined || (old & 0o007) === 0) return [];
+  const [before, after] = [old, old & 0o770].map((bits) => bits.toString(8).padStart(4, "0"));
+  return [
+    `${path}: every user could read the key (mode ${before}); its mode is ${after} now: who needs it ` +
+    "gets it by --owner and --mode",
+  ];
+}
+
 /** A word when others may exchange files beside the target: nothing is taken over there. */
-export async function warnAboutDirectory(target: string): Promise<string[]> {
-  const { directory, trusted } = await realTarget(target);
+export async function warnAboutDirectory(
+  { directory, trusted }: RealTarget,
+): Promise<string[]> {
   const { uid, mode = 0 } = await Deno.stat(directory);
   if (trusted || ((mode ?? 0) & 0o022) === 0) return [];
   const who = ((mode ?? 0) & 0o002) !== 0 ? "every user" : "the group";

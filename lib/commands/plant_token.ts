@@ -12,6 +12,8 @@ export interface TokenContent {
   /** Checked by isToken. */
   token: string;
   content: string;
+  /** Where in the webroot. @default the webroot itself */
+  directory?: string;
 }
 
 /**
@@ -21,19 +23,28 @@ export interface TokenContent {
  */
 export async function plantToken(
   webroot: string,
-  { token, content }: TokenContent,
+  { token, content, directory = webroot }: TokenContent,
 ): Promise<string[]> {
   // /run is empty after a restart; a umask must not keep the server out.
-  const made = await makeDirectory(webroot);
+  const made = await makeDirectory(directory);
   // Not followed: others may be able to plant a link in the webroot.
-  await atomicWrite(`${webroot}/${token}`, content, { mode: 0o644, replaceLink: true });
+  await atomicWrite(`${directory}/${token}`, content, { mode: 0o644, replaceLink: true });
   const served = await readTokenFile([webroot], token);
   if (served.kind === "found" && served.body === content) return made;
   const faults = served.kind === "absent" ? served.faults.map(({ fault }) => fault) : [];
-  throw new JobError(`${webroot}/${token} would not be served: ${faults.join(", ") || "absent"}`);
+  throw new JobError(`${directory}/${token} would not be served: ${faults.join(", ") || "absent"}`);
 }
 
-/** Takes the file away; one that is gone already is no error. @throws {JobError} */
-export async function removeToken(webroot: string, token: string): Promise<void> {
-  await putBack(`${webroot}/${token}`, undefined, { replaceLink: true });
+/**
+ * Takes the file away; one that is gone already is no error.
+ * @throws {JobError} also for a directory, a link or anything else that no ACME client makes
+ */
+export async function removeToken(directory: string, token: string): Promise<void> {
+  const path = `${directory}/${token}`;
+  const info = await Deno.lstat(path).catch(() => undefined);
+  if (info && !info.isFile) {
+    const what = info.isDirectory ? "a directory" : info.isSymlink ? "a symbolic link" : "no file";
+    throw new JobError(`${path} is left alone: it is ${what}`);
+  }
+  await putBack(path, undefined, { replaceLink: true });
 }

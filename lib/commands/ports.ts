@@ -17,12 +17,15 @@ import { createPublicHandler } from "../http/public_handler.ts";
 import { createRedirectHandler } from "../http/redirect_handler.ts";
 import type { PortSpec } from "../http/service.ts";
 import { isOwnAddress } from "../own_addresses.ts";
+import type { RecentEvents } from "../status/recent_events.ts";
 
 export interface PortTools {
   log: Log;
   metrics: Metrics;
   /** Of the whole process, for the metrics port. */
   health: () => Health;
+  /** Remembers challenges and what came of questions to peers. */
+  events: RecentEvents;
 }
 
 /** Scrapers and health checks are few. */
@@ -31,7 +34,7 @@ const METRICS_LIMITS = { connections: 64, perSource: 64 };
 /** The public port: challenges, and the redirect unless the role is `proxy`. */
 export function publicPorts(
   config: Config,
-  { log, metrics, role }: Pick<PortTools, "log" | "metrics"> & { role: "public" | "proxy" },
+  { log, metrics, events, role }: Omit<PortTools, "health"> & { role: "public" | "proxy" },
 ): PortSpec[] {
   const { lookup, limits } = config;
   const peerLookup = createPeerLookup({
@@ -43,8 +46,10 @@ export function publicPorts(
       perPeer: limits.per_peer,
       perSuspectPeer: limits.per_suspect_peer,
     },
-    onOutcome: (peer, outcome) =>
-      metrics.count("peer_answers_total", `peer="${peer}",outcome="${outcome}"`),
+    onOutcome: (peer, outcome) => {
+      metrics.count("peer_answers_total", `peer="${peer}",outcome="${outcome}"`);
+      events.contact(peer, outcome);
+    },
   });
   metrics.gauge("lookups_in_flight", () => peerLookup.inFlight);
   const challenge = createPublicChallengeHandler({
@@ -52,6 +57,7 @@ export function publicPorts(
     lookup: peerLookup,
     log,
     metrics,
+    onAnswered: events.challenge,
   });
   const redirect = role === "public" ? redirectHandler(config, log) : undefined;
   return ports(config.public.listen, {
@@ -113,7 +119,7 @@ export function peerAddresses(config: Config): PeerAddresses {
  * Every address that a balancer may ask from. A virtual address counts: the kernel takes it as the
  * source of connections unless keepalived marks it as deprecated, which it does for a /128 alone.
  */
-function knownBalancers(config: Config): PeerAddresses {
+export function knownBalancers(config: Config): PeerAddresses {
   const more = clusterAddresses(config).map((hostname) => ({ hostname, port: 0 }));
   const peers = [...config.peers, ...more];
   return createPeerAddresses({ peers, own: [] });

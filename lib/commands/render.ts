@@ -1,5 +1,6 @@
 /** `acme-lb render`: the other programs' configuration for one balancer, from acme-lb's own. */
 
+import { ownExecutable } from "../build_form.ts";
 import { type Subcommand, writeToStdout } from "../cli.ts";
 import { DEFAULT_CONFIG_PATH, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
@@ -8,6 +9,7 @@ import { ConfigError, EXIT, UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { faultsOf, KINDS } from "../render/kinds.ts";
 import type { RenderedFile } from "../render/rendered_file.ts";
+import { absolutePath } from "./pem_target.ts";
 import { differences, findPlaces, placeFiles, routerIdChanges } from "./place_files.ts";
 
 export interface RenderFlags {
@@ -28,6 +30,7 @@ Examples:
   acme-lb render haproxy --diff
       what --root / --force would change
 
+systemd's units call the acme-lb and read the configuration with which they are rendered.
 keepalived's file differs from balancer to balancer; the others are the same on all. Without --node
 it is for the balancer in cluster.nodes that has an address of this machine.
 With --root, a file that is there and differs is left alone, and so are all others, unless --force is
@@ -57,7 +60,12 @@ export const render: Subcommand<RenderFlags> = {
     if (given !== undefined) assertNode(given, config);
     const node = given ?? (kind.differs ? nodeHere(name, config) : "");
 
-    const files = kind.files(config, { node });
+    // Another configuration or executable than the usual ones stands in what is run by them.
+    const here = {
+      executable: ownExecutable(),
+      configFile: path === DEFAULT_CONFIG_PATH ? undefined : absolutePath(path),
+    };
+    const files = kind.files(config, { node, here });
     if (diff) {
       const placed = await findPlaces(files, root ?? "/");
       const ids = routerIdChanges(placed).map((line) => `# ${line}\n`);

@@ -3,7 +3,7 @@
 import { atomicWrite } from "../atomic_write.ts";
 import { makeBundle } from "../cert/bundle.ts";
 import { titleOf } from "../cert/certificate.ts";
-import { readInstalled } from "../cert/installed.ts";
+import { type Installed, readInstalled } from "../cert/installed.ts";
 import { encodePem } from "../cert/pem.ts";
 import { parseSubjectName } from "../cert/coverage.ts";
 import { makePlaceholder } from "../cert/placeholder.ts";
@@ -12,10 +12,12 @@ import { EXIT, JobError } from "../errors.ts";
 import { lockTarget } from "../file_lock.ts";
 import { createLog } from "../log.ts";
 import { readIfPresent } from "../read_input.ts";
+import { isoSeconds } from "../time.ts";
 import {
   absolutePath,
   addRightsFlags,
   readRights,
+  resolvePemTarget,
   type RightsFlags,
   warnAboutDirectory,
 } from "./pem_target.ts";
@@ -32,7 +34,7 @@ Examples:
   acme-lb self-signed --name service.example --out /etc/haproxy/certs/service.example.pem
       a certificate for the name, until assemble-pem replaces it
   acme-lb self-signed --name service.example --name 2001:db8::1 --out a.pem --if-missing
-      before each start of HAProxy: does nothing once any file is there
+      before each start of HAProxy: does nothing once a file is there; an empty one counts as missing
 
 The certificate carries O=acme-lb placeholder, by which check-expiry knows it. A file that is no
 such placeholder is never replaced.`;
@@ -47,26 +49,27 @@ export const selfSigned: Subcommand<SelfSignedFlags> = {
       )
       .requiredOption("--out <file>", "the PEM file to write; a symlink is followed")
       .option("--days <number>", "days that it is valid", checked(parseDays), 90)
-      .option("--if-missing", "leave any file that is there alone, and succeed");
+      .option("--if-missing", "leave any file alone that holds something, and succeed");
     addRightsFlags(command).addHelpText("after", EXAMPLES);
   },
 
   async run(options) {
     const out = absolutePath(options.out);
     const rights = await readRights(options);
-    using lock = await lockTarget(out);
-    const previous = await readIfPresent(out);
-    if (previous !== undefined && options.ifMissing) {
+    const target = await resolvePemTarget(out);
+    using lock = await lockTarget(target.path);
+    const installed = readInstalled(out, await readIfPresent(target.path));
+    if (installed && !isBlank(installed) && options.ifMissing) {
       writeToStdout(`${out}: left as it is\n`);
       return EXIT.done;
     }
-    refuseUnlessPlaceholder(out, previous);
+    refuseUnlessPlaceholder(installed);
     const log = createLog({ format: options.logFormat, level: options.logLevel });
-    for (const reason of await warnAboutDirectory(out)) log.warn("warning", { reason });
+    for (const reason of await warnAboutDirectory(target)) log.warn("warning", { reason });
 
     const now = new Date();
     const { key, certificate } = await makePlaceholder({
-      names: options.name,
+      names: [...new Set(options.name)],
       now,
       days: options.days,
     });
@@ -81,32 +84,31 @@ export const selfSigned: Subcommand<SelfSignedFlags> = {
     });
     if (!result.ok) throw new Error(result.refusals.join("; "));
     const { pem, leaf } = result.bundle;
-    await atomicWrite(out, pem, { ...rights, lock });
-    const until = leaf.notAfter.toISOString().replace(/\.\d+Z$/, "Z");
+    await atomicWrite(target.path, pem, { ...rights, lock });
+    const until = isoSeconds(leaf.notAfter);
     writeToStdout(`${out}: written: placeholder for ${titleOf(leaf)} until ${until}\n`);
     return EXIT.done;
   },
 };
 
+/** Nothing but white space, with which HAProxy does not start. */
+function isBlank({ leaf, fault, holdsKey }: Installed): boolean {
+  return !leaf && !fault && !holdsKey;
+}
+
 /** @throws {JobError} for everything that could be somebody's certificate, key or other file */
-function refuseUnlessPlaceholder(out: string, previous: Uint8Array | undefined): void {
-  const installed = readInstalled(previous ?? new Uint8Array());
-  switch (installed.state) {
-    case "empty":
-      return;
-    case "certificate": {
-      const { certificate } = installed;
-      if (certificate.placeholder) return;
-      throw new JobError(
-        `${out} is left alone: it holds a certificate for ${titleOf(certificate)}`,
-      );
-    }
-    case "foreign":
-      throw new JobError(`${out} is left alone: it is no placeholder; remove it first`);
-    case "damaged":
-      throw new JobError(
-        `${out} is left alone: it is damaged (${installed.reason}); remove it first`,
-      );
+function refuseUnlessPlaceholder(installed: Installed | undefined): void {
+  if (!installed) return;
+  const { name, leaf, fault } = installed;
+  if (leaf?.placeholder) return;
+  if (leaf) {
+    throw new JobError(`${name} is left alone: it holds a certificate for ${titleOf(leaf)}`);
+  }
+  if (fault?.kind === "foreign") {
+    throw new JobError(`${name} is left alone: it is no placeholder; remove it first`);
+  }
+  if (fault) {
+    throw new JobError(`${name} is left alone: it is damaged (${fault.text}); remove it first`);
   }
 }
 

@@ -1,24 +1,28 @@
 /** `acme-lb self-test`: a token planted here, fetched as the CA would through every balancer. */
 
+import { parseIPv4, parseIPv6, parseSocketAddress, type SocketAddress } from "../address.ts";
 import { checked, Option, type Subcommand, writeToStdout } from "../cli.ts";
 import { configDigest } from "../config/digest.ts";
 import { addFlags, type ConfigFlags, withFlags } from "../config/flags.ts";
 import { loadConfig } from "../config/load.ts";
-import { parseDuration } from "../time.ts";
+import type { Config } from "../config/schema.ts";
 import { EXIT, JobError } from "../errors.ts";
 import { createPeerAddresses } from "../http/peer_addresses.ts";
 import { whileShowing } from "../progress.ts";
-import { askPaths } from "../self_test/ask_paths.ts";
+import { askOwnPort, askPaths, type Replies } from "../self_test/ask_paths.ts";
 import { formatReport, formatReportAsJson } from "../self_test/format.ts";
-import { judge } from "../self_test/judge.ts";
-import { planPaths } from "../self_test/paths.ts";
-import { documentPlan, randomPlan } from "../self_test/test_plan.ts";
-import { resolveNames } from "../self_test/resolve_names.ts";
+import { judge, type TriedPlace } from "../self_test/judge.ts";
+import { type Path, planPaths } from "../self_test/paths.ts";
+import { dnsBy, resolveNames } from "../self_test/resolve_names.ts";
+import { documentPlan, otherPlaces, type Plan, randomPlan } from "../self_test/test_plan.ts";
+import { parseDuration } from "../time.ts";
 import { whilePlanted } from "./while_planted.ts";
 
 export interface SelfTestFlags extends ConfigFlags {
   document?: boolean;
   lifetime: number;
+  resolver?: SocketAddress;
+  format: "text" | "json";
   json?: boolean;
 }
 
@@ -28,13 +32,18 @@ Examples:
       on each balancer in turn; what stands in /etc/acme-lb/config.yaml is what is asked
   acme-lb self-test --document
       with the file and the text of the article's "Test requests"
-  acme-lb self-test --json --lifetime 160h
-      one object: ok, token, paths (port, address, host, of, outcome, ms, findings), findings; each
+  acme-lb self-test --resolver 9.9.9.9
+      with the addresses that the world's DNS says, where the resolver here says others
+  acme-lb self-test --format json --lifetime 160h
+      one object: ok, token, paths (port, address, host, of, outcome, ms, findings), findings, and
+      verdict (answer: yes, partly, no or unknown; text, through, not_through, cause with where); each
       finding has level (fail, warn, note), rule, text, and about where it concerns no path
 
 Asked are the challenge port of each of the peers, and port 80 of the addresses in cluster and of
-those that the DNS gives for cluster.names. Run it as root or as the user of the ACME client, who may
-write to the webroot; the token is removed again. Exit codes: 0 nothing failed, 1 something did.`;
+those that the DNS gives for cluster.names; of this balancer, also a token in each webroot, flat and
+nested. The last line is the verdict: whether the CA gets its answer now, through which addresses, and
+what to mend first. Run it as root or as the user of the ACME client, who may write to the webroot;
+the tokens are removed again. Exit codes: 0 nothing failed, 1 something did.`;
 
 export const selfTest: Subcommand<SelfTestFlags> = {
   configure(command) {
@@ -47,7 +56,15 @@ export const selfTest: Subcommand<SelfTestFlags> = {
           "how long a certificate is valid, for the CA's weekly limit",
         ).argParser(checked(parseLifetime)).default(parseLifetime("90d"), "90d"),
       )
-      .option("--json", "print the report as one JSON object")
+      .option(
+        "--resolver <address>",
+        "ask this DNS server for the addresses of cluster.names, e.g. 9.9.9.9 or [2620:fe::fe]:53",
+        checked(parseResolver),
+      )
+      .addOption(
+        new Option("--format <format>", "how to report").choices(["text", "json"]).default("text"),
+      )
+      .option("--json", "the same as --format json")
       .addHelpText("after", EXAMPLES);
   },
 
@@ -62,28 +79,55 @@ export const selfTest: Subcommand<SelfTestFlags> = {
     const [records, peers] = await whileShowing(
       "resolving names",
       Promise.all([
-        resolveNames(config.cluster.names),
+        resolveNames(config.cluster.names, dnsBy(options.resolver)),
         createPeerAddresses({ peers: config.peers, own: [] }).others(),
       ]),
     );
     const paths = planPaths({ config, records, peers: peers.peers, machine });
-    const replies = await whilePlanted(webroot, {
-      token: plan.token,
-      content: options.document ? `${plan.text}\n` : plan.text,
-      work: (signal) =>
-        whileShowing(`asking ${paths.length} paths`, askPaths(paths, { questions: plan, signal })),
-    });
+    const asked = await askWhilePlanted(config, { plan, paths, lineEnd: options.document });
     const report = judge({
-      ...{ config, records, paths, replies, webroot, questions: plan, text: plan.text },
+      ...{ config, records, paths, webroot, machine, questions: plan, text: plan.text },
+      ...asked,
       file: loaded.path ?? "the defaults",
       digest: await configDigest(config),
       unresolved: peers.unresolved,
       lifetime: options.lifetime,
     });
-    writeToStdout(options.json ? formatReportAsJson(report) : formatReport(report));
+    const json = options.json || options.format === "json";
+    writeToStdout(json ? formatReportAsJson(report) : formatReport(report));
     return report.ok ? EXIT.done : EXIT.failed;
   },
 };
+
+/** Plants a token for every path, and one for every place in which a client may write. */
+async function askWhilePlanted(
+  { webroot: webroots }: Config,
+  { plan, paths, lineEnd }: { plan: Plan; paths: readonly Path[]; lineEnd: boolean | undefined },
+): Promise<{ replies: Replies[]; places: TriedPlace[] }> {
+  const [webroot = ""] = webroots;
+  const { token, text } = plan;
+  const own = paths.find((path) => path.own);
+  const places = own ? otherPlaces(webroots) : [];
+  const others = places.map((place) => ({ ...place, content: place.text }));
+  return await whilePlanted({
+    main: { webroot, directory: webroot, token, content: lineEnd ? `${text}\n` : text },
+    others,
+    work: async (signal, reasons) => {
+      const tokens = places.map(({ token }) => token);
+      const [replies, here] = await whileShowing(
+        `asking ${paths.length} paths`,
+        Promise.all([
+          askPaths(paths, { questions: plan, signal }),
+          own ? askOwnPort(own, { tokens, signal }) : [],
+        ]),
+      );
+      const tried = places.map((place, i) => ({
+        ...{ ...place, reply: here[i], reason: reasons.get(others[i]!) },
+      }));
+      return { replies, places: tried };
+    },
+  });
+}
 
 /** The article's file may stand there by hand; it would be overwritten, then removed. */
 async function refuseExisting(path: string): Promise<void> {
@@ -93,6 +137,12 @@ async function refuseExisting(path: string): Promise<void> {
     return;
   }
   throw new JobError(`${path} is there already; remove it, or run without --document`);
+}
+
+/** Port 53 unless one is given. @throws {SyntaxError} */
+function parseResolver(text: string): SocketAddress {
+  const hostname = parseIPv4(text) ?? parseIPv6(text);
+  return hostname === undefined ? parseSocketAddress(text) : { hostname, port: 53 };
 }
 
 /** @throws {SyntaxError} */

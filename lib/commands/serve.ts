@@ -2,6 +2,7 @@
 
 import type { GlobalOptions, Subcommand } from "../cli.ts";
 import { addFlags, type ConfigFlags, withFlags } from "../config/flags.ts";
+import { wholeDigest } from "../config/digest.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { configWarnings } from "../config/warnings.ts";
@@ -10,6 +11,10 @@ import { createMetrics } from "../http/metrics.ts";
 import { challengePorts, metricsPorts, type PortTools, publicPorts } from "./ports.ts";
 import { type PortSpec, Service } from "../http/service.ts";
 import { createLog } from "../log.ts";
+import { openSupervisor } from "../service_manager.ts";
+import type { ServedPort } from "../status/balancer_report.ts";
+import { createOwnStatus, type StatusSource } from "../status/own_status.ts";
+import { servedPorts, withStatus } from "./status_ports.ts";
 import { VERSION } from "../version.ts";
 import { createCertificateMetrics } from "../expiry/certificate_metrics.ts";
 
@@ -46,19 +51,19 @@ export const serve: Subcommand<ConfigFlags> = {
       ports: (config, tools) => [
         ...publicPorts(config, { ...tools, role: "public" }),
         ...challengePorts(config, tools),
-        ...metricsPorts(config, {
-          ...tools,
-          more: createCertificateMetrics({ paths: config.certificates, log: tools.log }),
-        }),
+        ...metricsPorts(config, { ...tools, more: furtherMetrics(config, tools) }),
       ],
     }),
 };
+
+/** What is used by ports of a server that tells of itself. */
+type ServerTools = PortTools & { source: StatusSource };
 
 export interface ServerOptions {
   /** Flags that win over the configuration, also when it is read again. */
   flags: ConfigFlags;
   /** What the command serves. */
-  ports: (config: Config, tools: PortTools) => PortSpec[];
+  ports: (config: Config, tools: ServerTools) => PortSpec[];
 }
 
 /** Serves the ports that the configuration means until a signal ends it; the exit code. */
@@ -66,26 +71,39 @@ export async function runServer(
   options: GlobalOptions,
   { flags, ports }: ServerOptions,
 ): Promise<number> {
-  // Other commands of this executable write files; what stands on port 80 never does.
-  await Deno.permissions.revoke({ name: "write" });
   const metrics = createMetrics(VERSION);
   const log = createLog({
     format: options.logFormat,
     level: options.logLevel,
     onSuppressed: (reason) => metrics.count("log_lines_suppressed_total", `reason="${reason}"`),
   });
-  const service = new Service({ log, metrics });
-  const tools = { log, metrics, health: () => service.health() };
+  const supervisor = await openSupervisor(log);
+  const service = new Service({ log, metrics, onLoad: supervisor.loaded });
+  const status = createOwnStatus({ metrics, log, health: () => service.health() });
+  const tools = { log, metrics, events: status.events, health: () => service.health() };
   let file = options.config;
   const load = async () => {
     const loaded = await loadConfig(file);
     // A file that was in use and is gone is a mistake, not the wish for the defaults.
     file = loaded.path;
+    supervisor.loading(await wholeDigest(loaded.config));
     const config = withFlags(loaded.config, flags);
-    const specs = ports(config, tools);
+    const served: ServedPort[] = [];
+    const source = status.under(config, served);
+    const specs = ports(config, { ...tools, source });
+    served.push(...servedPorts(specs));
     for (const reason of await configWarnings(config)) log.warn("warning", { reason });
-    return specs;
+    return withStatus(specs, { config, file: file ?? "the defaults", source, log });
   };
   await service.run(load);
   return EXIT.done;
+}
+
+/** Of certificates, addresses and hooks; what makes their text is loaded at the first scrape. */
+function furtherMetrics(config: Config, { log, source }: ServerTools): () => Promise<string> {
+  const certificates = createCertificateMetrics({ paths: config.certificates, log });
+  return async () => {
+    const { formatStatusMetrics } = await import("../status/status_metrics.ts");
+    return await certificates() + formatStatusMetrics(await source.facts());
+  };
 }

@@ -6,15 +6,27 @@ import { plantToken, removeToken, type TokenContent } from "./plant_token.ts";
 
 const SIGNALS: Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
+/** A token file: in which webroot, and where in it. */
+export interface Planting extends TokenContent {
+  webroot: string;
+  directory: string;
+}
+
+export interface PlantedWork<T> {
+  /** Without this one there is nothing to work with. */
+  main: Planting;
+  /** Those that cannot be written are passed over, each with its reason. */
+  others: readonly Planting[];
+  work: (signal: AbortSignal, reasons: ReadonlyMap<Planting, string>) => Promise<T>;
+}
+
 /**
- * Plants the token, works, and takes the token away: after success, failure, and the signals by
- * which a person or a unit ends a program; `work` is told of those and should come to its end.
- * @throws {JobError} when the file cannot be written or removed, or when a signal came
+ * Plants the tokens, works, and takes them away: after success, failure, and the signals by which
+ * a person or a unit ends a program; `work` is told of those and should come to its end.
+ * @throws {JobError} when the main file cannot be written, when one cannot be removed, or when a
+ * signal came
  */
-export async function whilePlanted<T>(
-  webroot: string,
-  { work, ...content }: TokenContent & { work: (signal: AbortSignal) => Promise<T> },
-): Promise<T> {
+export async function whilePlanted<T>({ main, others, work }: PlantedWork<T>): Promise<T> {
   const controller = new AbortController();
   let ended: Deno.Signal | undefined;
   const handlers = SIGNALS.map((signal) => ({
@@ -27,13 +39,22 @@ export async function whilePlanted<T>(
   // Before the file is there: by default a signal ends the process on the spot.
   for (const { signal, handle } of handlers) Deno.addSignalListener(signal, handle);
   try {
-    const made = await plant(webroot, content);
+    const made = await plant(main);
+    const reasons = new Map<Planting, string>();
     try {
-      const result = await work(controller.signal);
+      for (const other of others) {
+        controller.signal.throwIfAborted();
+        try {
+          made.push(...await plant(other));
+        } catch (error) {
+          reasons.set(other, messageOf(error));
+        }
+      }
+      const result = await work(controller.signal, reasons);
       controller.signal.throwIfAborted();
       return result;
     } finally {
-      await removeToken(webroot, content.token);
+      await removeAll([main, ...others.filter((other) => !reasons.has(other))]);
       // A webroot that the ACME client has yet to make must not be left to it as another user's.
       await removeDirectories(made);
     }
@@ -46,13 +67,22 @@ export async function whilePlanted<T>(
   }
 }
 
-async function plant(webroot: string, content: TokenContent): Promise<string[]> {
+async function plant({ webroot, ...content }: Planting): Promise<string[]> {
   try {
     return await plantToken(webroot, content);
   } catch (error) {
     // It may have been written and found unfit.
-    await removeToken(webroot, content.token).catch(() => {});
+    await removeToken(content.directory, content.token).catch(() => {});
     const reason = `${messageOf(error)}; it takes root, or a user who may write to the webroot`;
     throw new JobError(reason, { cause: error });
   }
+}
+
+/** One that cannot be removed keeps none of the others. */
+async function removeAll(plantings: readonly Planting[]): Promise<void> {
+  const results = await Promise.allSettled(
+    plantings.map(({ directory, token }) => removeToken(directory, token)),
+  );
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed) throw failed.reason;
 }

@@ -29,7 +29,16 @@ export async function configDigest(config: Config): Promise<string> {
     virtual_addresses: virtual_addresses.map(({ address }) => address),
     names,
   };
-  const bytes = new TextEncoder().encode(JSON.stringify(shared));
+  return await digestOf(shared);
+}
+
+/** The same of all of it: whether a server uses exactly the configuration of a file. */
+export async function wholeDigest(config: Config): Promise<string> {
+  return await digestOf(describeConfig(config));
+}
+
+async function digestOf(value: unknown): Promise<string> {
+  const bytes = new TextEncoder().encode(JSON.stringify(value));
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return hash.slice(0, 8).toHex();
 }

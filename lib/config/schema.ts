@@ -19,6 +19,7 @@ import {
   parseListedNetwork,
   parseNodeName,
   parsePreemptDelay,
+  parseRuntimeSocket,
   parseServerName,
   parseTimeout,
   parseUrlPath,
@@ -203,12 +204,21 @@ export const configSchema = v.strictObject({
     [],
     "Files, directories and globs that check-expiry and the metrics look at.",
   ),
+  state: key(
+    path,
+    "/var/lib/acme-lb",
+    "Where `assemble-pem` leaves how its last run ended, for `serve` to tell; nothing is kept " +
+      "where this directory is missing.",
+  ),
   haproxy: section({
     sockets: key(
-      list(path, { most: 16, like: "/run/haproxy/admin.sock" }),
+      list(text("an address such as /run/haproxy/admin.sock", parseRuntimeSocket), {
+        most: 16,
+        like: "/run/haproxy/admin.sock",
+      }),
       [],
-      "HAProxy's runtime API, such as `/run/haproxy/admin.sock`; the first one is what " +
-        "`render haproxy` sets up.",
+      "HAProxy's runtime API: paths such as `/run/haproxy/admin.sock`, or HOST:PORT; the first one " +
+        "is what `render haproxy` sets up.",
     ),
   }),
   limits: section({

@@ -7,6 +7,7 @@
 
 import { comparableAddress, parseIPv4, parseIPv6, parseNetwork } from "../address.ts";
 import { parseHost } from "../host.ts";
+import { parseRuntimeAddress } from "../runtime_address.ts";
 import { parseDuration } from "../time.ts";
 
 /** @throws {SyntaxError} unless absolute: a relative path depends on where a unit is started */
@@ -14,6 +15,12 @@ export function parseAbsolutePath(value: string): string {
   if (!value.startsWith("/")) throw new SyntaxError("expected an absolute path");
   if (value.includes("\0")) throw new SyntaxError("a path cannot hold a NUL character");
   return value.replace(/(?<=.)\/+$/, "");
+}
+
+/** @throws {SyntaxError} unless it is one of HAProxy's addresses, and absolute where it is a path */
+export function parseRuntimeSocket(value: string): string {
+  const address = parseRuntimeAddress(value);
+  return address.includes("/") ? parseAbsolutePath(address) : address;
 }
 
 /** A host name, or `*.` before one. @throws {SyntaxError} */

@@ -11,14 +11,13 @@ import {
   isWildcard,
   type SocketAddress,
 } from "../address.ts";
+import { CA_PATIENCE_MS } from "../ca_rules.ts";
 import { formatDuration } from "../time.ts";
 import { messageOf } from "../errors.ts";
 import { formatPeer, type Peer } from "../peer.ts";
 import { clusterWarnings } from "./cluster_warnings.ts";
 import type { Config } from "./schema.ts";
 
-/** Milliseconds after which Let's Encrypt has given up on an answer. */
-const CA_PATIENCE = 10_000;
 /** The CA asks from several places one after the other within one budget: half is for others. */
 const PRUDENT_TIMEOUT = 5_000;
 
@@ -42,7 +41,7 @@ export function doubtsOf(config: Config, machineAddresses: string[]): string[] {
     if (spellings.indexOf(spelling) < i) warnings.push(`peers[${i}]: ${spelling} is there twice`);
   }
   const timeout = formatDuration(lookup.timeout);
-  if (lookup.timeout >= CA_PATIENCE) {
+  if (lookup.timeout >= CA_PATIENCE_MS) {
     warnings.push(`lookup.timeout: the CA gives up near 10s, so ${timeout} is never used up`);
   } else if (lookup.timeout > PRUDENT_TIMEOUT) {
     warnings.push(`lookup.timeout: the CA's budget is near 10s in all; ${timeout} uses most of it`);

@@ -10,7 +10,8 @@
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { boundFiles } from "../bounded_files.ts";
-import { deadline, orAborted } from "../time.ts";
+import { createFreshLook } from "../fresh_look.ts";
+import { SYSTEM_CLOCK } from "../time.ts";
 import { EARLIEST_NOW } from "../version.ts";
 
 /** For how long what was read counts as fresh. */
@@ -39,29 +40,15 @@ export function createCertificateMetrics(
   options: CertificateMetricsOptions,
 ): () => Promise<string> {
   const { paths, log, look = lookAt(), now = () => performance.now(), patienceMs = 2000 } = options;
-  let text = "";
-  let lookedAt = -Infinity;
-  let looking: Promise<void> | undefined;
-
-  async function lookAgain(): Promise<void> {
-    try {
-      text = await look(paths);
-    } catch (error) {
-      log.error("defect", { reason: `certificates: ${messageOf(error)}` });
-    }
-    lookedAt = now();
-    looking = undefined;
-  }
-
-  return async () => {
-    if (paths.length === 0) return "";
-    if (now() - lookedAt > FRESH_MS) looking ??= lookAgain();
-    if (looking) {
-      using limit = deadline(patienceMs);
-      await orAborted(looking, limit.signal).catch(() => {});
-    }
-    return text;
-  };
+  if (paths.length === 0) return () => Promise.resolve("");
+  return createFreshLook({
+    look: () => look(paths),
+    initial: "",
+    freshMs: FRESH_MS,
+    patienceMs,
+    onError: (error) => log.error("defect", { reason: `certificates: ${messageOf(error)}` }),
+    clock: { ...SYSTEM_CLOCK, monotonic: now },
+  });
 }
 
 /** What is silent is remembered from one look to the next. */

@@ -3,9 +3,16 @@
 import { formatSocketAddress, parseIPv6, parsePort, type SocketAddress } from "../address.ts";
 import { isAddress, parseSubjectName } from "../cert/coverage.ts";
 import type { Served } from "./compare_served.ts";
-import type { State } from "./record.ts";
-import { makeRecord, type Rules, servedRecord } from "./certificate_record.ts";
-import { type EndpointAnswer, probeEndpoint, type ProbeFailure } from "./tls_probe.ts";
+import { type ExpiryRecord, type Finding, type State, STATES } from "./record.ts";
+import {
+  addFindings,
+  makeRecord,
+  type Rules,
+  servedRecord,
+  type Where,
+} from "./certificate_record.ts";
+import type { ProbeFault } from "./tls_faults.ts";
+import { type EndpointAnswer, type KindAnswers, probeEndpoint } from "./tls_probe.ts";
 
 /** A live endpoint, and how the operator wrote it. */
 export interface Endpoint extends SocketAddress {
@@ -50,42 +57,97 @@ export async function checkEndpoints(
     return names.map((name) => ({ endpoint, name }));
   });
   const served = await Promise.all(questions.map(async ({ endpoint, name }) => {
-    const { hostname, port } = endpoint;
-    const { deadline } = rules;
-    const answers = await probeEndpoint({ host: hostname, port, servername: name, deadline });
+    const { hostname: host, port } = endpoint;
+    const { family, deadline } = rules;
+    const answers = await probeEndpoint({ host, port, servername: name, family, deadline });
     return await Promise.all(
-      answers.map((answer) => judgeAnswer(answer, { name, endpoint, rules })),
+      answers.map((answer) => answerRecords(answer, { name, endpoint, rules })),
     );
   }));
-  return served.flat();
+  return served.flat(2);
 }
 
 /** What keeps clients out is CRITICAL; what keeps only this program out is UNKNOWN. */
-const FAILURES: Record<ProbeFailure, State> = {
+const FAULTS: Record<ProbeFault, State> = {
   timeout: "CRITICAL",
   unreachable: "CRITICAL",
   no_tls: "CRITICAL",
+  no_certificate_for_name: "CRITICAL",
+  key_mismatch: "CRITICAL",
   unsupported: "UNKNOWN",
 };
 
-async function judgeAnswer(
-  { address, chain, failure }: EndpointAnswer,
+/** A record for each certificate that clients of the address get, or one for none. */
+async function answerRecords(
+  answer: EndpointAnswer,
   { name, endpoint, rules }: { name: string | undefined; endpoint: Endpoint; rules: Rules },
-): Promise<Served> {
-  const place = name === undefined ? address : `${address} (${name})`;
-  const where = { source: "endpoint" as const, place, target: endpoint.typed, servername: name };
-  if (failure) {
-    const { reason, text } = failure;
-    return {
-      record: makeRecord(where, [{ state: FAILURES[reason], reason, text }]),
-      name,
-      address,
-    };
+): Promise<Served[]> {
+  const { address } = answer;
+  const whereFor = (kind?: string): Where => {
+    const words = [name, kind].filter((word) => word !== undefined).join(", ");
+    const place = words === "" ? address : `${address} (${words})`;
+    return { source: "endpoint", place, target: endpoint.typed, servername: name };
+  };
+  if (!answer.ok) {
+    const { fault, text } = answer.failure;
+    const record = makeRecord(whereFor(), [{ state: FAULTS[fault], reason: fault, text }]);
+    return [{ record, name, address }];
   }
   const names = [...new Set([...name === undefined ? [] : [name], ...rules.names])];
-  return {
-    record: await servedRecord(where, { chain, rules: { ...rules, names } }),
-    name,
-    address,
-  };
+  const records = await Promise.all(
+    different(answer.kinds).map(async ({ asked, chains }, i) => {
+      const where = whereFor(i === 0 ? undefined : asked);
+      const record = await worstOf(chains, { where, rules: { ...rules, names } });
+      return { record, name, address, second: i > 0 };
+    }),
+  );
+  const [first, ...others] = records as [Served, ...Served[]];
+  const failures = failureFindings(answer);
+  return [{ ...first, record: addFindings(first.record, failures) }, ...others];
+}
+
+/** A server without a choice may send the same whatever it is asked for. */
+function different([first, ...others]: KindAnswers[]): KindAnswers[] {
+  const leaves = new Set(first!.chains.map(({ chain }) => chain[0]!.toBase64()));
+  return [
+    first!,
+    ...others.filter(({ chains }) => chains.some(({ chain }) => !leaves.has(chain[0]!.toBase64()))),
+  ];
+}
+
+/** Of several processes behind one address the one that is worst off speaks, the oldest of equals. */
+async function worstOf(
+  chains: KindAnswers["chains"],
+  { where, rules }: { where: Where; rules: Rules },
+): Promise<ExpiryRecord> {
+  const records = await Promise.all(
+    chains.map(({ chain }) => servedRecord(where, { chain, rules })),
+  );
+  const rank = ({ state, leaf }: ExpiryRecord) => [
+    -STATES.indexOf(state),
+    leaf?.notBefore.getTime() ?? 0,
+  ];
+  const [worst] = records.toSorted((a, b) => {
+    const [one, other] = [rank(a), rank(b)];
+    return one[0]! - other[0]! || one[1]! - other[1]!;
+  });
+  if (records.length === 1) return worst!;
+  const total = chains.reduce((sum, { count }) => sum + count, 0);
+  const counts = records.map(({ leaf }, i) =>
+    `${chains[i]!.count} with serial ${leaf?.serial ?? "unknown"}`
+  );
+  const text = `${total} handshakes were not answered alike (${counts.join(", ")}): several ` +
+    "processes answer there; end or reload those that serve the old certificate";
+  return addFindings(worst!, [{ state: "WARNING", reason: "answers_differ", text }]);
+}
+
+/** Handshakes that failed while others did not: one of several processes is out of order. */
+function failureFindings({ failures, kinds }: EndpointAnswer & { ok: true }): Finding[] {
+  const good = kinds.flatMap(({ chains }) => chains).reduce((sum, { count }) => sum + count, 0);
+  const total = failures.reduce((sum, { count }) => sum + count, good);
+  return failures.map(({ count, text }) => ({
+    state: "WARNING",
+    reason: "answers_differ",
+    text: `${count} of ${total} handshakes failed: ${text}`,
+  }));
 }

@@ -6,12 +6,11 @@
  * certificate, or when its own is overdue for renewal and another's is not.
  */
 
+import { renewalShare } from "../ca_rules.ts";
 import { isoSeconds } from "../time.ts";
 import type { Served } from "./compare_served.ts";
 import type { Finding, LeafFacts } from "./record.ts";
 import { addFindings } from "./certificate_record.ts";
-
-const DAY_MS = 86_400_000;
 
 /** Windows of renewal are drawn by chance around the point that is suggested (RFC 9773). */
 const TOLERANCE = 0.02;
@@ -59,9 +58,9 @@ function staleFindings(own: LeafFacts, { group, now }: { group: Answer[]; now: D
   );
 }
 
-/** By when every client renews: a third of the lifetime left, below ten days half of it. */
+/** By when every client renews. */
 function dueFrom({ notBefore, notAfter }: LeafFacts): Date {
   const lifetime = notAfter.getTime() - notBefore.getTime();
-  const share = (lifetime < 10 * DAY_MS ? 1 / 2 : 1 / 3) - TOLERANCE;
+  const share = renewalShare(lifetime) - TOLERANCE;
   return new Date(Math.round(notAfter.getTime() - share * lifetime));
 }

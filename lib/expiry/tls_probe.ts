@@ -1,31 +1,40 @@
 /**
- * What a TLS endpoint serves: the chain that each address of a host sends in a handshake.
+ * What a TLS endpoint serves: the chains that each address of a host sends, to clients of either
+ * kind of key, in several handshakes each.
  *
- * Nothing is judged here. Expired, untrusted and self-signed certificates are what one is looking
- * for, so verification is off, and nothing is sent over the connection but the handshake. node:tls
- * is the one way in this runtime to see a certificate that it does not trust; its own verdicts are
- * left unread, since they lie about time.
+ * One handshake is one sample. A server may have a certificate of each kind, and behind one port
+ * several processes may answer: an old one that a reload has left behind still gets its share of
+ * the connections. Nothing is judged here; expired, untrusted and self-signed certificates are what
+ * one is looking for.
  */
 
 import { formatSocketAddress, parseIPv4, parseIPv6, type SocketAddress } from "../address.ts";
 import { messageOf } from "../errors.ts";
-import { errnoOf } from "../system_reason.ts";
+import { FairSemaphore } from "../fair_semaphore.ts";
 import { resolveName } from "../resolve_name.ts";
-
-/**
- * - `timeout`: no handshake within the deadline
- * - `unreachable`: no connection, or no address
- * - `no_tls`: a connection, but what came is not TLS
- * - `unsupported`: TLS, but no handshake that this program can do
- */
-export type ProbeFailure = "timeout" | "unreachable" | "no_tls" | "unsupported";
+import { orAborted } from "../time.ts";
+import type { Bytes } from "./tls_bytes.ts";
+import { explainFailure, nameRefused, type ProbeFailure, type ProbeFault } from "./tls_faults.ts";
+import { shakeHands } from "./tls_handshake.ts";
+import { type AskedKind, KEY_KINDS, makeHello } from "./tls_hello.ts";
 
 /** What one address answered; `address` is `[2001:db8::1]:443`. */
 export type EndpointAnswer =
-  /** The certificates as DER, in the order in which they were sent: the leaf first. */
-  | { address: string; chain: Uint8Array[]; failure?: undefined }
-  /** `text` is one line without a full stop; it may quote the endpoint. */
-  | { address: string; failure: { reason: ProbeFailure; text: string }; chain?: undefined };
+  | {
+    ok: true;
+    address: string;
+    /** For each kind of key that clients get, the curves first; those that got none are left out. */
+    kinds: KindAnswers[];
+    /** Of handshakes that others like them did not share. */
+    failures: (ProbeFailure & { count: number })[];
+  }
+  | { ok: false; address: string; failure: ProbeFailure };
+
+export interface KindAnswers {
+  asked: AskedKind;
+  /** Each different chain that was sent, as DER with the leaf first, and how often; one for most. */
+  chains: { chain: Bytes[]; count: number }[];
+}
 
 export interface ProbeOptions {
   /** A name, an IPv4 address or an IPv6 address without brackets. */
@@ -33,182 +42,187 @@ export interface ProbeOptions {
   port: number;
   /** The name asked for in the handshake (SNI). @default the host, and none when it is an address */
   servername?: string;
+  /** The only addresses that are asked. @default both */
+  family?: 4 | 6;
   /** Ends the probing; what has not answered by then counts as `timeout`. */
   deadline: AbortSignal;
   /** All addresses of a name. @default the system's resolver, hosts file included */
   resolve?: (name: string) => Promise<string[]>;
+  /** Handshakes for each kind of key that is answered at all. @default 8 */
+  samples?: number;
 }
+
+/**
+ * Further handshakes that are under way at once, over all endpoints; the first ones to each wait for
+ * nobody, so that a hung endpoint holds up no other.
+ */
+const AT_ONCE = 32;
+const PER_ADDRESS = 8;
+const further = new FairSemaphore({ limit: () => AT_ONCE, share: () => PER_ADDRESS });
+
+/** A handshake that was cut off earlier than this says nothing about the server. */
+const SHORTEST_TIMEOUT_MS = 1000;
+
+/** The more telling failure is told when the kinds of key fail differently. */
+const TELLING: ProbeFault[] = [
+  "no_certificate_for_name",
+  "key_mismatch",
+  "no_tls",
+  "unsupported",
+  "timeout",
+  "unreachable",
+];
 
 /**
  * Asks all addresses of the host at once. Never rejects, and never takes longer than the deadline:
  * there is one answer for each address, or a single failure when the name has none.
  */
 export async function probeEndpoint(options: ProbeOptions): Promise<EndpointAnswer[]> {
-  const { host, port, deadline, resolve = resolveName } = options;
+  const { host, port, deadline, family, resolve = resolveName, samples = 8 } = options;
   const literal = parseIPv4(host) ?? parseIPv6(host);
   const wanted = options.servername ?? host;
   // RFC 6066 section 3 allows no address there.
   const servername = parseIPv4(wanted) ?? parseIPv6(wanted) ? undefined : wanted;
+  const fail = (fault: ProbeFault, text: string): EndpointAnswer[] => [
+    { ok: false, address: formatSocketAddress({ hostname: host, port }), failure: { fault, text } },
+  ];
   let addresses: string[];
   try {
-    addresses = literal === undefined ? await before(deadline, resolve(host)) : [literal];
+    addresses = literal === undefined ? await orAborted(resolve(host), deadline) : [literal];
   } catch (error) {
-    const failure = deadline.aborted
-      ? { reason: "timeout", text: "the name was not resolved in time" } as const
-      : {
-        reason: "unreachable",
-        text: `the name has no address: ${resolverWords(error)}`,
-      } as const;
-    return [{ address: `${host}:${port}`, failure }];
+    return deadline.aborted
+      ? fail("timeout", "the name was not resolved in time")
+      : fail("unreachable", `the name has no address: ${resolverWords(error)}`);
   }
+  const asked = addresses.filter((address) => !family || familyOfAddress(address) === family);
+  if (asked.length === 0) return fail("unreachable", `it has no IPv${family} address`);
   return await Promise.all(
-    addresses.map((hostname) => probeAddress({ hostname, port }, { servername, deadline })),
+    asked.map((hostname) => probeAddress({ hostname, port }, { servername, deadline, samples })),
   );
 }
 
 interface AddressOptions {
   servername: string | undefined;
   deadline: AbortSignal;
+  samples: number;
 }
+
+/** One handshake; a failure that says nothing about the server is undefined. */
+type Attempt = { chain: Bytes[] } | ProbeFailure | undefined;
 
 async function probeAddress(
   target: SocketAddress,
   options: AddressOptions,
 ): Promise<EndpointAnswer> {
   const address = formatSocketAddress(target);
+  const asked = await Promise.all(KEY_KINDS.map((kind) => probeKind(kind, target, options)));
+  const kinds = asked.filter(({ chains }) => chains.length > 0);
+  const failures = asked.flatMap(({ failures }) => failures);
+  if (kinds.length > 0) {
+    // A kind that the server does not have is refused, each server in its own way.
+    const absent = asked.filter(({ chains }) => chains.length === 0)
+      .flatMap(({ failures }) => failures).filter(({ fault }) => fault !== "timeout");
+    return {
+      ok: true,
+      address,
+      kinds: kinds.map(({ asked, chains }) => ({ asked, chains })),
+      failures: countFailures(failures.filter((failure) => !absent.includes(failure))),
+    };
+  }
+  const rank = ({ fault }: ProbeFailure) => TELLING.indexOf(fault);
+  const [failure] = failures.toSorted((a, b) => rank(a) - rank(b)) as [ProbeFailure];
+  if (failure.refused && options.servername !== undefined) {
+    const nameless = await Promise.all(
+      KEY_KINDS.map((kind) => attempt(kind, target, { ...options, servername: undefined })),
+    );
+    if (nameless.some((answer) => answer && "chain" in answer)) {
+      return { ok: false, address, failure: nameRefused(options.servername) };
+    }
+  }
+  return { ok: false, address, failure };
+}
+
+interface KindAttempts extends KindAnswers {
+  failures: ProbeFailure[];
+}
+
+async function probeKind(
+  asked: AskedKind,
+  target: SocketAddress,
+  options: AddressOptions,
+): Promise<KindAttempts> {
+  const first = await attempt(asked, target, options) ?? TIMED_OUT;
+  if (!("chain" in first)) return { asked, chains: [], failures: [first] };
+  const others = await Promise.all(
+    Array.from({ length: options.samples - 1 }, () => attemptInTurn(asked, target, options)),
+  );
+  const all = [first, ...others];
+  const chains = Map.groupBy(
+    all.flatMap((answer) => answer && "chain" in answer ? [answer.chain] : []),
+    (chain) => chain.map((der) => der.toBase64()).join(" "),
+  );
+  return {
+    asked,
+    chains: [...chains.values()].map((same) => ({ chain: same[0]!, count: same.length })),
+    failures: all.flatMap((answer) => answer && !("chain" in answer) ? [answer] : []),
+  };
+}
+
+async function attemptInTurn(
+  kind: AskedKind,
+  target: SocketAddress,
+  options: AddressOptions,
+): Promise<Attempt> {
+  const key = formatSocketAddress(target);
+  if (!await further.acquire(key, options.deadline)) return undefined;
   try {
-    return { address, chain: await handshake(target, options) };
+    return await attempt(kind, target, options);
+  } finally {
+    further.release(key);
+  }
+}
+
+const TIMED_OUT: ProbeFailure = { fault: "timeout", text: "no TLS handshake in time" };
+
+async function attempt(
+  kind: AskedKind,
+  target: SocketAddress,
+  { servername, deadline }: AddressOptions,
+): Promise<Attempt> {
+  const begun = performance.now();
+  try {
+    return { chain: await handshake(target, { kind, servername, deadline }) };
   } catch (error) {
-    const failure = options.deadline.aborted
-      ? { reason: "timeout" as const, text: "no TLS handshake in time" }
-      : judgeFailure(error);
-    return { address, failure };
+    if (!deadline.aborted) return explainFailure(error, servername);
+    return performance.now() - begun < SHORTEST_TIMEOUT_MS ? undefined : TIMED_OUT;
   }
 }
 
 async function handshake(
-  { hostname, port }: SocketAddress,
-  { servername, deadline }: AddressOptions,
-): Promise<Uint8Array[]> {
-  const { connect } = await import("node:tls");
+  target: SocketAddress,
+  { kind, servername, deadline }: {
+    kind: AskedKind;
+    servername: string | undefined;
+    deadline: AbortSignal;
+  },
+): Promise<Bytes[]> {
   deadline.throwIfAborted();
-  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array[]>();
-  const socket = connect({
-    host: hostname,
-    port,
-    servername: servername ?? "",
-    rejectUnauthorized: false,
-  });
-  const giveUp = () => reject(deadline.reason);
-  deadline.addEventListener("abort", giveUp, { once: true });
-  // Stays for good: an error that comes after the answer must not become an unhandled one.
-  socket.on("error", reject);
-  socket.on("close", () => reject(new HungUp()));
-  socket.on("end", () => reject(new HungUp()));
-  socket.on("secureConnect", () => {
-    try {
-      resolve(chainOf(socket.getPeerCertificate(true)));
-    } catch (error) {
-      reject(error);
-    }
-  });
-  try {
-    return await promise;
-  } finally {
-    deadline.removeEventListener("abort", giveUp);
-    socket.destroy();
-  }
+  const hello = await makeHello({ kind, servername });
+  using connection = await Deno.connect({ ...target, signal: deadline });
+  return await orAborted(shakeHands(connection, hello), deadline);
 }
 
-/** A certificate as node:tls hands it out, of which the rest is not used. */
-interface SentCertificate {
-  raw?: Uint8Array;
-  issuerCertificate?: SentCertificate;
+/** Equal ones once, with their number. */
+function countFailures(failures: ProbeFailure[]): (ProbeFailure & { count: number })[] {
+  const groups = Map.groupBy(failures, ({ fault, text }) => `${fault} ${text}`);
+  return [...groups.values()].map((same) => ({ ...same[0]!, count: same.length }));
 }
 
-/** "Issuer" is what node:tls calls the next one sent, whoever issued it; the last has itself. */
-function chainOf(leaf: SentCertificate): Uint8Array[] {
-  const chain: Uint8Array[] = [];
-  for (let next: SentCertificate | undefined = leaf; next?.raw && chain.length < MAX_CHAIN;) {
-    chain.push(new Uint8Array(next.raw));
-    next = next.issuerCertificate === next ? undefined : next.issuerCertificate;
-  }
-  if (chain.length === 0) throw new Error("it sent no certificate");
-  return chain;
-}
-
-/** A handshake of the usual 16 KiB of certificates holds about ten. */
-const MAX_CHAIN = 100;
-
-/** The endpoint ended the connection during the handshake. */
-class HungUp extends Error {}
-
-interface Failure {
-  reason: ProbeFailure;
-  text: string;
-}
-
-const CONNECTION_FAILURES: Record<string, string> = {
-  ECONNREFUSED: "connection refused: nothing listens there",
-  EHOSTUNREACH: "no route to the host, or a firewall refuses it",
-  ENETUNREACH: "no route to its network",
-  EADDRNOTAVAIL: "this machine has no address of that family",
-  ETIMEDOUT: "no answer to the connection",
-};
-
-/** Alerts that a server sends when no version, cipher or key kind suits both sides. */
-const UNSUITABLE =
-  "no TLS version, cipher or key in common with this check (it knows TLS 1.2 and 1.3 without " +
-  "RSA key exchange), or a client certificate is demanded; look with openssl s_client";
-
-const UNREADABLE_KEY =
-  "its certificate has a key that this check cannot use, such as RSA below 2048 bits; look with " +
-  "openssl s_client";
-
-function judgeFailure(error: unknown): Failure {
-  const code = errnoOf(error) ?? String((error as { code?: unknown } | null)?.code ?? "");
-  const words = messageOf(error);
-  if (error instanceof HungUp || ["ECONNRESET", "EPIPE"].includes(code)) {
-    return { reason: "no_tls", text: "it closed the connection during the TLS handshake" };
-  }
-  if (code === "ERR_SSL_WRONG_VERSION_NUMBER") {
-    return { reason: "no_tls", text: "it does not speak TLS" };
-  }
-  if (code === "EMFILE" || code === "ENFILE") {
-    return { reason: "unsupported", text: "this machine has no descriptor left to connect with" };
-  }
-  if (words.includes("UnrecognisedName")) {
-    return { reason: "unsupported", text: "it has no certificate for the name that was asked for" };
-  }
-  if (/HandshakeFailure|ProtocolVersion/.test(words)) {
-    return { reason: "unsupported", text: UNSUITABLE };
-  }
-  // Verification is off, so what is refused in spite of that is the kind of key.
-  if (/CERT|SIGNATURE/.test(code)) {
-    return { reason: "unsupported", text: UNREADABLE_KEY };
-  }
-  if (Object.hasOwn(CONNECTION_FAILURES, code)) {
-    return { reason: "unreachable", text: CONNECTION_FAILURES[code]! };
-  }
-  if (/^E[A-Z]+$/.test(code)) return { reason: "unreachable", text: words };
-  return { reason: "unsupported", text: `the TLS handshake failed: ${words}` };
+function familyOfAddress(address: string): 4 | 6 {
+  return address.includes(":") ? 6 : 4;
 }
 
 function resolverWords(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
   return code === "ENOTFOUND" ? "check its spelling, DNS and /etc/hosts" : messageOf(error);
-}
-
-/** The promise's value; rejects when the deadline comes first. */
-async function before<T>(deadline: AbortSignal, promise: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const giveUp = () => reject(deadline.reason);
-  deadline.addEventListener("abort", giveUp, { once: true });
-  try {
-    deadline.throwIfAborted();
-    return await Promise.race([promise, late]);
-  } finally {
-    deadline.removeEventListener("abort", giveUp);
-    promise.catch(() => {});
-  }
 }

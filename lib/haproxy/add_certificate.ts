@@ -5,33 +5,12 @@
  */
 import { type Haproxy, showCertificate, textOf } from "./haproxy_connection.ts";
 import { replaceCertificate, type Replacement } from "./replace_certificate.ts";
-import {
-  judgeAdd,
-  judgeDelete,
-  judgeNew,
-  parseCrtLists,
-  plainPath,
-  type Verdict,
-} from "./replies.ts";
+import { judgeAdd, judgeDelete, judgeNew, plainPath, type Verdict } from "./replies.ts";
 import { SwapFault } from "./swap_fault.ts";
 
 export interface Addition extends Replacement {
-  /** From findCrtList. */
+  /** As HAProxy spells it. */
   crtList: string;
-}
-
-/**
- * The crt-list to which a certificate of this name belongs, spelled as HAProxy does: the one
- * `wanted`, else the directory that the name is in. Undefined when HAProxy has no such list.
- * @throws {SwapFault}
- */
-export async function findCrtList(
-  haproxy: Haproxy,
-  name: string,
-  wanted: string = name.slice(0, name.lastIndexOf("/")),
-): Promise<string | undefined> {
-  const lists = parseCrtLists(textOf(await haproxy.ask("show ssl crt-list"))) ?? [];
-  return lists.find((list) => plainPath(list) === plainPath(wanted));
 }
 
 /**

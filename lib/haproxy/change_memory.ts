@@ -1,12 +1,15 @@
 /**
- * One HAProxy gets the certificate without a reload: known names are replaced, new ones added to
- * a crt-list. What cannot be done that way is left for reload_haproxy.ts.
+ * One HAProxy gets the certificate without a reload: what it has loaded from the file is replaced,
+ * and where its directory or crt-list lacks the file, it is added. What cannot be done that way is
+ * left for reload_haproxy.ts.
  */
-import { addCertificate, findCrtList, removeCertificate } from "./add_certificate.ts";
-import { leafFingerprint, nameProblem, pemPayload } from "./payload.ts";
-import { type Haproxy, serves, showCertificate } from "./haproxy_connection.ts";
-import { type Inventory, isShown, plainPath, quoteReply } from "./replies.ts";
+import { addCertificate, removeCertificate } from "./add_certificate.ts";
+import { type Haproxy, serves } from "./haproxy_connection.ts";
+import type { LoadedCertificate } from "./loaded_certificates.ts";
+import { nameProblem, pemPayload } from "./payload.ts";
+import { type Inventory, isShown, quoteReply } from "./replies.ts";
 import { replaceCertificate } from "./replace_certificate.ts";
+import { crtListsFor, nameInList } from "./same_file.ts";
 import type { SwapJob, SwapState } from "./swap_state.ts";
 import { SwapFault } from "./swap_fault.ts";
 
@@ -15,41 +18,75 @@ import { SwapFault } from "./swap_fault.ts";
  * @throws {SwapFault} when HAProxy does not do as told
  */
 export async function changeMemory(state: SwapState, job: SwapJob): Promise<void> {
-  const { haproxy, inventory } = state;
+  const { haproxy, inventory, loaded } = state;
   if (!haproxy || !inventory) return;
-  const listed = knownName(inventory, job.name);
-  const name = listed ?? job.name;
-  const shown = listed === undefined ? undefined : await showCertificate(haproxy, listed);
-  const offered = shown !== undefined && shown.status !== "Unused" && shown.status !== "Empty";
-  if (offered && job.unchanged && isShown(shown, job.identity)) {
+  const additions = await missingFrom(haproxy, state, job);
+  const offered = loaded.filter(isOffered);
+  const current = offered.filter((one) => isCurrent(one, job));
+  if (
+    job.written === "unchanged" && additions.length === 0 && offered.length > 0 &&
+    current.length === offered.length
+  ) {
     state.outcome = "current";
     return;
   }
-  const crtList = offered ? undefined : await findCrtList(haproxy, name, job.crtList);
-  const { payload, identity, timing } = job;
-  const change = { name, payload, identity, patienceMs: timing?.patienceMs };
+  if (additions.length === 0 && loaded.length === 0) {
+    state.needsReload = unknownName(job.name, inventory);
+    return;
+  }
+  const notes: string[] = [];
   try {
-    if (crtList !== undefined && nameProblem(crtList) === undefined) {
-      state.undo = () => removeCertificate(haproxy, { name, crtList });
-      finish(state, "added", await addCertificate(haproxy, { ...change, crtList }));
-    } else if (listed !== undefined) {
-      state.undo = () => restore(haproxy, name, job);
-      const notes = await replaceCertificate(haproxy, change);
-      if (!offered) notes.push("no bind uses this certificate");
-      finish(state, "swapped", notes);
-    } else {
-      state.needsReload = unknownName(job.name, inventory);
+    for (const { name, crtList } of additions) {
+      state.undo.push(() => removeCertificate(haproxy, { name, crtList }));
+      notes.push(...await addCertificate(haproxy, { ...changeOf(job), name, crtList }));
+    }
+    for (const { name } of additions.length > 0 ? offered : loaded) {
+      state.undo.push(() => restore(haproxy, name, job));
+      notes.push(...await replaceCertificate(haproxy, { ...changeOf(job), name }));
     }
   } catch (error) {
     if (!(error instanceof SwapFault) || error.kind !== "too_large") throw error;
     state.needsReload = error;
-    state.undo = undefined;
+    state.undo = [];
+    return;
   }
+  if (additions.length === 0 && offered.length === 0) notes.push("no bind uses this certificate");
+  state.outcome = offered.length > 0 || additions.length === 0 ? "swapped" : "added";
+  state.message = notes.join("; ");
 }
 
-/** The name as HAProxy spells it: it keeps doubled slashes of its configuration. */
-export function knownName({ names }: Inventory, wanted: string): string | undefined {
-  return names.find((name) => plainPath(name) === plainPath(wanted));
+function changeOf({ payload, content: { fingerprint, serial }, timing }: SwapJob) {
+  return { payload, identity: { fingerprint, serial }, patienceMs: timing?.patienceMs };
+}
+
+function isOffered({ status }: LoadedCertificate): boolean {
+  return status !== "Unused" && status !== "Empty";
+}
+
+function isCurrent({ serial, fingerprintSha1 }: LoadedCertificate, { content }: SwapJob): boolean {
+  return isShown({ serial, fingerprint: fingerprintSha1 }, content);
+}
+
+/**
+ * The lists that should have the file and do not, each with the name that it takes there: a
+ * directory wants the path as it spells it itself.
+ */
+async function missingFrom(
+  haproxy: Haproxy,
+  { inventory, loaded }: SwapState,
+  job: SwapJob,
+): Promise<{ name: string; crtList: string }[]> {
+  const offered = loaded.filter(isOffered);
+  if (job.crtList !== undefined && offered.length > 0) return [];
+  const lists = await crtListsFor(haproxy, job, job.crtList);
+  const named = lists.filter((list) => nameProblem(list) === undefined).map((crtList) => ({
+    crtList,
+    name: job.crtList === undefined ? nameInList(crtList, job.name) : job.name,
+  }));
+  const isKnown = ({ name }: { name: string }) =>
+    inventory!.names.includes(name) &&
+    !loaded.some((one) => one.name === name && !isOffered(one));
+  return named.filter((one) => !isKnown(one));
 }
 
 export function unknownName(name: string, { names }: Inventory): SwapFault {
@@ -60,23 +97,16 @@ export function unknownName(name: string, { names }: Inventory): SwapFault {
   return new SwapFault("unknown_name", `it has no certificate named ${name}${others}`);
 }
 
-function finish(state: SwapState, outcome: "added" | "swapped", notes: string[]): void {
-  state.outcome = outcome;
-  state.message = notes.join("; ");
-}
-
 /** Brings the old certificate back into memory, unless it is there. */
 async function restore(haproxy: Haproxy, name: string, job: SwapJob): Promise<void> {
   // What is on disk was there before and stays, so there is nothing to go back to.
-  if (job.unchanged) return;
-  if (job.previousPem === undefined) {
-    if (!await serves(haproxy, { name, identity: job.identity })) return;
+  if (job.written === "unchanged") return;
+  if (job.previous === undefined) {
+    if (!await serves(haproxy, { name, identity: job.content })) return;
     throw new Error("there is no old certificate to go back to");
   }
-  const payload = pemPayload(job.previousPem);
-  const fingerprint = await leafFingerprint(payload);
-  if (!fingerprint) throw new Error("the old file holds no certificate to go back to");
-  const identity = { fingerprint };
+  const payload = pemPayload(job.previous.pem);
+  const identity = job.previous;
   if (await serves(haproxy, { name, identity })) return;
   await replaceCertificate(haproxy, { name, payload, identity });
 }

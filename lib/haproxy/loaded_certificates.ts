@@ -6,13 +6,14 @@
  */
 import { JobError } from "../errors.ts";
 import { nameProblem } from "./payload.ts";
-import { findHaproxy, showCertificate } from "./haproxy_connection.ts";
+import { findHaproxy, type Haproxy, showCertificate } from "./haproxy_connection.ts";
+import { attributeOf, type Shown } from "./replies.ts";
 import type { AskOptions } from "./runtime_socket.ts";
 import { SwapFault } from "./swap_fault.ts";
 
-/** A certificate as HAProxy tells of it; what it does not tell is absent. */
+/** A certificate as HAProxy tells of it; what it does not tell is undefined. */
 export interface LoadedCertificate {
-  /** As HAProxy knows it: the path in its configuration, or an alias. */
+  /** As HAProxy knows it: the path in its configuration, or `@store/alias`. */
   name: string;
   /** Hexadecimal, as HAProxy writes it. */
   serial?: string;
@@ -20,6 +21,18 @@ export interface LoadedCertificate {
   fingerprintSha1?: string;
   /** `Used`, `Unused` (loaded, but no bind offers it) or `Empty`. */
   status?: string;
+  notBefore?: Date;
+  notAfter?: Date;
+  /** The names that it answers for, in lower case: DNS names, and the common name. */
+  names: string[];
+  key?: "RSA" | "EC" | "other";
+  /** The organisation of its issuer, else all of its name: as authorityOf in lib/cert has it. */
+  authority?: string;
+  /** The organisation of its subject; acme-lb marks its placeholders so. */
+  organisation?: string;
+  /** From 3.2 on: the files of certificate and key, as the configuration spells them. */
+  crtFile?: string;
+  keyFile?: string;
 }
 
 /**
@@ -35,17 +48,43 @@ export async function readMemory(
 ): Promise<LoadedCertificate[]> {
   try {
     const { haproxy, inventory } = await findHaproxy(socket, options);
-    const loaded: LoadedCertificate[] = [];
-    for (const name of inventory.names) {
-      const shown = nameProblem(name) ? {} : await showCertificate(haproxy, name);
-      // Whatever was deleted since the list was made is not loaded.
-      if (!shown) continue;
-      const { serial, fingerprint, status } = shown;
-      loaded.push({ name, serial, fingerprintSha1: fingerprint, status });
-    }
-    return loaded;
+    return await showAll(haproxy, inventory.names);
   } catch (error) {
     if (error instanceof SwapFault) throw new JobError(error.message, { cause: error });
     throw error;
   }
+}
+
+/** What HAProxy tells of each of these names, those left out that it has no more. @throws {SwapFault} */
+export async function showAll(
+  haproxy: Haproxy,
+  names: readonly string[],
+): Promise<LoadedCertificate[]> {
+  const loaded: LoadedCertificate[] = [];
+  for (const name of names) {
+    if (nameProblem(name)) {
+      loaded.push({ name, names: [] });
+      continue;
+    }
+    const shown = await showCertificate(haproxy, name);
+    if (shown) loaded.push(loadedOf(name, shown));
+  }
+  return loaded;
+}
+
+function loadedOf(name: string, shown: Shown): LoadedCertificate {
+  const { serial, fingerprint, status, notBefore, notAfter, names, crtFile, keyFile } = shown;
+  const organisation = attributeOf(shown.issuer, "O");
+  return {
+    ...{ name, serial, fingerprintSha1: fingerprint, status, notBefore, notAfter, names },
+    key: keyFamilyOf(shown.algorithm),
+    authority: organisation === undefined ? shown.issuer?.slice(1) : `O=${organisation}`,
+    organisation: attributeOf(shown.subject, "O"),
+    ...{ crtFile, keyFile },
+  };
+}
+
+function keyFamilyOf(algorithm: string | undefined): LoadedCertificate["key"] {
+  if (algorithm === undefined) return undefined;
+  return algorithm.startsWith("RSA") ? "RSA" : algorithm.startsWith("EC") ? "EC" : "other";
 }

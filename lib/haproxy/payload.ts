@@ -65,18 +65,3 @@ export function pemPayload(pem: string): string {
   }
   return lines.join("\n") + "\n";
 }
-
-/**
- * SHA-1 over the first certificate of `pem`, in upper-case hexadecimal: HAProxy's `SHA1
- * FingerPrint`, a name for a certificate and not a proof of anything. Undefined without one.
- */
-export async function leafFingerprint(pem: string): Promise<string | undefined> {
-  const block = /^-----BEGIN CERTIFICATE-----\n([^-]+)\n-----END CERTIFICATE-----$/m.exec(pem);
-  if (!block) return undefined;
-  try {
-    const der = Uint8Array.fromBase64(block[1]!);
-    return new Uint8Array(await crypto.subtle.digest("SHA-1", der)).toHex().toUpperCase();
-  } catch {
-    return undefined;
-  }
-}

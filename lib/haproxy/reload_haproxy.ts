@@ -5,9 +5,11 @@
  * nothing yet; the next restart would. From 2.7 the master answers when it is done. Before that
  * it just hangs up, so the number of reloads in `show proc` is watched.
  */
-import { knownName, unknownName } from "./change_memory.ts";
+import { delay } from "../time.ts";
+import { unknownName } from "./change_memory.ts";
 import { findHaproxy, type Haproxy, serves } from "./haproxy_connection.ts";
-import { judgeReload, parseProcesses, type Processes, quoteReply } from "./replies.ts";
+import { parseProcesses, parseReload, type Processes, quoteReply } from "./replies.ts";
+import { loadedFrom } from "./same_file.ts";
 import { SwapFault } from "./swap_fault.ts";
 import { attempt, type SwapJob, type SwapState } from "./swap_state.ts";
 
@@ -31,9 +33,9 @@ export async function reloadHaproxy(
   if (!before || !haproxy.askMaster) throw new SwapFault("refused", "it is no master socket");
   const answer = await haproxy.askMaster("reload", { deadlineMs: reloadMs });
   if (answer.kind === "reply") {
-    const verdict = judgeReload(answer.text);
-    if (verdict === "done") return;
-    if (verdict === "failed") throw failed(haproxy);
+    const reply = parseReload(answer.text);
+    if (reply.kind === "done") return;
+    if (reply.kind === "failed") throw failed(haproxy, reply.alert);
     throw new SwapFault("refused", `to reload it said: ${quoteReply(answer.text)}`);
   }
   if (answer.kind !== "silent") throw new SwapFault(answer.kind, `reload: ${answer.detail}`);
@@ -43,7 +45,7 @@ export async function reloadHaproxy(
       if (now.failed) throw failed(haproxy);
       return;
     }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await delay(POLL_MS);
   }
   throw new SwapFault("timeout", `it did not finish its reload within ${reloadMs / 1000} s`);
 }
@@ -54,11 +56,12 @@ async function processes(haproxy: Haproxy): Promise<Processes | undefined> {
   return answer?.kind === "reply" ? parseProcesses(answer.text) : undefined;
 }
 
-function failed(haproxy: Haproxy): SwapFault {
+function failed({ socket }: Haproxy, alert?: string): SwapFault {
+  const why = alert ??
+    `its log says why, and so does: haproxy -c -f FILE (master socket ${socket})`;
   return new SwapFault(
     "reload_failed",
-    `it cannot load its configuration and goes on with the old one; ` +
-      `its log says why, and so does: haproxy -c -f FILE (master socket ${haproxy.socket})`,
+    `it cannot load its configuration and goes on with the old one: ${why}`,
   );
 }
 
@@ -78,7 +81,7 @@ export async function reloadWhereNeeded(states: SwapState[], job: SwapJob): Prom
   }
   for (const master of needed) {
     const reload = () => reloadHaproxy(master.haproxy!, job.timing);
-    master.undo = reload;
+    master.undo = [reload];
     if (!await attempt(master, reload)) return false;
   }
   for (const state of needy) {
@@ -94,7 +97,7 @@ async function awaitCertificate({ socket }: SwapState, job: SwapJob): Promise<vo
     const fault = await findFault(socket, job);
     if (!fault) return;
     if (performance.now() >= until) throw fault;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await delay(POLL_MS);
   }
 }
 
@@ -102,10 +105,14 @@ async function awaitCertificate({ socket }: SwapState, job: SwapJob): Promise<vo
 async function findFault(socket: string, job: SwapJob): Promise<SwapFault | undefined> {
   try {
     const { haproxy, inventory } = await findHaproxy(socket, job.timing);
-    const name = knownName(inventory, job.name);
-    if (name === undefined) return unknownName(job.name, inventory);
-    if (await serves(haproxy, { name, identity: job.identity })) return undefined;
-    return new SwapFault("not_served", `it was reloaded but shows another certificate as ${name}`);
+    const loaded = await loadedFrom(haproxy, inventory.names, job);
+    if (loaded.length === 0) return unknownName(job.name, inventory);
+    for (const { name } of loaded) {
+      if (await serves(haproxy, { name, identity: job.content })) continue;
+      const message = `it was reloaded but shows another certificate as ${name}`;
+      return new SwapFault("not_served", message);
+    }
+    return undefined;
   } catch (error) {
     if (error instanceof SwapFault) return error;
     throw error;

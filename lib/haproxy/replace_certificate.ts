@@ -6,6 +6,7 @@
  * into that one. So the transaction is looked at between `set` and `commit`, and a mixed one is
  * aborted whoever began it.
  */
+import { delay } from "../time.ts";
 import {
   type Identity,
   isShown,
@@ -74,7 +75,7 @@ export async function replaceCertificate(
       await abort(haproxy, verdict.name);
       notes.push(`aborted the transaction of ${verdict.name}, into which HAProxy had put ours`);
     }
-    await pause();
+    await delay(PAUSE_MS);
   } while (performance.now() < until);
   throw new SwapFault("busy", `gave up after ${patienceMs / 1000} s: ${busyWith}`);
 }
@@ -119,7 +120,7 @@ async function clearTheWay(
     if (now - start >= 3 * patienceMs) {
       throw new SwapFault("busy", `other clients keep its transaction, now for ${transaction}`);
     }
-    await pause();
+    await delay(PAUSE_MS);
   }
 }
 
@@ -178,8 +179,4 @@ function retryReason(
 /** Ends the transaction of `name`, if one is open. @throws {SwapFault} when HAProxy is silent */
 async function abort(haproxy: Haproxy, name: string): Promise<void> {
   judgeAbort(textOf(await haproxy.ask(`abort ssl cert ${name}`)), name);
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 }

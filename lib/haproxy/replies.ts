@@ -93,23 +93,40 @@ export interface Inventory {
   transaction?: string;
 }
 
-/** `show ssl cert`; undefined when the text is no such list, or broke off within a line. */
+/**
+ * `show ssl cert`; undefined when the text is no such list, or broke off within a line. A HAProxy
+ * without any certificate (strict-sni and an empty directory) answers with a blank line.
+ */
 export function parseInventory(text: string): Inventory | undefined {
   if (!text.endsWith("\n")) return undefined;
   const lines = linesOf(text);
+  if (lines.length === 0) return { names: [] };
   const header = lines.indexOf("# filename");
   if (header < 0 || (header > 0 && lines[0] !== "# transaction")) return undefined;
   const transaction = lines.slice(0, header).find((line) => line.startsWith("*"))?.slice(1);
   return { names: lines.slice(header + 1), transaction };
 }
 
-/** What `show ssl cert NAME` tells of one certificate. */
+/** What `show ssl cert NAME` tells of one certificate; what it does not tell is undefined. */
 export interface Shown {
   /** `Used`, `Unused` (loaded, but no bind offers it) or `Empty` (made by `new`, never filled). */
   status?: string;
   serial?: string;
   /** SHA-1 over the leaf, upper case. */
   fingerprint?: string;
+  notBefore?: Date;
+  notAfter?: Date;
+  /** DNS names, in lower case; without wildcards' meaning. HAProxy uses the common name too. */
+  names: string[];
+  /** `RSA2048`, `EC256`; of newer versions other words are possible. */
+  algorithm?: string;
+  /** One line, each attribute behind a slash: `/C=US/O=Let's Encrypt/CN=R10`. */
+  subject?: string;
+  issuer?: string;
+  /** The file that it was loaded from, as the configuration has it (told from 3.2 on). */
+  crtFile?: string;
+  /** The file of its key; the same one, or undefined, for most. */
+  keyFile?: string;
 }
 
 /** `show ssl cert NAME`; undefined when it does not show exactly that name. */
@@ -120,23 +137,53 @@ export function parseShown(text: string, name: string): Shown | undefined {
     const value = lines.find((line) => line.startsWith(`${key}: `))?.slice(key.length + 2).trim();
     return value === "" ? undefined : value;
   };
+  const subject = field("Subject");
   return {
     status: field("Status"),
     serial: field("Serial"),
     fingerprint: field("SHA1 FingerPrint")?.toUpperCase(),
+    notBefore: parseDate(field("notBefore")),
+    notAfter: parseDate(field("notAfter")),
+    names: parseNames(field("Subject Alternative Name"), attributeOf(subject, "CN")),
+    algorithm: field("Algorithm"),
+    subject,
+    issuer: field("Issuer"),
+    crtFile: field("Crt filename"),
+    keyFile: field("Key filename"),
   };
+}
+
+/** The value of an attribute in a subject or issuer as HAProxy writes it. */
+export function attributeOf(name: string | undefined, type: string): string | undefined {
+  return name?.match(new RegExp(`(?:^|/)${type}=([^/]*)`))?.[1];
+}
+
+/** OpenSSL's `Nov  5 14:45:48 2026 GMT`. */
+function parseDate(text: string | undefined): Date | undefined {
+  if (!text || !/^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4} GMT$/.test(text)) return undefined;
+  const date = new Date(text);
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}
+
+function parseNames(alternatives: string | undefined, commonName: string | undefined): string[] {
+  const entries = alternatives?.split(", ").filter((entry) => entry.startsWith("DNS:")) ?? [];
+  const names = [...entries.map((entry) => entry.slice(4)), ...commonName ? [commonName] : []];
+  return [...new Set(names.map((name) => name.toLowerCase()))];
 }
 
 /** How a certificate is recognised in {@link Shown}. */
 export interface Identity {
-  /** Upper-case hexadecimal, see leafFingerprint. */
+  /** SHA-1 over the leaf in upper-case hexadecimal. */
   fingerprint: string;
   /** Hexadecimal of any case, with or without colons and leading zeros. */
   serial?: string;
 }
 
 /** Whether the certificate shown is the one meant: each fact that both sides know must agree. */
-export function isShown(shown: Shown, identity: Identity): boolean {
+export function isShown(
+  shown: Pick<Shown, "fingerprint" | "serial">,
+  identity: Identity,
+): boolean {
   const { fingerprint, serial } = shown;
   if (fingerprint === undefined && (serial === undefined || !identity.serial)) return false;
   if (fingerprint !== undefined && fingerprint !== identity.fingerprint) return false;
@@ -152,6 +199,22 @@ export function parseCrtLists(text: string): string[] | undefined {
   const lines = linesOf(text);
   const refused = lines.some((line) => /^Unknown command|^Permission denied/.test(line));
   return refused || !text.endsWith("\n") ? undefined : lines;
+}
+
+/** A line of a crt-list. */
+export interface CrtListEntry {
+  name: string;
+  /** Names that the line is for, `!` before those that it is not for; empty: all of the certificate. */
+  filters: string[];
+}
+
+/** `show ssl crt-list LIST`; a directory's entries have no filters. */
+export function parseCrtList(text: string): CrtListEntry[] {
+  return linesOf(text).filter((line) => !line.startsWith("#")).map((line) => {
+    const [, name, filters = ""] = /^(\S+)(?:\s+\[[^\]]*\])?\s*(.*)$/.exec(line) ?? [];
+    const words = filters.toLowerCase().split(/\s+/).filter((word) => word !== "");
+    return { name: name ?? line, filters: words };
+  });
 }
 
 /** What `show proc` of a master tells. */
@@ -171,10 +234,19 @@ export function parseProcesses(text: string): Processes | undefined {
   return { reloads: Number(master[1]), failed };
 }
 
-/** `reload`: 2.7 and later tell how it went; before, the master just hangs up. */
-export function judgeReload(text: string): "done" | "failed" | "untold" {
+/**
+ * `reload`: 2.7 and later tell how it went; before, the master just hangs up.
+ *
+ * - `failed`: with the first alert of the configuration check, which names file and line; with the
+ *   start-up log kept only in part, it may be missing
+ */
+export type ReloadReply = { kind: "done" | "untold" } | { kind: "failed"; alert?: string };
+
+export function parseReload(text: string): ReloadReply {
   const [, success] = /^Success=([01])$/m.exec(text) ?? [];
-  return success === "1" ? "done" : success === "0" ? "failed" : "untold";
+  if (success !== "0") return { kind: success === "1" ? "done" : "untold" };
+  const [, alert] = /^\[ALERT\]\s+\(\d+\) : (.+)$/m.exec(text) ?? [];
+  return { kind: "failed", alert: alert && quoteReply(alert.replace(/^config : /, "")) };
 }
 
 /** A path without doubled slashes, `/./` and a final slash; links are not looked at. */

@@ -1,17 +1,21 @@
 /**
- * Brings a certificate that is already on disk into every running HAProxy, or into none.
+ * Brings a certificate into every running HAProxy, or into none.
  *
- * The order: every socket is asked first, then each HAProxy is changed and its answer checked,
- * then those that cannot be changed in memory are reloaded through a master socket. At the first
- * failure the file goes back, then the memory of each HAProxy that had been changed. Leaves out:
- * reading and writing the file, and what may be in it.
+ * The order: every socket is asked first, then the file is written, then each HAProxy is changed
+ * and its answer checked, then those that cannot be changed in memory are reloaded through a master
+ * socket, and at last other certificates for the same names are looked for. At the first failure
+ * the file goes back, then the memory of each HAProxy that had been changed. Leaves out: reading and
+ * writing the file, and what may be in it.
  */
 import { JobError, messageOf } from "../errors.ts";
+import { delay } from "../time.ts";
 import { changeMemory } from "./change_memory.ts";
 import { lockSockets } from "./lock_sockets.ts";
-import { leafFingerprint, nameProblem, pemPayload } from "./payload.ts";
+import { nameProblem, pemPayload } from "./payload.ts";
 import { findHaproxy } from "./haproxy_connection.ts";
 import { reloadWhereNeeded } from "./reload_haproxy.ts";
+import { askForRivals, type Rival } from "./rivals.ts";
+import { loadedFrom } from "./same_file.ts";
 import {
   attempt,
   isFailed,
@@ -35,6 +39,8 @@ export interface SwapResult {
   state: "served" | "down" | "failed";
   /** In the order of the sockets given. */
   outcomes: SocketOutcome[];
+  /** Looked for where the request tells what the leaf is, and nothing failed. */
+  rivals: (Rival & { socket: string })[];
 }
 
 /**
@@ -42,24 +48,24 @@ export interface SwapResult {
  * crash leaves (an open transaction, a certificate without a crt-list, a file newer than the
  * memory) the next call puts right.
  *
- * @throws {JobError} when `pem` or `name` may not be sent (the file is back then), when the old
- * file cannot be put back, or when another run holds the sockets' lock for too long
+ * @throws {JobError} when the content or `name` may not be sent, when `install` refuses, when the
+ * old file cannot be put back, or when another run holds the sockets' lock for too long
  */
 export async function swapCertificate(request: SwapRequest): Promise<SwapResult> {
+  let held: Disposable | undefined;
+  let failed = true;
   let job: SwapJob;
-  let held: Disposable;
+  const states: SwapState[] = [...new Set(request.sockets)].map((socket) => (
+    { socket, outcome: "untouched", message: "", loaded: [], undo: [], rivals: [] }
+  ));
   try {
-    job = await prepare(request);
+    job = prepare(request);
     held = await lockSockets(request.sockets, { waitMs: request.timing?.lockMs });
   } catch (error) {
     await request.putBack();
     throw error;
   }
   using _ = held;
-  const states: SwapState[] = [...new Set(request.sockets)].map((socket) => (
-    { socket, outcome: "untouched", message: "" }
-  ));
-  let failed = true;
   try {
     failed = await advance(states, job);
   } finally {
@@ -72,18 +78,17 @@ export async function swapCertificate(request: SwapRequest): Promise<SwapResult>
   return {
     state: failed ? "failed" : down ? "down" : "served",
     outcomes: states.map(({ socket, outcome, message }) => ({ socket, outcome, message })),
+    rivals: states.flatMap(({ socket, rivals }) => rivals.map((rival) => ({ socket, ...rival }))),
   };
 }
 
-async function prepare(request: SwapRequest): Promise<SwapJob> {
+/** @throws {JobError} */
+function prepare(request: SwapRequest): SwapJob {
   const problem = nameProblem(request.name);
   if (problem) {
     throw new JobError(`no name for HAProxy: ${JSON.stringify(request.name)}: ${problem}`);
   }
-  const payload = pemPayload(request.pem);
-  const fingerprint = await leafFingerprint(payload);
-  if (!fingerprint) throw new JobError("refused to send PEM to HAProxy: it holds no certificate");
-  return { ...request, payload, identity: { fingerprint, serial: request.serial } };
+  return { ...request, payload: pemPayload(request.content.pem), written: "written" };
 }
 
 async function putFileBack(job: SwapJob, states: SwapState[]): Promise<void> {
@@ -104,9 +109,38 @@ async function advance(states: SwapState[], job: SwapJob): Promise<boolean> {
   for (const state of states) await attempt(state, () => probe(state, job));
   if (states.some(isFailed)) return true;
   for (const state of states) {
-    if (state.haproxy && !await attempt(state, () => changeMemory(state, job))) return true;
+    if (state.haproxy && !await attempt(state, () => survey(state, job))) return true;
   }
-  return !await reloadWhereNeeded(states, job);
+  const running = states.filter(({ haproxy }) => haproxy);
+  if (job.install) job.written = await job.install(running);
+  for (const state of running) {
+    if (!await attempt(state, () => changeMemory(state, job))) return true;
+  }
+  if (!await reloadWhereNeeded(states, job)) return true;
+  for (const state of running) await findOthers(state, job);
+  return false;
+}
+
+async function survey(state: SwapState, job: SwapJob): Promise<void> {
+  state.loaded = await loadedFrom(state.haproxy!, state.inventory!.names, job);
+}
+
+/** The certificate is served by now, so a HAProxy that does not tell of others is no failure. */
+async function findOthers(state: SwapState, job: SwapJob): Promise<void> {
+  if (!job.leaf) return;
+  try {
+    const { haproxy, inventory } = await findHaproxy(state.socket, job.timing);
+    const loaded = await loadedFrom(haproxy, inventory.names, job);
+    state.rivals = await askForRivals(haproxy, {
+      ...job.leaf,
+      fingerprint: job.content.fingerprint,
+      loadedAs: loaded.map(({ name }) => name),
+    });
+  } catch (error) {
+    if (!(error instanceof SwapFault)) throw error;
+    const note = `other certificates for its names could not be looked for: ${error.message}`;
+    state.message = state.message === "" ? note : `${state.message}; ${note}`;
+  }
 }
 
 /**
@@ -127,21 +161,22 @@ async function probe(state: SwapState, { timing }: SwapJob): Promise<void> {
       // Somebody was there: that is not the HAProxy that is down and reads the file as it starts.
       if (performance.now() >= until) throw hungUp ?? error;
     }
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await delay(100);
   }
 }
 
 /** Takes back what was done, or may have been done, at one state. */
 async function undo(state: SwapState): Promise<void> {
-  if (!state.undo) return;
-  const { undo, message } = state;
+  const { message } = state;
   const wasFine = !isFailed(state);
-  try {
-    await undo();
-    if (wasFine) state.outcome = "rolled_back";
-  } catch (error) {
-    if (wasFine) state.outcome = "rollback_failed";
-    const after = `it may still serve the new certificate, reload it: ${messageOf(error)}`;
-    state.message = message === "" ? after : `${message}; ${after}`;
+  for (const step of state.undo.toReversed()) {
+    try {
+      await step();
+      if (wasFine && state.outcome !== "rollback_failed") state.outcome = "rolled_back";
+    } catch (error) {
+      if (wasFine) state.outcome = "rollback_failed";
+      const after = `it may still serve the new certificate, reload it: ${messageOf(error)}`;
+      state.message = message === "" ? after : `${message}; ${after}`;
+    }
   }
 }

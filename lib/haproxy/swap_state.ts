@@ -1,24 +1,39 @@
 /** A socket on its way to its outcome: what the steps of swap.ts hand to each other. */
 import type { Haproxy } from "./haproxy_connection.ts";
+import type { LoadedCertificate } from "./loaded_certificates.ts";
 import type { Identity, Inventory } from "./replies.ts";
+import type { Rival } from "./rivals.ts";
 import { type FaultKind, SwapFault } from "./swap_fault.ts";
+
+/** Key, leaf and chain as lib/cert makes them, and how HAProxy will tell of them. */
+export interface Content extends Identity {
+  /** PEM blocks, one below the other. */
+  pem: string;
+}
 
 /** One certificate for one or several HAProxy processes. */
 export interface SwapRequest {
-  /** Paths of UNIX sockets, or HOST:PORT. Worker and master are told apart by asking. */
+  /** As parseRuntimeAddress returns them. Worker and master are told apart by asking. */
   sockets: readonly string[];
   /** The name HAProxy knows it by: the path of the file as written in its configuration. */
   name: string;
-  /** What the file holds now: key, leaf, chain as PEM blocks without blank lines. */
-  pem: string;
-  /** The leaf's serial number in hexadecimal; case, colons and leading zeros do not matter. */
-  serial: string;
-  /** What the file held before, of the same form; undefined when it is new or was no PEM. */
-  previousPem?: string;
+  /**
+   * The file itself, links followed: what HAProxy loaded from it is replaced however its
+   * configuration spells it. @default certificates of that name alone
+   */
+  file?: string;
+  content: Content;
+  /** What the file held before; undefined when it is new or held nothing to go back to. */
+  previous?: Content;
+  /** The names that the leaf answers for and the kind of its key, to find {@link Rival}s. */
+  leaf?: Pick<LoadedCertificate, "names" | "key">;
   /** The crt-list that a new name is added to. @default the directory that `name` is in */
   crtList?: string;
-  /** The file held this already: a HAProxy that serves this leaf then needs nothing, and nothing is rolled back. @default false */
-  unchanged?: boolean;
+  /**
+   * Called when every HAProxy has been asked and before any is changed: here the file is written.
+   * What it throws ends the run. @default the file has been written before
+   */
+  install?: (running: readonly Running[]) => Promise<Written>;
   /** Brings the old file back. Called at most once, on failure, before anything else is undone. */
   putBack: () => Promise<void>;
   /** For tests and slow machines, in milliseconds. */
@@ -32,6 +47,19 @@ export interface SwapRequest {
     /** For the lock that keeps one acme-lb at a time at each socket. @default 60_000 */
     lockMs?: number;
   };
+}
+
+/**
+ * `unchanged`: the file held this already. A HAProxy that serves this leaf then needs nothing, and
+ * nothing is rolled back.
+ */
+export type Written = "written" | "unchanged";
+
+/** A HAProxy that answered, before it is changed. */
+export interface Running {
+  socket: string;
+  /** What it has loaded from the file. */
+  loaded: LoadedCertificate[];
 }
 
 /**
@@ -64,17 +92,20 @@ export interface SocketOutcome {
 /** A request whose PEM and name have been found fit to be sent. */
 export interface SwapJob extends SwapRequest {
   payload: string;
-  identity: Identity;
+  written: Written;
 }
 
 export interface SwapState extends SocketOutcome {
   /** Set when somebody answered. */
   haproxy?: Haproxy;
   inventory?: Inventory;
+  /** What it has loaded from the file. */
+  loaded: LoadedCertificate[];
   /** Memory cannot be changed; this is told when there is no master socket to reload with. */
   needsReload?: SwapFault;
-  /** Takes back what may have been done. */
-  undo?: () => Promise<void>;
+  /** Take back what may have been done, the latest first. */
+  undo: (() => Promise<void>)[];
+  rivals: Rival[];
 }
 
 const FINE = new Set(["untouched", "down", "current", "swapped", "added", "reloaded"]);

@@ -9,7 +9,12 @@
 import type { SocketAddress } from "../address.ts";
 import { deadline, delay } from "../time.ts";
 import { dial, type NetworkFault, networkFault } from "./dial.ts";
-import { type HttpResponse, type ReadFault, ResponseReader } from "./response_reader.ts";
+import {
+  type HttpResponse,
+  type ReadFault,
+  ResponseReader,
+  type ResponseReaderOptions,
+} from "./response_reader.ts";
 
 /** Why there is no answer. */
 export type AskFault = NetworkFault | ReadFault;
@@ -46,6 +51,8 @@ export interface AskOptions {
   connectTimeoutMs?: number;
   /** For the connection, the question and the answer together. */
   timeoutMs: number;
+  /** Bytes of a body. @default MAX_BODY of response_reader.ts */
+  maxBody?: number;
   /** Ends the asking; the fault is then `timeout`. */
   signal: AbortSignal;
 }
@@ -95,7 +102,11 @@ async function tryToAsk(
     signal.throwIfAborted();
     const sent = Date.now();
     await conn.write(new TextEncoder().encode(requestText(options)));
-    const answer = await readAnswer(conn, { chunked: options.as === "ca", signal });
+    const answer = await readAnswer(conn, {
+      chunked: options.as === "ca",
+      maxBody: options.maxBody,
+      signal,
+    });
     return "fault" in answer
       ? { ...answer, connected: true }
       : { ...answer, sent, received: Date.now() };
@@ -118,9 +129,9 @@ function requestText({ target, host, as }: AskOptions): string {
 
 async function readAnswer(
   conn: Deno.TcpConn,
-  { chunked, signal }: { chunked: boolean; signal: AbortSignal },
+  { signal, ...bounds }: ResponseReaderOptions & { signal: AbortSignal },
 ): Promise<HttpResponse | { fault: ReadFault }> {
-  const reader = new ResponseReader({ chunked });
+  const reader = new ResponseReader(bounds);
   const buffer = new Uint8Array(4096);
   let pauseMs = FIRST_PAUSE_MS;
   for (let reads = 1;; reads++) {
@@ -128,7 +139,8 @@ async function readAnswer(
     if (count === null) return reader.end();
     const answer = reader.push(buffer.subarray(0, count));
     if (answer) return answer;
-    if (reads < QUICK_READS) continue;
+    // A full buffer is no drip; more of the same is there already.
+    if (reads < QUICK_READS || count === buffer.length) continue;
     await delay(pauseMs, { signal });
     pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
   }

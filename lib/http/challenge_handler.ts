@@ -5,6 +5,7 @@
  * the public port from the own webroot, then from the peers.
  */
 
+import { CA_BODY_BYTES } from "../ca_rules.ts";
 import { sourceOf } from "../address.ts";
 import type { Log, LogFields } from "../log.ts";
 import {
@@ -41,6 +42,21 @@ export interface ChallengePortOptions extends ChallengeOptions {
 export interface PublicChallengeOptions extends ChallengeOptions {
   lookup: PeerLookup;
   metrics: Metrics;
+  /** Told of each answer to a question for a token. */
+  onAnswered?: (event: AnsweredChallenge) => void;
+}
+
+/** What became of a question for a token on the public port. */
+export interface AnsweredChallenge {
+  token: string;
+  /** The address of who asked. */
+  from: string;
+  /** As in the log: `own`, `peer`; undefined when it was found nowhere. */
+  source: string | undefined;
+  /** The peer that had it. */
+  peer?: string;
+  ms: number;
+  status: number;
 }
 
 /**
@@ -61,8 +77,6 @@ const FAILED: Record<Exclude<LookupVerdict, "found">, Readonly<Answer>> = {
   failed: { ...errorAnswer(502), close: false },
   overloaded: errorAnswer(503, headerLine("Retry-After", "1")),
 };
-/** The CA reads 128 bytes and refuses a body that fills them (Boulder, va/http.go). */
-const CA_LIMIT = 127;
 
 /** The challenge port: files of the webroots, nothing else. */
 export function createChallengePortHandler(options: ChallengePortOptions): Handler {
@@ -113,9 +127,12 @@ export function createPublicChallengeHandler(
       }
     }
     const ms = Math.round(performance.now() - began);
-    report(log, { role: "public", token, host, from, ...fields, status: answer.status, ms });
-    if (answer.status === 200 && answer.body.trimEnd().length > CA_LIMIT) {
-      log.warn("too_long_for_ca", { token, bytes: answer.body.length, limit: CA_LIMIT });
+    const { status } = answer;
+    report(log, { role: "public", token, host, from, ...fields, status, ms });
+    const { source, peer } = fields as { source?: string; peer?: string };
+    options.onAnswered?.({ token, from, source, peer, ms, status });
+    if (answer.status === 200 && answer.body.trimEnd().length > CA_BODY_BYTES) {
+      log.warn("too_long_for_ca", { token, bytes: answer.body.length, limit: CA_BODY_BYTES });
     }
     return answer;
   };

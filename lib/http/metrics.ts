@@ -27,6 +27,8 @@ export interface Metrics {
   count(counter: Counter, labels?: string): void;
   /** Sets a gauge that has no labels. */
   gauge(name: Gauge, value: number | (() => number)): void;
+  /** All values of a family together; 0 for one that has none yet. */
+  sum(family: Counter | Gauge): number;
   /** Text exposition format 0.0.4. */
   render(): string;
 }
@@ -109,6 +111,8 @@ export function createMetrics(version: string): Metrics {
     forgetRole: (counts) => void roles.delete(counts),
     count,
     gauge: (name, value) => void gauges.set(name, value),
+    sum: (wanted) =>
+      samples().reduce((sum, [family, , value]) => family === wanted ? sum + value : sum, 0),
     render() {
       const byFamily = Map.groupBy(samples(), ([family]) => family);
       return formatFamilies((Object.keys(HELP) as Family[]).map((family) => ({

@@ -20,6 +20,8 @@ export interface HttpResponse {
 export interface ResponseReaderOptions {
   /** Whether chunks are read (HTTP/1.1), or are a fault (the question was HTTP/1.0). */
   chunked: boolean;
+  /** Bytes of a body. @default {@link MAX_BODY} */
+  maxBody?: number;
 }
 
 type Result = HttpResponse | { fault: ReadFault };
@@ -46,8 +48,11 @@ export class ResponseReader {
   #head: { status: number; fields: Record<string, string> } | undefined;
   #framing: Framing = { kind: "close" };
   #body = "";
+  readonly #maxBody: number;
 
-  constructor(private readonly options: ResponseReaderOptions) {}
+  constructor(private readonly options: ResponseReaderOptions) {
+    this.#maxBody = options.maxBody ?? MAX_BODY;
+  }
 
   /** Takes the bytes that came next; the result once it is known. */
   push(bytes: Uint8Array): Result | undefined {
@@ -110,15 +115,15 @@ export class ResponseReader {
     // A repeated length is joined with a comma, and refused with it.
     if (!/^\d{1,9}$/.test(announced)) return { fault: "bad_framing" };
     const length = Number(announced);
-    return length > MAX_BODY ? { fault: "too_large" } : { kind: "length", length };
+    return length > this.#maxBody ? { fault: "too_large" } : { kind: "length", length };
   }
 
   #readBody(text: string): Result | undefined {
     const framing = this.#framing;
     if (framing.kind === "chunks") return this.#readChunks(text, framing);
-    const room = framing.kind === "length" ? framing.length : MAX_BODY + 1;
+    const room = framing.kind === "length" ? framing.length : this.#maxBody + 1;
     this.#body += text.slice(0, room - this.#body.length);
-    if (this.#body.length > MAX_BODY) return TOO_LARGE;
+    if (this.#body.length > this.#maxBody) return TOO_LARGE;
     return framing.kind === "length" && this.#body.length === room ? this.#whole() : undefined;
   }
 
@@ -130,7 +135,7 @@ export class ResponseReader {
         at += part.length;
         chunks.left -= part.length;
         this.#body += part;
-        if (this.#body.length > MAX_BODY) return TOO_LARGE;
+        if (this.#body.length > this.#maxBody) return TOO_LARGE;
         if (chunks.left === 0) chunks.state = "line_end";
         continue;
       }

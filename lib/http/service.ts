@@ -27,6 +27,8 @@ export interface PortSpec extends ListenerBehaviour {
 export interface ServiceOptions {
   log: Log;
   metrics: Metrics;
+  /** Told when the ports are open, and after every reload: nothing, or why the old ones stay. */
+  onLoad?: (faults: string[]) => Promise<void>;
 }
 
 export class Service {
@@ -49,7 +51,7 @@ export class Service {
    * @throws {ConfigError} and {JobError} when it cannot start
    */
   async run(load: () => Promise<PortSpec[]>): Promise<void> {
-    const { log, metrics } = this.options;
+    const { log, metrics, onLoad } = this.options;
     const ports = this.#ports;
     using lag = new EventLoopLag();
     this.#lag = lag;
@@ -62,6 +64,7 @@ export class Service {
     const start = async () => {
       await ports.become(await load());
       noteReload(metrics, true);
+      await onLoad?.([]);
     };
     const reload = async () => {
       try {
@@ -73,6 +76,7 @@ export class Service {
         for (const reason of lines) {
           log.error("reload_failed", { reason, kept: "old configuration" });
         }
+        await onLoad?.(lines);
       }
     };
     // Before anything else: by default a signal that comes during the start ends the process.

@@ -3,6 +3,8 @@
  * signals, a first use. Texts and nothing else.
  */
 
+import { CLIENTS } from "../clients/clients.ts";
+
 type Entries = [name: string, text: string][];
 
 export const STORY = [
@@ -28,20 +30,11 @@ export const FILES: Entries = [
 
 export const ENVIRONMENT: Entries = [
   ["NO_COLOR", "When set, what check-expiry shows on a terminal is not coloured."],
-  ["RENEWED_LINEAGE", "Set by certbot for assemble-pem --hook certbot."],
-  [
-    "LEGO_CERT_DOMAIN, LEGO_CERT_PATH, LEGO_CERT_KEY_PATH, LEGO_ISSUER_CERT_PATH",
-    "Set by lego 4 for assemble-pem --hook lego.",
-  ],
-  [
-    "LEGO_HOOK_CERT_NAME, LEGO_HOOK_CERT_PATH, LEGO_HOOK_CERT_KEY_PATH, LEGO_HOOK_ISSUER_CERT_PATH",
-    "The same of lego 5.",
-  ],
-  [
-    "CERT_KEY_PATH, CERT_FULLCHAIN_PATH, Le_Domain",
-    "Set by acme.sh for assemble-pem --hook acme.sh.",
-  ],
-  ["ACME_STATE_DIR", "Set by acmetool for assemble-pem --hook acmetool."],
+  ...Object.entries(CLIENTS).filter(([, { variables }]) => variables.length > 0)
+    .map(([name, { variables, setBy }]): [string, string] => [
+      variables.join(", "),
+      `${setBy} Read by assemble-pem --hook ${name}.`,
+    ]),
   [
     "ACME_LB_CACHE, CACHE_DIRECTORY, XDG_CACHE_HOME, HOME, TMPDIR",
     "Where the form of the executable that carries its runtime unpacks it: below the first that is set and will do. With none, /var/cache/acme-lb or /tmp.",

@@ -2,12 +2,12 @@
  * acme-lb-check-expiry.service and its timer: the certificates and the running HAProxys that the
  * configuration names, to the journal and, where node_exporter is installed, to its text files.
  *
- * The files hold private keys: 0600, of root, of haproxy or of an ACME client's user. Every hook
- * would have to keep up a group for this check; so it is root, without anything that root may do but
- * read, and without a network to tell it to.
+ * The files hold private keys: 0600, of root, of haproxy or of an ACME client's user. A group for
+ * this check would have to be kept up by every hook; so it runs as root, with the one capability to
+ * read, and without a network.
  */
 
-import { CONFINEMENT } from "./hardening.ts";
+import { HARDENING } from "./hardening.ts";
 import type { Invocation } from "./systemd_escape.ts";
 
 /** Where Debian's node_exporter looks for text files, once it is installed. */
@@ -33,7 +33,7 @@ CacheDirectory=acme-lb
 CacheDirectoryMode=0755
 ReadWritePaths=-${TEXTFILES}
 
-# It may read what is anyone's, and change nothing. UNIX is for HAProxy's runtime API.
+# It may read every file and change none. UNIX is for HAProxy's runtime API.
 CapabilityBoundingSet=CAP_DAC_READ_SEARCH
 PrivateNetwork=yes
 RestrictAddressFamilies=AF_UNIX
@@ -45,7 +45,7 @@ MemoryMax=512M
 # node_exporter must be able to read what is written.
 UMask=0022
 
-${CONFINEMENT}
+${HARDENING}
 `;
 }
 

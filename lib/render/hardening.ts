@@ -1,12 +1,12 @@
 /**
- * What no unit of acme-lb may do. Both units begin with this, and add what their own job allows.
+ * What no unit of acme-lb may do. Both units hold this, and add what their own job allows.
  *
  * MemoryDenyWriteExecute= is missing on purpose: the runtime compiles JavaScript to machine code and
  * ends at once under it. It needs /proc, of which its own process is enough.
  */
 
 /** Lines of a `[Service]` section. */
-export const CONFINEMENT = `NoNewPrivileges=yes
+export const HARDENING = `NoNewPrivileges=yes
 ProtectSystem=strict
 PrivateDevices=yes
 ProtectClock=yes
@@ -29,4 +29,5 @@ SystemCallErrorNumber=EPERM
 # acme-lb reads none of these; the runtime would.
 UnsetEnvironment=HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy
 UnsetEnvironment=DENO_SERVE_ADDRESS DENO_AUTO_SERVE DENO_V8_FLAGS DENO_CERT DENO_TLS_CA_STORE
-UnsetEnvironment=NODE_OPTIONS NODE_EXTRA_CA_CERTS`;
+UnsetEnvironment=DENO_AUDIT_PERMISSIONS DENO_COVERAGE_DIR DENO_PERMISSION_BROKER_PATH
+UnsetEnvironment=NODE_OPTIONS NODE_EXTRA_CA_CERTS LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT`;

@@ -6,13 +6,15 @@ import { haproxyFiles } from "./haproxy.ts";
 import { keepalivedFiles } from "./keepalived.ts";
 import { type ClusterList, missingLists } from "./missing_lists.ts";
 import type { RenderedFile } from "./rendered_file.ts";
-import { systemdFiles } from "./systemd.ts";
+import { systemdFiles, type SystemdOptions } from "./systemd.ts";
 
 export interface RenderOptions {
   /** A name among the cluster's nodes. */
   node: string;
   /** How rendered files call acme-lb. @default EXECUTABLE */
   executable?: string;
+  /** The machine's own, for files that are rendered where they are used. */
+  here?: SystemdOptions;
 }
 
 interface Kind {
@@ -36,7 +38,7 @@ export const KINDS: Record<string, Kind> = {
     differs: false,
     files: haproxyFiles,
   },
-  systemd: { needs: [], differs: false, files: (config) => systemdFiles(config) },
+  systemd: { needs: [], differs: false, files: (config, { here }) => systemdFiles(config, here) },
   acmetool: { needs: ["names"], faults: acmetoolFaults, differs: false, files: acmetoolFiles },
 };
 

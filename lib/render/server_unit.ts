@@ -2,17 +2,18 @@
  * acme-lb.service: `acme-lb serve`, with what its configuration needs and nothing more.
  *
  * A user of its own rather than DynamicUser: firewalls and rights on webroots can name it, it needs
- * no nss-systemd, and it is the same after every start. No ExecStartPre with check-config: serve
- * refuses the same mistakes in the same words before it opens a port, and its exit code reaches
- * RestartPreventExitStatus, which that of an ExecStartPre does not.
+ * no nss-systemd, and it is the same after every start. Type=notify, so that a start counts once the
+ * ports are open. No ExecStartPre with check-config: serve refuses the same mistakes in the same
+ * words before it opens a port, and its exit code reaches RestartPreventExitStatus, which that of an
+ * ExecStartPre does not.
  */
 
 import type { Config } from "../config/schema.ts";
-import { CONFINEMENT } from "./hardening.ts";
+import { HARDENING } from "./hardening.ts";
 import { type Invocation, unitWord } from "./systemd_escape.ts";
 
 /** Where HAProxy and ACME clients keep private keys; the server has no business there. */
-const KEYS = [
+const KEY_DIRECTORIES = [
   "/etc/haproxy",
   "/etc/letsencrypt",
   "/etc/ssl/private",
@@ -30,7 +31,7 @@ export function serverUnit(
 ): string {
   const { program, flags, files } = invocation;
   const needed = [...config.webroot, ...files];
-  const hidden = KEYS.filter((place) => !needed.some((path) => isWithin(path, place)));
+  const hidden = hiddenDirectories(needed);
   const home = needed.some((path) => ["/home", "/root", "/run/user"].some(above(path)));
   const tmp = needed.some((path) => ["/tmp", "/var/tmp"].some(above(path)));
   return `# Written by "acme-lb render systemd"; for changes of your own: systemctl edit acme-lb.service
@@ -43,13 +44,16 @@ After=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-Type=exec
+# Started is: all ports are open.
+Type=notify
 User=${user}
 Group=${user}
 ExecStart=${program} serve${flags}
-# A wrong configuration fails the reload, and the server goes on with the one it has.
+# A wrong configuration, or a new port that is taken, fails the reload, and the server goes on with
+# what it has.
 ExecReload=${program} check-config${flags}
 ExecReload=/bin/kill -HUP $MAINPID
+ExecReload=${program} check-config --running${flags}
 Restart=always
 RestartSec=1
 # A wrong command line or configuration is not mended by another try.
@@ -58,6 +62,8 @@ TimeoutStopSec=10
 # Where the executable unpacks its runtime, unless root has done so in /var/cache/acme-lb.
 CacheDirectory=acme-lb/serve
 CacheDirectoryMode=0700
+# Where the server says what configuration it uses, for check-config --running.
+RuntimeDirectory=acme-lb
 
 LimitNOFILE=${descriptors(config)}
 LimitCORE=0
@@ -66,19 +72,29 @@ MemoryMax=${memory(config)}M
 OOMScoreAdjust=-500
 
 ${capabilities(config)}
-# NETLINK tells a process the addresses of its machine.
-RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK
-# Private keys, which this user may not read anyway.
+# NETLINK tells a process the addresses of its machine, UNIX tells systemd that it is ready.
+RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
+${debuggerPort(config)}# Private keys, which this user may not read anyway.
 InaccessiblePaths=${hidden.map((path) => unitWord(`-${path}`)).join(" ")}
 ProtectHome=${home ? "read-only" : "yes"}
 PrivateTmp=${tmp ? "no" : "yes"}
 UMask=0077
 
-${CONFINEMENT}
+${HARDENING}
 
 [Install]
 WantedBy=multi-user.target
 `;
+}
+
+/** Those of the paths that the unit hides from the server, as far as the webroots allow. */
+export function hiddenPaths(paths: string[], { webroot }: Config): string[] {
+  const hidden = hiddenDirectories(webroot);
+  return paths.filter((path) => hidden.some((directory) => isWithin(path, directory)));
+}
+
+function hiddenDirectories(needed: string[]): string[] {
+  return KEY_DIRECTORIES.filter((place) => !needed.some((path) => isWithin(path, place)));
 }
 
 function capabilities(config: Config): string {
@@ -92,6 +108,13 @@ CapabilityBoundingSet=CAP_NET_BIND_SERVICE`;
 AmbientCapabilities=
 CapabilityBoundingSet=
 PrivateUsers=yes`;
+}
+
+/** Where the runtime opens its debugger on SIGUSR1, should the signal ever reach it. */
+function debuggerPort(config: Config): string {
+  const listeners = [config.public, config.challenge, config.metrics].flatMap((one) => one.listen);
+  if (listeners.some(({ port }) => port === 9229)) return "";
+  return "# The runtime's debugger, which SIGUSR1 would open.\nSocketBindDeny=tcp:9229\n";
 }
 
 /** Each port's connections, the peers' sockets and some hundreds; a large default costs nothing. */

@@ -8,15 +8,15 @@
 
 import type { Config } from "../config/schema.ts";
 import { expiryTimer, expiryUnit } from "./expiry_unit.ts";
-import type { RenderedFile } from "./rendered_file.ts";
+import { EXECUTABLE, type RenderedFile } from "./rendered_file.ts";
 import { serverUnit } from "./server_unit.ts";
 import { argumentWord, type Invocation, unitWord } from "./systemd_escape.ts";
 
 export interface SystemdOptions {
-  /** @default "/usr/local/bin/acme-lb" */
-  executable?: string;
-  /** @default what acme-lb itself looks for */
-  configFile?: string;
+  /** Absolute. @default EXECUTABLE */
+  executable?: string | undefined;
+  /** Absolute. @default what acme-lb itself looks for */
+  configFile?: string | undefined;
 }
 
 /** The server's own user. */
@@ -27,7 +27,7 @@ const GROUP = "acme-challenge";
 /** All files, in the order in which they are needed. */
 export function systemdFiles(
   config: Config,
-  { executable = "/usr/local/bin/acme-lb", configFile }: SystemdOptions = {},
+  { executable = EXECUTABLE, configFile }: SystemdOptions = {},
 ): RenderedFile[] {
   const invocation: Invocation = {
     program: unitWord(executable),

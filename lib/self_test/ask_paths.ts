@@ -1,12 +1,16 @@
 /**
- * Asks along every path at once: for the planted token, for one that nobody has, and on public
+ * Asks along all paths at once: for the planted token, for one that nobody has, and on public
  * addresses for a page that must be redirected. Judges nothing.
+ *
+ * Many names may lead to one address. It is asked for one of them first, and where that has no
+ * answer the others share it: a hundred names with a dead address take 10 s and not 10 min.
  */
 
+import { CA_PATIENCE_MS } from "../ca_rules.ts";
 import { type AskOptions, askServer, type Reply } from "../http/ask.ts";
 import { CHALLENGE_PREFIX } from "../http/challenge_path.ts";
 import { FairSemaphore } from "../fair_semaphore.ts";
-import type { SocketAddress } from "../address.ts";
+import { formatSocketAddress, type SocketAddress } from "../address.ts";
 import type { Path } from "./paths.ts";
 
 /** What is asked for. */
@@ -33,14 +37,26 @@ export interface AskPathsOptions {
   ask?: (address: SocketAddress, options: AskOptions) => Promise<Reply>;
 }
 
-/** The CA waits 10 s for a connection (Boulder, va/va.go), and for an answer not much longer. */
-const CA_PATIENCE = 10_000;
-
 /**
  * Paths at once: as many lookups as a balancer runs for one source, a quarter of `limits.fan_outs`.
  * With more, names that all lead to one balancer would be told 503 when a peer of it is slow.
  */
 const AT_ONCE = 16;
+
+/** The answers of this balancer's challenge port for tokens of its own, in their order. */
+export async function askOwnPort(
+  { address, host }: Path,
+  { tokens, signal, ask = askServer }: Pick<AskPathsOptions, "signal" | "ask"> & {
+    tokens: readonly string[];
+  },
+): Promise<Reply[]> {
+  return await Promise.all(tokens.map((token) =>
+    ask(address, {
+      ...{ target: CHALLENGE_PREFIX + token, host, timeoutMs: CA_PATIENCE_MS, signal },
+      as: "balancer",
+    })
+  ));
+}
 
 /** The replies on each path, in the order of the paths. Never rejects. */
 export async function askPaths(
@@ -50,27 +66,44 @@ export async function askPaths(
   const slots = new FairSemaphore({ limit: () => AT_ONCE });
   const never = new AbortController().signal;
 
-  async function along({ port, address, host }: Path): Promise<Replies> {
-    await slots.acquire("path", never);
-    try {
-      const get = (target: string) =>
-        ask(address, {
-          target,
-          host,
-          timeoutMs: CA_PATIENCE,
-          as: port === "challenge" ? "balancer" : "ca",
-          signal,
-        });
-      const token = await get(CHALLENGE_PREFIX + questions.token);
-      if (token.fault !== undefined) return { token };
-      const unknown = await get(CHALLENGE_PREFIX + questions.unknown);
-      return port === "challenge"
-        ? { token, unknown }
-        : { token, unknown, redirect: await get(questions.page) };
-    } finally {
-      slots.release("path");
-    }
+  const groups = Map.groupBy(
+    paths.keys(),
+    (i) => `${paths[i]!.port} ${formatSocketAddress(paths[i]!.address)}`,
+  );
+  const replies: Replies[] = [];
+
+  async function atAddress([first, ...rest]: number[]): Promise<void> {
+    let silent: Replies | undefined;
+    const askOne = async (i: number) => {
+      await slots.acquire("path", never);
+      try {
+        replies[i] = silent ?? await along(paths[i]!);
+      } finally {
+        slots.release("path");
+      }
+      if (replies[i]!.token.fault !== undefined) silent ??= replies[i];
+    };
+    await askOne(first!);
+    await Promise.all(rest.map(askOne));
   }
 
-  return await Promise.all(paths.map(along));
+  async function along({ port, address, host }: Path): Promise<Replies> {
+    const get = (target: string) =>
+      ask(address, {
+        target,
+        host,
+        timeoutMs: CA_PATIENCE_MS,
+        as: port === "challenge" ? "balancer" : "ca",
+        signal,
+      });
+    const token = await get(CHALLENGE_PREFIX + questions.token);
+    if (token.fault !== undefined) return { token };
+    const unknown = await get(CHALLENGE_PREFIX + questions.unknown);
+    return port === "challenge"
+      ? { token, unknown }
+      : { token, unknown, redirect: await get(questions.page) };
+  }
+
+  await Promise.all(groups.values().map(atAddress));
+  return replies;
 }

@@ -22,6 +22,11 @@ export type Rule =
   | "foreign_address"
   | "unresolved"
   | "one_family"
+  | "no_public_address"
+  | "unpublished"
+  | "not_from_here"
+  | "no_family"
+  | "webroot"
   | "wildcard"
   | "weekly_limit";
 
@@ -56,7 +61,19 @@ export interface PathReport {
   findings: Finding[];
 }
 
-/** Everything. This is also the object that `--json` prints. */
+/** Whether the CA would get an answer now. */
+export interface Verdict {
+  /** Through all addresses that it may ask, some, none; or they cannot be judged from here. */
+  answer: "yes" | "partly" | "no" | "unknown";
+  text: string;
+  /** Addresses through which it gets the answer, and through which it does not. */
+  through: string[];
+  not_through: string[];
+  /** The finding to mend first, of which others may be a consequence. */
+  cause: { where: string; rule: Rule; text: string } | null;
+}
+
+/** Everything. This is also the object that `--format json` prints. */
 export interface Report {
   /** Nothing failed. */
   ok: boolean;
@@ -65,4 +82,5 @@ export interface Report {
   paths: PathReport[];
   /** What concerns no single path. */
   findings: Finding[];
+  verdict: Verdict;
 }

@@ -1,7 +1,8 @@
-/** The report as text for a person: a line for each path and each finding, and a last one in sum. */
+/** The report as text for a person: a line for each path and each finding, the sum, the verdict. */
 
 import { printable } from "../log.ts";
 import type { Finding, PathReport, Report } from "./findings.ts";
+import { listed } from "./judge_names.ts";
 
 /** Of challenge ports that are well, but for the one that has the token. */
 const OUTCOMES: { [outcome: string]: string } = { absent: "absent, as it should be" };
@@ -12,6 +13,7 @@ export function formatReport(report: Report): string {
     ...report.paths.flatMap(pathLines),
     ...report.findings.map((finding) => line(finding.level, `${finding.about}: ${said(finding)}`)),
     summary(report),
+    report.verdict.text,
   ];
   return lines.map((text) => `${printable(text)}\n`).join("");
 }
@@ -24,7 +26,7 @@ export function formatReportAsJson(report: Report): string {
 }
 
 function pathLines({ port, address, of, outcome, ms, findings }: PathReport): string[] {
-  const whose = of.length > 0 ? ` (${of.join(", ")})` : "";
+  const whose = of.length > 0 ? ` (${listed(of)})` : "";
   const name = `${port} ${address}${whose}`;
   const bad = findings.some(({ level }) => level !== "note");
   return [

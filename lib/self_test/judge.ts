@@ -2,14 +2,24 @@
 
 import { formatSocketAddress } from "../address.ts";
 import type { Config } from "../config/schema.ts";
+import type { Reply } from "../http/ask.ts";
 import type { Questions, Replies } from "./ask_paths.ts";
 import { fault, type Finding, type PathReport, type Report } from "./findings.ts";
-import { judgeClock, judgeConfiguration } from "./judge_balancer.ts";
+import { clockFinding } from "./clock.ts";
+import {
+  compareConfigurations,
+  type ConfigurationFindings,
+  toldConfig,
+} from "./configuration_findings.ts";
+import { familiesOf, notFromHere, unlessUnasked } from "./from_here.ts";
 import { judgeChallengePort } from "./judge_challenge_port.ts";
 import { judgeNames, type NameRecords } from "./judge_names.ts";
 import { judgePublicPort } from "./judge_public_port.ts";
+import { judgeForBalancers } from "./judge_token.ts";
 import type { Path } from "./paths.ts";
 import { type Asked, surroundingsOf } from "./diagnosis_context.ts";
+import type { TokenPlace } from "./test_plan.ts";
+import { verdictOf } from "./verdict.ts";
 import { judgeWeeklyLimit } from "./weekly_limit.ts";
 
 export interface Evidence {
@@ -30,49 +40,111 @@ export interface Evidence {
   unresolved: readonly string[];
   /** Milliseconds that a certificate is valid. */
   lifetime: number;
+  /** Addresses of this machine's interfaces. */
+  machine: readonly string[];
+  /** The other places where tokens were planted. */
+  places: readonly TriedPlace[];
+}
+
+/** A directory in which a client may write, and what came of a token there. */
+export interface TriedPlace extends TokenPlace {
+  /** Why it could not be planted. */
+  reason?: string;
+  /** From this balancer's challenge port; undefined when that was not asked. */
+  reply?: Reply;
 }
 
 export function judge(evidence: Evidence): Report {
-  const { config, questions, records, lifetime } = evidence;
-  const all = evidence.paths.map((path, i) => ({ path, replies: evidence.replies[i]! }));
-  const paths = all.map((asked) => judgePath(asked, { all, evidence }));
+  const { config, questions, records, lifetime, paths, digest, file } = evidence;
+  const all = paths.map((path, i) => ({ path, replies: evidence.replies[i]! }));
+  const told = all.flatMap(({ path, replies }) =>
+    toldConfig(path, replies.unknown ?? replies.token) ?? []
+  );
+  const configurations = compareConfigurations(told, { digest, file });
+  const judged = all.map((asked) => ({
+    path: asked.path,
+    report: judgePath(asked, { all, evidence, configurations }),
+  }));
   const findings = [
     ...judgeOwnPeer(evidence),
+    ...configurations.here,
+    ...webrootFindings(evidence, judged.find(({ path }) => path.own)?.report),
     ...evidence.unresolved.map(unresolvedPeer),
     ...judgeNames(records, config),
     judgeWeeklyLimit({ balancers: countBalancers(evidence), lifetime }),
   ];
-  const ok = [...findings, ...paths.flatMap((path) => path.findings)]
+  const ok = [...findings, ...judged.flatMap(({ report }) => report.findings)]
     .every(({ level }) => level !== "fail");
-  return { ok, token: questions.token, paths, findings };
+  return {
+    ...{ ok, token: questions.token, paths: merged(judged.map(({ report }) => report)), findings },
+    verdict: verdictOf(judged, findings),
+  };
 }
 
 function judgePath(
   asked: Asked,
-  { all, evidence }: { all: Asked[]; evidence: Evidence },
+  { all, evidence, configurations }: {
+    all: Asked[];
+    evidence: Evidence;
+    configurations: ConfigurationFindings;
+  },
 ): PathReport {
-  const { config, text, webroot, questions, digest, file, unresolved } = evidence;
+  const { config, text, webroot, questions, unresolved, machine } = evidence;
   const { path, replies } = asked;
   const httpsPort = config.redirect.https_port;
   const around = surroundingsOf(asked, {
     ...{ all, unresolved, text, webroot, httpsPort },
     token: questions.token,
   });
-  const judged = path.port === "public"
-    ? judgePublicPort({ path, replies, page: questions.page }, around)
-    : judgeChallengePort({ path, token: replies.token, unknown: replies.unknown }, around);
-  const findings = [...judged.findings];
-  const answer = replies.unknown ?? replies.token;
-  if (path.port === "challenge" && answer.fault === undefined) {
-    const shared = [
-      judgeClock(answer),
-      judgeConfiguration(answer, { digest, own: path.own, file }),
-    ];
-    findings.push(...shared.filter((finding) => finding !== undefined));
-  }
   const { port, host, of } = path;
-  const address = formatSocketAddress(path.address);
-  return { port, address, host, of, outcome: judged.outcome, ms: replies.token.ms, findings };
+  const report = {
+    port,
+    address: formatSocketAddress(path.address),
+    host,
+    of,
+    ms: replies.token.ms,
+  };
+  if (port === "public") {
+    const { outcome, findings } = judgePublicPort({ path, replies, page: questions.page }, around);
+    const note = notFromHere(asked, { outcome, families: familiesOf(machine) });
+    return { ...report, outcome, findings: note ? [note] : unlessUnasked(findings, asked) };
+  }
+  const { token, unknown } = replies;
+  const { outcome, findings } = judgeChallengePort({ path, token, unknown }, around);
+  const answer = unknown ?? token;
+  const clock = answer.fault === undefined ? clockFinding(answer) : undefined;
+  const shared = [clock, configurations.at.get(path)].filter((finding) => finding !== undefined);
+  return { ...report, outcome, findings: [...findings, ...shared] };
+}
+
+/** One report where several names of one address have the same. */
+function merged(paths: PathReport[]): PathReport[] {
+  const groups = Map.groupBy(
+    paths,
+    ({ port, address, outcome, findings }) => JSON.stringify([port, address, outcome, findings]),
+  );
+  return [...groups.values()].map((group) => ({
+    ...group[0]!,
+    of: [...new Set(group.flatMap(({ of }) => of))],
+    ms: Math.max(...group.map(({ ms }) => ms)),
+  }));
+}
+
+/** Places where a client may write, of which acme-lb here does not give the tokens. */
+function webrootFindings({ places }: Evidence, own: PathReport | undefined): Finding[] {
+  return places.flatMap(({ directory, reason, reply, token, text }): Finding[] => {
+    const at = { rule: "webroot", about: directory } as const;
+    if (reason !== undefined) {
+      return [{ ...at, level: "note", text: `no token can be tried there: ${reason}` }];
+    }
+    // A balancer that gives none at all is told by its own path.
+    if (!reply || !own || own.outcome !== "found") return [];
+    const outcome = judgeForBalancers(reply, { token, text });
+    if (outcome === "found") return [];
+    const said = `${outcome}: acme-lb here does not give a token that stands there, so a client ` +
+      "that writes there fails; is the directory among its webroots, and may its user read it?";
+    return [{ ...at, level: "fail", text: said }];
+  });
 }
 
 /** The others ask this balancer only if it stands among the peers. */

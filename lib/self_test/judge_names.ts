@@ -1,10 +1,11 @@
 /**
- * What is wrong with the names that the CA resolves: none, or one family alone although the
- * balancers have both. Their addresses are asked as paths of their own.
+ * What is wrong with the names that the CA resolves: none at all, addresses that no CA can reach, or
+ * one family alone although the balancers have both. Their addresses are asked as paths of their own.
  */
 
-import { comparableAddress } from "../address.ts";
+import { comparableAddress, familyOf } from "../address.ts";
 import type { Config } from "../config/schema.ts";
+import { unreachableRange } from "./ca_reach.ts";
 import { fault, type Finding } from "./findings.ts";
 
 /** The addresses of a name, or why there are none. */
@@ -12,11 +13,14 @@ export type NameRecords =
   | { addresses: string[]; reason?: undefined }
   | { addresses?: undefined; reason: string };
 
+/** Names told at once; more are counted. */
+const SHOWN = 3;
+
 export function judgeNames(
   records: ReadonlyMap<string, NameRecords>,
-  { cluster }: Pick<Config, "cluster">,
+  config: Pick<Config, "cluster" | "peers">,
 ): Finding[] {
-  const { virtual_addresses, nodes, names } = cluster;
+  const { virtual_addresses, nodes, names } = config.cluster;
   const offered = virtual_addresses.length > 0
     ? virtual_addresses.map(({ address }) => address)
     : Object.values(nodes).flat();
@@ -26,24 +30,88 @@ export function judgeNames(
     about,
     text: "HTTP-01 cannot validate a wildcard (RFC 8555 section 8.3); list the names themselves",
   }));
-  return [...wild, ...records.entries().flatMap(([name, found]) => judge(name, found, offered))];
+  const each = records.entries().flatMap(([name, found]) => nameFindings(name, found, offered));
+  return [
+    ...wild,
+    ...alike([...each]),
+    ...unreachable(records, config),
+    ...unpublished(records, config),
+  ];
 }
 
-function judge(about: string, found: NameRecords, offered: string[]): Finding[] {
+function nameFindings(about: string, found: NameRecords, offered: string[]): Finding[] {
   if (found.reason !== undefined) {
     return [{ ...fault("unresolved", found.reason), about }];
   }
-  const families = [["IPv6", "AAAA", true], ["IPv4", "A", false]] as const;
-  return families.flatMap(([family, record, six]): Finding[] => {
-    const has = (addresses: string[]) => addresses.some((one) => isIPv6(one) === six);
+  const families = [[6, "AAAA"], [4, "A"]] as const;
+  return families.flatMap(([family, record]): Finding[] => {
+    const has = (addresses: string[]) => addresses.some((one) => familyOf(one) === family);
     if (has(found.addresses) || !has(offered)) return [];
     const text =
-      `it has no ${record} record, though the cluster has ${family} addresses: who has ` +
-      `${family} alone does not reach it`;
+      `it has no ${record} record, though the cluster has IPv${family} addresses: visitors with ` +
+      `IPv${family} alone cannot reach it`;
     return [{ level: "warn", rule: "one_family", about, text }];
   });
 }
 
-function isIPv6(address: string): boolean {
-  return comparableAddress(address).includes(":");
+/** One finding where several names have the same. */
+function alike(findings: Finding[]): Finding[] {
+  const groups = Map.groupBy(findings, ({ level, rule, text }) => `${level} ${rule} ${text}`);
+  return [...groups.values()].map((group) => ({
+    ...group[0]!,
+    about: listed(group.map(({ about }) => about!)),
+  }));
+}
+
+/** Such as `a.example, b.example, c.example and 97 more`. */
+export function listed(words: readonly string[]): string {
+  const more = words.length - SHOWN;
+  return more > 1 ? `${words.slice(0, SHOWN).join(", ")} and ${more} more` : words.join(", ");
+}
+
+/**
+ * A resolver may serve names from a hosts file or from a zone for the inside, so that all seems
+ * well on this very machine. What the configuration names may be private: for a CA of one's own.
+ */
+function unreachable(
+  records: ReadonlyMap<string, NameRecords>,
+  { cluster, peers }: Pick<Config, "cluster" | "peers">,
+): Finding[] {
+  const configured = new Set(
+    [
+      ...cluster.virtual_addresses.map(({ address }) => address),
+      ...cluster.public_addresses,
+      ...Object.values(cluster.nodes).flat(),
+      ...peers.flatMap((peer) => "hostname" in peer ? [peer.hostname] : []),
+    ].map(comparableAddress),
+  );
+  const pairs = records.entries().flatMap(([name, { addresses = [] }]) =>
+    addresses.map((address) => ({ name, address: comparableAddress(address) }))
+  );
+  return [...Map.groupBy(pairs, ({ address }) => address)].flatMap(([address, found]) => {
+    const range = unreachableRange(address);
+    if (!range || (range.kind === "private" && configured.has(address))) return [];
+    const text = `the resolver here says ${address}, ${range.name}, where no CA can connect; it ` +
+      "may answer from a hosts file or an inner zone: ask one outside with --resolver ADDRESS";
+    return [{
+      ...fault("no_public_address", text),
+      about: listed(found.map(({ name }) => name)),
+    }];
+  });
+}
+
+/** Where a router translates addresses, the virtual ones are inside by design. */
+function unpublished(
+  records: ReadonlyMap<string, NameRecords>,
+  { cluster }: Pick<Config, "cluster">,
+): Finding[] {
+  const named = new Set(
+    records.values().flatMap(({ addresses = [] }) => addresses.map(comparableAddress)),
+  );
+  if (named.size === 0 || cluster.public_addresses.length > 0) return [];
+  const spare = cluster.virtual_addresses.map(({ address }) => address)
+    .filter((address) => !named.has(comparableAddress(address)));
+  if (spare.length === 0) return [];
+  const text = "no name leads there, so neither the CA nor visitors ask it";
+  return [{ level: "note", rule: "unpublished", about: listed(spare), text }];
 }

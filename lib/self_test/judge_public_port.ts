@@ -3,11 +3,12 @@
  * token that nobody has must be 404, and everything else redirected, without HSTS.
  */
 
+import { CA_BODY_BYTES } from "../ca_rules.ts";
 import type { Reply } from "../http/ask.ts";
 import type { Replies } from "./ask_paths.ts";
 import { type CaOutcome, fault, type Finding } from "./findings.ts";
 import { judgeRedirect } from "./judge_redirect.ts";
-import { CA_LIMIT, judgeToken } from "./judge_token.ts";
+import { judgeToken } from "./judge_token.ts";
 import { type Path, VIRTUAL } from "./paths.ts";
 import { excerpt, isIPv6, quoted, statusOf, type Surroundings } from "./diagnosis_context.ts";
 
@@ -124,7 +125,7 @@ function advice(
           "log; can it reach the challenge port here?"
         : `${statusOf(token)} where exactly 200 is wanted; what listens on port 80 there?`;
     case "too_large":
-      return `the CA reads ${CA_LIMIT} bytes and refuses more` +
+      return `the CA reads ${CA_BODY_BYTES} bytes and refuses more` +
         (token.fault === undefined ? `, here are ${token.body.length}` : "");
     case "leading_bytes":
       return `the CA trims nothing before the text, and here is ${leading(token, around)}`;

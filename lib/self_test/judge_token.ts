@@ -3,12 +3,10 @@
  * 127 bytes, the key authorization from the first byte on, with nothing but white space after it.
  */
 
+import { CA_BODY_BYTES } from "../ca_rules.ts";
 import type { Reply } from "../http/ask.ts";
 import { peerAnswerOf } from "../http/peer_answer.ts";
 import type { CaOutcome, TokenOutcome } from "./findings.ts";
-
-/** The CA reads 128 bytes and refuses a body that fills them. */
-export const CA_LIMIT = 127;
 
 /** The outcome of asking for a token whose text is known. */
 export function judgeToken(reply: Reply, text: string): CaOutcome {
@@ -17,7 +15,7 @@ export function judgeToken(reply: Reply, text: string): CaOutcome {
   if (status === 404) return "absent";
   if (status >= 300 && status < 400) return "redirected";
   if (status !== 200) return "bad_status";
-  if (body.length > CA_LIMIT) return "too_large";
+  if (body.length > CA_BODY_BYTES) return "too_large";
   if (body === "") return "empty";
   const trimmed = body.replace(/[\t-\r ]+$/, "");
   if (trimmed === text) return "found";

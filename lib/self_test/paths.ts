@@ -22,6 +22,12 @@ export interface Path {
   own: boolean;
   /** An address that only a name's record leads to. */
   foreign: boolean;
+  /** A name's record leads there. */
+  named: boolean;
+  /** The CA may ask it: it is named or virtual, or nothing tells which addresses are. */
+  published: boolean;
+  /** One of `cluster.public_addresses`: a router passes on what comes from outside. */
+  translated: boolean;
 }
 
 export interface PathsOptions {
@@ -53,7 +59,8 @@ function challengePaths({ config, peers, machine }: PathsOptions): Path[] {
     const of = [...nodesOf(address.hostname, config), ...own ? ["this balancer"] : []];
     const host = defaultHost(config, address.hostname);
     const machine = machineOf(address.hostname, config);
-    return { port: "challenge", address, host, of, machine, own, foreign: false };
+    const no = { foreign: false, named: false, published: false, translated: false };
+    return { port: "challenge", address, host, of, machine, own, ...no };
   });
 }
 
@@ -70,9 +77,17 @@ function publicPaths(options: PathsOptions): Path[] {
       addresses.map((hostname) => ({ hostname, whose: name, host: name }))
     ),
   ];
+  const { virtual_addresses, public_addresses } = config.cluster;
+  const named = new Set(
+    records.values().flatMap(({ addresses = [] }) => addresses.map(comparableAddress)),
+  );
+  const translated = new Set(public_addresses.map(comparableAddress));
+  const virtual = virtual_addresses.map(({ address }) => comparableAddress(address));
+  const published = new Set([...named, ...translated, ...virtual]);
   const found = new Map<string, Path>();
   for (const { hostname, whose, host } of wanted) {
-    const key = `${comparableAddress(hostname)} ${host}`;
+    const comparable = comparableAddress(hostname);
+    const key = `${comparable} ${host}`;
     const path = found.get(key) ?? {
       port: "public",
       address: { hostname, port: CA_PORT },
@@ -80,7 +95,10 @@ function publicPaths(options: PathsOptions): Path[] {
       of: [],
       machine: machineOf(hostname, config),
       own: false,
-      foreign: !known.has(comparableAddress(hostname)),
+      foreign: !known.has(comparable),
+      named: named.has(comparable),
+      published: published.size === 0 || published.has(comparable),
+      translated: translated.has(comparable),
     };
     if (whose !== undefined && !path.of.includes(whose)) path.of.push(whose);
     found.set(key, path);
@@ -92,11 +110,14 @@ function publicPaths(options: PathsOptions): Path[] {
 function configuredAddresses(
   { config, peers, machine }: PathsOptions,
 ): { hostname: string; whose?: string }[] {
-  const { nodes, virtual_addresses } = config.cluster;
+  const { nodes, virtual_addresses, public_addresses } = config.cluster;
   const named = Object.entries(nodes).flatMap(([whose, addresses]) =>
     addresses.map((hostname) => ({ hostname, whose }))
   );
-  const virtual = virtual_addresses.map(({ address }) => ({ hostname: address, whose: VIRTUAL }));
+  const virtual = [
+    ...virtual_addresses.map(({ address }) => ({ hostname: address, whose: VIRTUAL })),
+    ...public_addresses.map((hostname) => ({ hostname, whose: "public address" })),
+  ];
   if (named.length > 0) return [...named, ...virtual];
   const others = peers.filter(({ hostname }) => !isLocalOnly(hostname));
   if (others.length > 0) return [...others.map(({ hostname }) => ({ hostname })), ...virtual];

@@ -3,17 +3,31 @@
  * in which balancers commonly name themselves.
  */
 
-import { comparableAddress, parseIPv4 } from "../address.ts";
+import { comparableAddress, parseIPv4, type SocketAddress } from "../address.ts";
+import { deadline, orAborted } from "../time.ts";
 import { messageOf } from "../errors.ts";
 import type { NameRecords } from "./judge_names.ts";
 
 /** @throws when there is no answer; Deno.errors.NotFound when there is no such record */
 export type ResolveDns = (name: string, type: "AAAA" | "A") => Promise<string[]>;
 
+/** A resolver that is silent counts as one that does not know. */
+const RESOLVER_TIMEOUT_MS = 10_000;
+
+/** The DNS by the resolver of this machine, or by the one that is named. */
+export function dnsBy(resolver: SocketAddress | undefined): ResolveDns {
+  const nameServer = resolver && { ipAddr: resolver.hostname, port: resolver.port };
+  return async (name, type) => {
+    using limit = deadline(RESOLVER_TIMEOUT_MS);
+    const { signal } = limit;
+    return await orAborted(Deno.resolveDns(name, type, { nameServer, signal }), signal);
+  };
+}
+
 /** Both families of each name; wildcards have none of their own. Never rejects. */
 export async function resolveNames(
   names: readonly string[],
-  resolve: ResolveDns = (name, type) => Deno.resolveDns(name, type),
+  resolve: ResolveDns,
 ): Promise<Map<string, NameRecords>> {
   const exact = names.filter((name) => !name.startsWith("*."));
   const found = exact.map(async (name): Promise<[string, NameRecords]> => [

@@ -2,9 +2,17 @@
 
 import { comparableAddress } from "../address.ts";
 import type { Config } from "../config/schema.ts";
-import { isToken } from "../http/challenge_path.ts";
+import { CHALLENGE_PREFIX, isToken } from "../http/challenge_path.ts";
 import type { Questions } from "./ask_paths.ts";
 import { nodesOf } from "./paths.ts";
+
+/** A token of its own for a directory in which some client may write. */
+export interface TokenPlace {
+  webroot: string;
+  directory: string;
+  token: string;
+  text: string;
+}
 
 /** The questions, and the text that the planted token has. */
 export type Plan = Questions & { text: string };
@@ -14,9 +22,24 @@ const PREFIX = "acme-lb-self-test-";
 
 /** A token and a key authorization as long as the CA's: 43 and 87 characters (RFC 8555 8.1). */
 export function randomPlan(): Plan {
+  return { ...otherQuestions(), ...randomKey() };
+}
+
+function randomKey(): { token: string; text: string } {
   const token = randomToken();
-  const thumbprint = randomText().slice(0, 43);
-  return { ...otherQuestions(), token, text: `${token}.${thumbprint}` };
+  return { token, text: `${token}.${randomText().slice(0, 43)}` };
+}
+
+/**
+ * Every place but the first webroot itself, where the main token stands: each webroot flat, as
+ * acmetool and dehydrated write, and nested, as certbot and lego do.
+ */
+export function otherPlaces(webroots: readonly string[]): TokenPlace[] {
+  return webroots.flatMap((webroot) =>
+    [webroot, webroot + CHALLENGE_PREFIX.slice(0, -1)].map(
+      (directory) => ({ webroot, directory, ...randomKey() }),
+    )
+  ).slice(1);
 }
 
 /** The source document's own test: a file named after the balancer, with `Hello World` in it. */

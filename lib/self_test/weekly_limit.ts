@@ -4,20 +4,20 @@
  * Renewals that name the certificate they replace (ARI, RFC 9773) are exempt.
  */
 
+import { renewalShare } from "../ca_rules.ts";
 import { formatDuration } from "../time.ts";
 import type { Finding } from "./findings.ts";
 
 const DAY = 86_400_000;
 const LIMIT = 5;
 const REFILL = 34 * 3_600_000;
-/** From here on clients renew when a third of the lifetime is left, below when half of it is. */
-const LONG_LIVED = 10 * DAY;
 
 /** The arithmetic in one line; a warning where the limit is too low. `lifetime` in milliseconds. */
 export function judgeWeeklyLimit(
   { balancers, lifetime }: { balancers: number; lifetime: number },
 ): Finding {
-  const [left, share] = lifetime < LONG_LIVED ? ["half", 1 / 2] : ["a third", 1 / 3];
+  const share = renewalShare(lifetime);
+  const left = share === 1 / 2 ? "half" : "a third";
   const perWeek = (balancers * 7 * DAY) / (lifetime * (1 - share));
   const sum = `${balancers} ${balancers === 1 ? "balancer" : "balancers"}, certificates of ` +
     `${formatDuration(lifetime)} renewed with ${left} left: ${rounded(perWeek)} orders a week ` +

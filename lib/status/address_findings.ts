@@ -30,14 +30,20 @@ function heldTwice(
   { holders, view }: { holders: BalancerRow[]; view: FleetView },
 ): StatusFinding {
   const names = listed(holders.map(({ name }) => name));
-  const groups = address.includes(":") ? "ff02::12" : "224.0.0.18";
+  const { interface: device, unicast } = view.expected;
+  const way = unicast
+    ? "between their own addresses"
+    : `between them on ${device} (multicast to ${
+      address.includes(":") ? "ff02::12" : "224.0.0.18"
+    }; ` +
+      "or set cluster.unicast where the network drops it)";
   return {
     level: "fail",
     rule: "address_twice",
     about: address,
-    text: `held by ${names} at once: they do not hear each other's VRRP. Allow protocol 112 ` +
-      `between them on ${view.expected.interface} (multicast to ${groups}, or cluster.unicast where ` +
-      "the network drops it), and compare virtual_router_id in their keepalived.conf",
+    text:
+      `held by ${names} at once: they do not hear each other's VRRP. Allow protocol 112 ${way}, ` +
+      "and compare virtual_router_id in their keepalived.conf",
   };
 }
 

@@ -62,21 +62,18 @@ function ownFindings(row: BalancerRow, report: BalancerReport, view: FleetView):
   const add = (level: StatusLevel, rule: StatusRule, text: string) =>
     findings.push({ level, rule, about: name, text });
 
-  if (report.name !== null && report.name !== name && expected.nodes.includes(name)) {
+  const named = report.name;
+  if (named !== null && expected.nodes.length > 0 && !expected.nodes.includes(named)) {
     add(
       "fail",
       "foreign",
-      `says that it is ${report.name}: cluster.nodes here and there give its ` +
-        "address to two balancers",
+      `says that it is ${named}, which is not in cluster.nodes here: is it a balancer of another fleet?`,
     );
-  } else if (
-    report.name !== null && expected.nodes.length > 0 && !expected.nodes.includes(report.name)
-  ) {
+  } else if (named !== null && named !== name && expected.nodes.includes(name)) {
     add(
       "fail",
       "foreign",
-      `says that it is ${report.name}, which is not in cluster.nodes here: ` +
-        "is it a balancer of another fleet?",
+      `says that it is ${named}: cluster.nodes here and there give its address to two balancers`,
     );
   }
   const unknown = report.holds.filter(({ address }) =>
@@ -110,6 +107,10 @@ function ownFindings(row: BalancerRow, report: BalancerReport, view: FleetView):
       `answers, but not on ${address}: correct it in peers, or open its firewall`,
     );
   }
+  for (const fault of report.health.faults) {
+    add("fail", "unhealthy", `its /healthz fails: ${fault}: look there with journalctl -u acme-lb`);
+  }
+  for (const note of report.health.notes) add("warn", "unhealthy", `says of itself: ${note}`);
   if (report.hook?.ok === false) {
     const { client, out, at, text } = report.hook;
     add(

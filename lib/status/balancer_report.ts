@@ -17,6 +17,7 @@ export const BOUNDS = {
   bytes: 131_072,
   addresses: 255,
   ports: 48,
+  health: 8,
   peers: 64,
   challenges: 50,
   certificates: 40,
@@ -108,6 +109,8 @@ export interface BalancerReport {
   config: string;
   holds: HeldAddress[];
   ports: ServedPort[];
+  /** What its /healthz says. */
+  health: { faults: string[]; notes: string[] };
   /** Open connections on all ports, and connections closed in favour of others since the start. */
   connections: number;
   evicted: number;

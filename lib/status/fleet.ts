@@ -43,6 +43,8 @@ export interface Expected {
   virtualAddresses: string[];
   /** keepalived's interface, for what an operator is told to look at. */
   interface: string;
+  /** keepalived sends to each other balancer, not to a multicast group. */
+  unicast: boolean;
   /** Digest of the configuration here. */
   config: string;
   /** The configuration file, or what stands for it. */

@@ -15,10 +15,8 @@ const LOOK_EVERY_MS = 1_000;
 export interface HeldAddresses {
   /** Replaces the addresses to look for; those that stay keep their `since`. */
   watch(addresses: readonly string[]): void;
-  /** What is held at this moment, in the order of the configuration. */
-  held(): HeldAddress[];
-  /** Of those that are watched, as in the configuration. */
-  readonly watched: readonly string[];
+  /** Which of the addresses are held at this moment, in their order. */
+  held(addresses: readonly string[]): HeldAddress[];
   stop(): void;
 }
 
@@ -59,13 +57,10 @@ export function createHeldAddresses(options: HeldAddressesOptions = {}): HeldAdd
       for (const address of since.keys()) if (!watched.includes(address)) since.delete(address);
       lookOn();
     },
-    held() {
+    held(addresses) {
       look();
-      return watched.filter((address) => since.has(address))
+      return addresses.filter((address) => since.has(address))
         .map((address) => ({ address, since: since.get(address)! }));
-    },
-    get watched() {
-      return watched;
     },
     stop: () => cancel(),
   };

@@ -13,7 +13,7 @@ import { atomicWrite } from "../atomic_write.ts";
 import { tryToRead } from "../read_input.ts";
 import { isoSeconds } from "../time.ts";
 import { BOUNDS, type HookRun } from "./balancer_report.ts";
-import { flag, instant, objectOf, orNull, textOf } from "./value_reader.ts";
+import { flag, instant, listOf, objectOf, orNull, textOf } from "./value_reader.ts";
 
 /** @default of the configuration's `state` */
 export const STATE_DIRECTORY = "/var/lib/acme-lb";
@@ -22,14 +22,30 @@ const FILE = /^hook-[0-9a-f]{16}\.json$/;
 /** Files that are looked at; one balancer has few certificates. */
 const MOST_FILES = 200;
 
+/** What is public of a certificate. */
+export interface LeftLeaf {
+  names: string[];
+  serial: string;
+  issuer: string;
+  not_before: string;
+  not_after: string;
+}
+
 export interface HookState extends HookRun {
   /** When a run last put another certificate in place; null: none has yet. */
   renewed_at: string | null;
+  /**
+   * The certificate that the last good run found or put in place; null: none has yet. Told by
+   * `serve`, which may not read HAProxy's files, for they hold keys.
+   */
+  leaf: LeftLeaf | null;
 }
 
 /** What a run came to; `renewed`: the file was written, so the certificate is another one. */
 export interface HookOutcome extends Omit<HookRun, "at"> {
   renewed: boolean;
+  /** The certificate that is in place now; undefined when the run failed. */
+  leaf?: LeftLeaf;
 }
 
 const readState = objectOf<HookState>({
@@ -39,6 +55,13 @@ const readState = objectOf<HookState>({
   out: textOf(BOUNDS.word),
   text: textOf(BOUNDS.text),
   renewed_at: orNull(instant),
+  leaf: orNull(objectOf<LeftLeaf>({
+    names: listOf(textOf(BOUNDS.word), BOUNDS.names),
+    serial: textOf(64, /^[0-9A-F]+$/, "hexadecimal digits"),
+    issuer: textOf(BOUNDS.word),
+    not_before: instant,
+    not_after: instant,
+  })),
 });
 
 /**
@@ -47,7 +70,7 @@ const readState = objectOf<HookState>({
  */
 export async function leaveHookState(
   directory: string,
-  { renewed, text, ...run }: HookOutcome,
+  { renewed, leaf, ...run }: HookOutcome,
   { now = Date.now } = {},
 ): Promise<string | undefined> {
   const path = `${directory}/hook-${await digestOf(run.out)}.json`;
@@ -59,8 +82,9 @@ export async function leaveHookState(
       at,
       ...run,
       out: run.out.slice(0, BOUNDS.word),
-      text: text.slice(0, BOUNDS.text),
+      text: run.text.slice(0, BOUNDS.text),
       renewed_at: renewed ? at : before?.renewed_at ?? null,
+      leaf: leaf ? clipped(leaf) : before?.leaf ?? null,
     };
     await atomicWrite(path, JSON.stringify(state) + "\n", { mode: 0o644, replaceLink: true });
     return undefined;
@@ -90,6 +114,14 @@ export function runToTell(states: readonly HookState[]): HookRun | null {
   if (!told) return null;
   const { at, ok, client, out, text } = told;
   return { at, ok, client, out, text };
+}
+
+function clipped({ names, issuer, ...leaf }: LeftLeaf): LeftLeaf {
+  return {
+    ...leaf,
+    names: names.slice(0, BOUNDS.names).map((name) => name.slice(0, BOUNDS.word)),
+    issuer: issuer.slice(0, BOUNDS.word),
+  };
 }
 
 /** The file of a target may be read by all, so its name must not depend on who asks. */

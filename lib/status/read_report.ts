@@ -59,6 +59,10 @@ const readShape = objectOf<BalancerReport>({
     BOUNDS.addresses,
   ),
   ports: listOf(objectOf<ServedPort>({ role: closedWord, address: socketAddress }), BOUNDS.ports),
+  health: objectOf<BalancerReport["health"]>({
+    faults: listOf(sentence, BOUNDS.health),
+    notes: listOf(sentence, BOUNDS.health),
+  }),
   connections: countTo(10_000_000),
   evicted: countTo(Number.MAX_SAFE_INTEGER),
   peers: listOf(

@@ -3,24 +3,12 @@
  * each peer. Bounded; kept over a reload of the configuration, gone with the process.
  */
 
+import type { AnsweredChallenge } from "../http/challenge_handler.ts";
 import { isoSeconds } from "../time.ts";
 import { BOUNDS, type PeerContact, type SeenChallenge } from "./balancer_report.ts";
 
-/** One answer of the public port to a question for a token. */
-export interface ChallengeEvent {
-  token: string;
-  /** The address of who asked. */
-  from: string;
-  /** As in the log: `own`, `peer`, `solver`; undefined when it was found nowhere. */
-  source: string | undefined;
-  /** The peer or solver that had it. */
-  peer?: string;
-  ms: number;
-  status: number;
-}
-
 export interface RecentEvents {
-  challenge(event: ChallengeEvent): void;
+  challenge(event: AnsweredChallenge): void;
   /** @param peer its address, or `dns:NAME` when that does not resolve */
   contact(peer: string, outcome: string): void;
   /** The newest first. */
@@ -72,5 +60,5 @@ export function createRecentEvents({ now = Date.now } = {}): RecentEvents {
 interface Kept {
   number: number;
   at: number;
-  event: ChallengeEvent;
+  event: AnsweredChallenge;
 }

@@ -15,6 +15,7 @@ export type StatusRule =
   | "bad_report"
   | "foreign"
   | "clock"
+  | "unhealthy"
   | "configuration"
   | "version"
   | "certificate"

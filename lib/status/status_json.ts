@@ -35,6 +35,7 @@ export interface JsonBalancer {
   /** When each was taken over, in that order; null: before acme-lb started. */
   held_since: (string | null)[];
   ports: { role: string; address: string }[];
+  health: { faults: string[]; notes: string[] };
   connections: number | null;
   evicted: number | null;
   peers: PeerContact[];
@@ -79,6 +80,7 @@ function jsonBalancer(row: BalancerRow, findings: readonly StatusFinding[]): Jso
     holds: report?.holds.map(({ address }) => address) ?? [],
     held_since: report?.holds.map(({ since }) => since) ?? [],
     ports: report?.ports ?? [],
+    health: report?.health ?? { faults: [], notes: [] },
     connections: report?.connections ?? null,
     evicted: report?.evicted ?? null,
     peers: report?.peers ?? [],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type BundleInput, makeBundle } from "../../lib/cert/bundle.ts";
+import { readInstalled } from "../../lib/cert/installed.ts";
 import { encodePem, parsePem } from "../../lib/cert/pem.ts";
 import { DAY, HOUR, issue, issueChain, type Issued, makeKey, NOW } from "./issue.ts";
 import { openssl, opensslKey } from "./openssl.ts";
@@ -169,7 +170,7 @@ Deno.test("makeBundle refuses, naming the file, when something about the certifi
   }
 });
 
-Deno.test("makeBundle refuses what HAProxy refuses: weak signatures and short RSA keys", async () => {
+Deno.test("makeBundle refuses weak signatures, unless forced, and short RSA keys", async () => {
   const directory = await Deno.makeTempDir();
   const at = (name: string) => `${directory}/${name}`;
   const sign = async (name: string, digest: string, key: string, issuer?: string) => {
@@ -195,7 +196,7 @@ Deno.test("makeBundle refuses what HAProxy refuses: weak signatures and short RS
   const now = new Date();
   const key = file("key", leafKey);
   const table: [string, RegExp][] = [
-    [weakLeaf, /CN=leaf .* is signed with SHA-1/],
+    [weakLeaf, /CN=leaf .* is signed with SHA-1: clients refuse it.* \(--force overrides this\)/],
     [belowShort + short, /CN=short .* has an RSA 1024 key/],
     [weakLeaf + root, /cannot check whether CN=root .* signed CN=leaf/],
   ];
@@ -205,6 +206,8 @@ Deno.test("makeBundle refuses what HAProxy refuses: weak signatures and short RS
       reason,
     );
   }
+  const forced = await bundle({ key, certificates: [file("chain", weakLeaf)], now, force: true });
+  assert.match(forced.warnings.join("\n"), /is signed with SHA-1/);
   await Deno.remove(directory, { recursive: true });
 });
 
@@ -225,9 +228,9 @@ Deno.test("makeBundle says that nothing changes when the installed file holds th
   const { leaf, lower, upper } = await issueChain();
   const given = input(leaf, pemOf([leaf, lower, upper]));
   const { pem } = await bundle(given);
-  const again = await bundle({ ...given, installed: { name: "out.pem", bytes: pem } });
+  const again = await bundle({ ...given, installed: readInstalled("out.pem", pem) });
   assert.equal(again.unchanged, true);
-  const longer = { name: "out.pem", bytes: new Uint8Array([...pem, 10]) };
+  const longer = readInstalled("out.pem", new Uint8Array([...pem, 10]));
   assert.equal((await bundle({ ...given, installed: longer })).unchanged, false);
 });
 
@@ -237,7 +240,14 @@ Deno.test("makeBundle weighs the installed certificate: age, names, placeholder,
   const make = (names: string[], hours: number, days = 89) =>
     issue({ names, issuer: root, notBefore: at(hours), notAfter: at(days * 24) });
   const current = await make(["a.example", "b.example"], -2);
-  const installed = (content: string) => file("out.pem", content);
+  const otherCa = await issue({ commonName: "Other", ca: true });
+  const pair = { names: ["a.example", "b.example"] };
+  const wild = await make(["*.a.example"], -2);
+  const rsa = await makeKey("RSA");
+  const rsaCurrent = await issue({ ...pair, key: rsa, issuer: root, notBefore: at(-2) });
+  const dh = encodePem("X9.42 DH PARAMETERS", Uint8Array.of(0x30, 0));
+  const older = /is older than the installed/;
+  const installed = (content: string) => readInstalled("out.pem", bytes(content));
   const mark = { organization: "acme-lb placeholder", notBefore: at(0), notAfter: at(9999) };
   const placeholder = await issue({ names: ["z.example"], ...mark });
   const table: [what: string, Issued, old: string, refusal?: RegExp, warning?: RegExp][] = [
@@ -252,6 +262,19 @@ Deno.test("makeBundle weighs the installed certificate: age, names, placeholder,
     [
       "older, longer",
       await make(["a.example", "b.example"], -3, 900),
+      current.pem,
+      /is older than/,
+    ],
+    [
+      "of another CA, dated back",
+      await issue({ ...pair, issuer: otherCa, notBefore: at(-200), notAfter: at(90 * 24) }),
+      current.pem,
+      undefined,
+      /begins before the installed .* issued by CN=Other instead of CN=Root and ends later/,
+    ],
+    [
+      "of another CA, ends earlier",
+      await issue({ ...pair, issuer: otherCa, notBefore: at(-200), notAfter: at(88 * 24) }),
       current.pem,
       /is older than/,
     ],
@@ -277,14 +300,112 @@ Deno.test("makeBundle weighs the installed certificate: age, names, placeholder,
     ["over damage", current, current.pem.slice(0, 300), undefined, /was damaged: line 1/],
     ["over another file", current, "global\n  log stdout\n", /holds no certificate/],
     ["over a lone key", current, current.key.pem, /holds no certificate/],
+    [
+      "*.a.example for www",
+      await make(["*.a.example"], -1),
+      (await make(["www.a.example"], -2)).pem,
+    ],
+    [
+      "a.example and *.a.example for three",
+      await make(["a.example", "*.a.example"], -1),
+      (await make(["a.example", "www.a.example", "api.a.example"], -2)).pem,
+    ],
+    [
+      "www for *.a.example",
+      await make(["www.a.example"], -1),
+      wild.pem,
+      undefined,
+      /no longer covers \*\.a\.example/,
+    ],
+    [
+      "a wildcard does not cover what is two labels below",
+      await make(["*.a.example"], -1),
+      (await make(["x.www.a.example"], -2)).pem,
+      /covers none of these/,
+    ],
+    [
+      "a wildcard does not cover its own parent",
+      await make(["*.a.example"], -1),
+      (await make(["a.example"], -2)).pem,
+      /covers none of these/,
+    ],
+    [
+      "ECDSA for RSA",
+      await make(["a.example", "b.example"], -1),
+      rsaCurrent.pem,
+      undefined,
+      /from a key of RSA 2048 to one of P-256.* out\.pem\.rsa and out\.pem\.ecdsa$/,
+    ],
+    [
+      "RSA for ECDSA",
+      await issue({ ...pair, key: rsa, issuer: root, notBefore: at(-1) }),
+      current.pem,
+      undefined,
+      /from a key of P-256 to one of RSA 2048/,
+    ],
+    [
+      "RSA for RSA",
+      await issue({ ...pair, key: rsa, issuer: root, notBefore: at(-1) }),
+      rsaCurrent.pem,
+    ],
+    [
+      "an older one, over DH parameters behind",
+      await make(["a.example"], -3),
+      current.pem + dh,
+      older,
+    ],
+    [
+      "an older one, over DH parameters before",
+      await make(["a.example"], -3),
+      dh + current.pem,
+      older,
+    ],
+    [
+      "an older one, over a cut chain",
+      await make(["a.example"], -3),
+      current.pem + root.pem.slice(0, 90),
+      older,
+    ],
+    [
+      "an older one, over text",
+      await make(["a.example"], -3),
+      `x\n${current.pem}-----BEGIN y\n`,
+      older,
+    ],
+    [
+      "an older one, over a damaged key",
+      await make(["a.example"], -3),
+      "-----BEGIN PRIVATE KEY-----\n!\n-----END PRIVATE KEY-----\n" + current.pem,
+      older,
+    ],
+    [
+      "an older one, over a leaf behind a damaged block",
+      await make(["a.example"], -3),
+      "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" + root.pem + current.pem,
+      older,
+    ],
+    [
+      "an unrelated one, over another block",
+      await make(["c.example"], -1),
+      current.pem + encodePem("FOO.BAR", Uint8Array.of(1)),
+      /covers none of these/,
+    ],
+    [
+      "over a damaged leaf and its CA",
+      current,
+      `${current.pem.slice(0, 300)}\n${root.pem}`,
+      undefined,
+      /was damaged: line \d/,
+    ],
     ["over a key first", await make(["a.example", "b.example"], -1), current.key.pem + current.pem],
   ];
   for (const [what, leaf, old, refusal, warning] of table) {
-    const given = { ...input(leaf, leaf.pem + root.pem), installed: installed(old) };
+    const ca = leaf.certificate.issuer.text === "CN=Other" ? otherCa : root;
+    const given = { ...input(leaf, leaf.pem + ca.pem), installed: installed(old) };
     if (refusal) {
       const [first] = await refusals(given);
       assert.match(first!, refusal, what);
-      assert.match(first!, /\(--force replaces it\)$/);
+      assert.match(first!, /\(--force overrides this\)$/);
       const forced = await bundle({ ...given, force: true });
       assert.match(forced.warnings.join(), refusal, what);
       continue;
@@ -328,6 +449,14 @@ Deno.test("makeBundle leaves parameters out, with a word when HAProxy would have
   const made = await bundle(input(leaf, pemOf([leaf, lower, upper]) + dh + ec));
   assert.equal(text(made.pem), leaf.key.pem + pemOf([leaf, lower, upper]));
   assert.match(made.warnings.join(), /DH PARAMETERS are left out: .*ssl-dh-param-file/);
+  for (
+    const label of ["X9.42 DH PARAMETERS", "DSA PARAMETERS", "SM2 PARAMETERS", "X.Y PARAMETERS"]
+  ) {
+    const odd = encodePem(label, Uint8Array.of(0x30, 0));
+    const { pem, warnings } = await bundle(input(leaf, pemOf([leaf, lower, upper]) + odd));
+    assert.equal(text(pem), leaf.key.pem + pemOf([leaf, lower, upper]), label);
+    assert.match(warnings.join(), new RegExp(`line \\d+: ${label} are left out`));
+  }
 });
 
 Deno.test("makeBundle answers, and shows nothing of the key, whatever is done to its input", async () => {
@@ -345,7 +474,7 @@ Deno.test("makeBundle answers, and shows nothing of the key, whatever is done to
       const result = await makeBundle({
         ...input(leaf, cut(chain, two)),
         key: file("k", both ? cut(key, one) : key),
-        installed: file("o", cut(chain, one)),
+        installed: readInstalled("o", bytes(cut(chain, one))),
       });
       const said = result.ok ? result.bundle.warnings : result.refusals;
       for (const line of said) {

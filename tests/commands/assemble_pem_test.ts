@@ -153,7 +153,7 @@ Deno.test("assemble-pem replaces what is newer or unrelated only when told to", 
   await given(at, [await issue({ issuer: root, notBefore: new Date(Date.now() - 7200_000) })]);
   const refused = await acmeLb(old);
   assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /is older than the installed .* \(--force replaces it\)\n$/);
+  assert.match(refused.stderr, /is older than the installed .* \(--force overrides this\)\n$/);
   assert.equal(await Deno.readTextFile(at.path("certs/a.pem")), newer);
   const forced = await acmeLb([...old, "--force"]);
   assert.equal(forced.code, 0);
@@ -180,7 +180,7 @@ Deno.test("assemble-pem takes a relative target and finds it where it was starte
 Deno.test("assemble-pem refuses flags that make no whole, with 64 and what to give", async () => {
   const [k, c] = [["--key", "k"], ["--cert", "c"]];
   const table: [string[], RegExp][] = [
-    [[], /--key FILE is missing \(or --hook CLIENT\)/],
+    [[], /--key FILE is missing \(or --hook CLIENT, or --from-haproxy\)/],
     [[...k], /give either --fullchain FILE, or --cert FILE/],
     [[...k, ...c], /give either --out FILE, or --out-dir DIR/],
     [[...k, ...c, "--fullchain", "f", "--out", "o"], /give either --fullchain/],
@@ -189,11 +189,19 @@ Deno.test("assemble-pem refuses flags that make no whole, with 64 and what to gi
     [[...k, ...c, "--out", "o", "live-updated"], /"live-updated" means nothing without --hook/],
     [["--hook", "certbot", "--out-dir", "d", ...k], /--key cannot be used with --hook/],
     [["--hook", "certbot", "--out-dir", "d"], /RENEWED_LINEAGE is not set/],
+    [["--from-haproxy", "--out", "o"], /--from-haproxy needs --haproxy-socket/],
+    [["--from-haproxy", ...k, "--out", "o"], /--key cannot be used with --from-haproxy/],
+    [["--from-haproxy", "--hook", "certbot", "--out", "o"], /cannot be used with --hook/],
     [["--hook", "certbott"], /allowed choices are acmetool, certbot/],
     [[...k, ...c, "--out", "o", "--mode", "644"], /others must have no rights/],
     [[...k, ...c, "--out", "o", "--mode", "9"], /three octal digits/],
     [[...k, ...c, "--out", "o", "--owner", "no-such-user"], /there is no user no-such-user/],
-    [[...k, ...c, "--out", "o", "--haproxy-socket", "admin"], /path of a socket, or HOST:PORT/],
+    [[...k, ...c, "--out", "o", "--haproxy-socket", "admin"], /path of a socket, HOST:PORT/],
+    [[...k, ...c, "--out", "o", "--haproxy-socket", "abns@x"], /path of a socket, HOST:PORT/],
+    [
+      [...k, ...c, "--out", "o", "--haproxy-socket", "/s,mode,600"],
+      /without options behind a comma/,
+    ],
     [[...k, ...c, "--out", "a b", "--haproxy-socket", "/s"], /HAProxy cannot be told of .*a b: /],
     [[...k, ...c, "--out", "a.key", "--haproxy-socket", "/s"], /ends in \.key/],
     [[...k, ...c, "--out", "o", "--forse"], /--force/],

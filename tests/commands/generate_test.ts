@@ -1,7 +1,7 @@
 /** `acme-lb generate`, held against what --help says: no command, no flag and no variable is left out. */
 
 import assert from "node:assert/strict";
-import denoJson from "../../deno.json" with { type: "json" };
+import { PERMISSIONS } from "../../compile/run_flags.ts";
 import { lacking } from "../e2e/requirements.ts";
 import { formatted, lint, READERS } from "../manual/man_reader.ts";
 import { acmeLb } from "./program.ts";
@@ -48,7 +48,7 @@ Deno.test("the man page tells of every command and flag, and what the operator m
     }
   }
   const environment = text.slice(text.indexOf('.SH "ENVIRONMENT"'), text.indexOf('.SH "EXIT'));
-  for (const name of denoJson.compile.permissions.env) {
+  for (const name of PERMISSIONS.env) {
     assert.ok(environment.includes(name), name);
   }
 });

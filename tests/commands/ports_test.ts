@@ -9,6 +9,7 @@ import { challengePorts, metricsPorts, publicPorts } from "../../lib/commands/po
 import { createMetrics } from "../../lib/http/metrics.ts";
 import { parseRequestHead } from "../../lib/http/request_head.ts";
 import { createLog } from "../../lib/log.ts";
+import { createRecentEvents } from "../../lib/status/recent_events.ts";
 import { exchange, KEY_AUTHORIZATION, latin1, quietListener, TOKEN } from "../http/raw_client.ts";
 
 function tools() {
@@ -17,6 +18,7 @@ function tools() {
     lines,
     log: createLog({ write: (line) => lines.push(line) }),
     metrics: createMetrics("test"),
+    events: createRecentEvents(),
   };
 }
 

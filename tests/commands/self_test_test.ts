@@ -58,6 +58,71 @@ Deno.test("self-test finds its token through the challenge port here, and leaves
   });
 });
 
+Deno.test("self-test tries each webroot, flat and nested, and says where tokens are not given", async () => {
+  await withDirectory(async (directory) => {
+    const config = `${directory}/config.yaml`;
+    const roots = ["one", "two", "three"].map((name) => `${directory}/${name}`);
+    const write = (webroots: string[], port: number) =>
+      Deno.writeTextFile(
+        config,
+        `webroot: ${JSON.stringify(webroots)}\npeers: ["127.0.0.1:${port}"]\n` +
+          `challenge: { listen: ["127.0.0.1:${port}"] }\ncluster: { nodes: { lb0: [127.0.0.1] } }\n`,
+      );
+    await write(roots.slice(0, 2), 1);
+    await using server = await startServer([
+      ...["challenge-server", "--config", config, "--listen", "127.0.0.1:0"],
+    ]);
+    const port = server.port("challenge");
+    const places = async (webroots: string[]) => {
+      await write(webroots, port);
+      const { report } = await challengePath(["--config", config]);
+      return report.findings.filter(({ rule }) => rule === "webroot").map(({ level, about }) =>
+        `${level} ${about}`
+      );
+    };
+    assert.deepEqual(await places(roots.slice(0, 1)), []);
+    assert.deepEqual(await places(roots.slice(0, 2)), []);
+    // The server has not read that there is a third one.
+    assert.deepEqual(await places(roots), [
+      `fail ${roots[2]}`,
+      `fail ${roots[2]}/.well-known/acme-challenge`,
+    ]);
+    // What is there by hand stays, what was made goes.
+    await Deno.mkdir(`${roots[1]}/.well-known`, { recursive: true });
+    await Deno.writeTextFile(`${roots[0]}`, "");
+    const { code, stderr } = await acmeLb(["self-test", "--config", config]);
+    assert.equal(code, 1);
+    assert.match(stderr, /^acme-lb: .*\/one/);
+    await Deno.remove(roots[0]!);
+    await Deno.writeTextFile(`${roots[2]}`, "");
+    assert.deepEqual(await places(roots), [
+      `note ${roots[2]}`,
+      `note ${roots[2]}/.well-known/acme-challenge`,
+    ]);
+    const left = await Array.fromAsync(Deno.readDir(directory), ({ name }) => name);
+    assert.deepEqual(left.sort(), ["config.yaml", "three", "two"]);
+  });
+});
+
+Deno.test("self-test --format json is what --json prints, and text ends with the verdict", async () => {
+  await withDirectory(async (webroot) => {
+    const args = ["self-test", "--webroot", webroot, "--peer", "127.0.0.1:1"];
+    const [short, long, text] = await Promise.all([
+      acmeLb([...args, "--json"]),
+      acmeLb([...args, "--format", "json"]),
+      acmeLb(args),
+    ]);
+    const verdicts = [short, long].map(({ stdout }) => (JSON.parse(stdout) as Report).verdict);
+    assert.deepEqual(verdicts.map(({ answer }) => answer), ["no", "no"]);
+    assert.match(
+      text.stdout.trimEnd().split("\n").at(-1)!,
+      /^no: the CA does not get its answer now/,
+    );
+    const wrong = await acmeLb([...args, "--format", "xml"]);
+    assert.equal(wrong.code, 64);
+  });
+});
+
 Deno.test("self-test --help documents every key of its JSON", async () => {
   const { stdout } = await acmeLb(["self-test", "--help"]);
   await withDirectory(async (webroot) => {
@@ -66,7 +131,7 @@ Deno.test("self-test --help documents every key of its JSON", async () => {
     ]);
     const findings = [...path.findings, ...report.findings];
     assert.ok(findings.some((finding) => "about" in finding));
-    const keys = [report, path, ...findings].flatMap((part) => Object.keys(part));
+    const keys = [report, report.verdict, path, ...findings].flatMap((part) => Object.keys(part));
     for (const key of new Set(keys)) assert.match(stdout, new RegExp(`\\b${key}\\b`), key);
   });
 });
@@ -81,6 +146,7 @@ Deno.test("self-test refuses what it does not understand, in one line", async ()
     [["--lifetime", "5m"], 64, /is invalid: expected a duration of 1h or more/],
     [["--jsn"], 64, /unknown option '--jsn' \(Did you mean --json\?\)/],
     [["service.example"], 64, /too many arguments/],
+    [["--resolver", "dns.example"], 64, /--resolver <address>' argument 'dns\.example' is invalid/],
     [["--config", "/nonexistent.yaml"], 78, /\/nonexistent\.yaml: no such file/],
     [
       ["--webroot", "/proc/nothing"],

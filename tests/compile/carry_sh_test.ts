@@ -297,7 +297,7 @@ Deno.test({
     for (const [signal, code, left] of [["SIGTERM", 143, 0], ["SIGKILL", 137, 1]] as const) {
       const group = [await executablePath(), "--version"];
       await using process = (await executableCommand(group, { executable: "setsid", env })).spawn();
-      await eventually(async () => (await entries(cache, "unpack-")).length === 1);
+      await eventually(async () => (await entries(cache, ".acme-lb-unpack-")).length === 1);
       Deno.kill(-process.pid, signal);
       assert.equal((await process.status).code, code);
       assert.equal((await entries(cache)).length, left, signal);
@@ -306,5 +306,36 @@ Deno.test({
     await Deno.utime(`${cache}/${stale}`, 0, 0);
     await runExecutable(["--version"], { env: { ACME_LB_CACHE: cache } });
     assert.match((await entries(cache)).join(), /^carried-[0-9a-f]{32}$/);
+  },
+});
+
+Deno.test({
+  name: "the runtime never sees SIGUSR1, at which it would open its debugger, and serves on",
+  ignore: !carrying || !await works("env", { args: ["--block-signal=USR1", "true"] }),
+  fn: async () => {
+    await using place = await room();
+    await Deno.writeTextFile(`${place.path}/token`, "token.thumbprint");
+    const args = ["challenge-server", "--listen", "127.0.0.1:0", "--webroot", place.path];
+    await using server = (await executableCommand(args)).spawn();
+    const reader = server.stderr.pipeThrough(new TextDecoderStream()).getReader();
+    let log = "";
+    while (!/role=challenge address=\S+:\d+\n/.test(log)) {
+      const { value, done } = await reader.read();
+      assert.ok(!done, log);
+      log += value;
+    }
+    const port = Number(/role=challenge address=\S+:(\d+)\n/.exec(log)![1]);
+    for (const signal of ["SIGUSR1", "SIGUSR1"] as const) Deno.kill(server.pid, signal);
+    const status = await Deno.readTextFile(`/proc/${server.pid}/status`);
+    const bits = (name: string) =>
+      parseInt(new RegExp(`^${name}:\\s*([0-9a-f]+)$`, "m").exec(status)![1]!.slice(-8), 16);
+    const usr1 = 1 << (10 - 1);
+    assert.equal(bits("SigBlk") & usr1, usr1);
+    assert.equal(bits("ShdPnd") & usr1, usr1, "it waits where it was sent to");
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    const request = "GET /.well-known/acme-challenge/token HTTP/1.0\r\nHost: a.example\r\n\r\n";
+    await connection.write(new TextEncoder().encode(request));
+    assert.match(await new Response(connection.readable).text(), /token\.thumbprint$/);
+    await reader.cancel();
   },
 });

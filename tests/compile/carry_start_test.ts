@@ -12,8 +12,9 @@ const SHOW = `#!/bin/sh
 echo "$*" >>"\${0%/*/*}/starts"
 [ "$1" = --version ] && exit
 printf '%s\\n' "$@"
-env | grep -E '^(NODE|DENO|HOME)' | sort
+env | grep -vE '^(PWD|SHLVL|_)=' | sort
 `;
+const VARIABLES = ["RENEWED_LINEAGE", "Le_Domain", "NO_COLOR"];
 
 async function inFolder(test: (folder: string, executable: string) => Promise<void>) {
   const folder = await Deno.makeTempDir({ prefix: "acme-lb-test-" });
@@ -32,6 +33,7 @@ async function write(executable: string, flags: string[]): Promise<void> {
     compressedRuntime: await compress(runtime),
     program: new Map([["main.js", new Uint8Array(3)], ["part.js", new Uint8Array(0)]]),
     flags,
+    variables: VARIABLES,
   });
   await Deno.writeFile(executable, bytes, { mode: 0o755 });
 }
@@ -55,25 +57,90 @@ Deno.test("arguments arrive as they are, and what steers the runtime does not ar
   inFolder(async (folder, executable) => {
     await write(executable, ["--allow-net"]);
     const args = ["a b", "*", "$(id)", "", "-x", "'"];
+    const steering = ["NODE_OPTIONS", "NODE_EXTRA_CA_CERTS", "NODE_V8_COVERAGE", "LD_PRELOAD"];
+    steering.push("LD_LIBRARY_PATH", "LD_AUDIT", "HTTP_PROXY", "https_proxy", "ALL_PROXY");
+    for (
+      const name of ["SERVE_ADDRESS", "AUTO_SERVE", "DIR", "AUDIT_PERMISSIONS", "COVERAGE_DIR"]
+    ) {
+      steering.push(`DENO_${name}`);
+    }
+    steering.push(
+      "DENO_PERMISSION_BROKER_PATH",
+      "DENO_TLS_CA_STORE",
+      "DENO_V8_FLAGS",
+      "SSLKEYLOGFILE",
+    );
+    steering.push("OTEL_DENO", "RUST_LOG", "GZIP", "XDG_DATA_HOME");
     const env = {
+      ...Object.fromEntries(steering.map((name) => [name, "/nowhere/x"])),
       ACME_LB_CACHE: `${folder}/cache`,
       HOME: "/nowhere",
-      NODE_OPTIONS: "--require /x",
-      DENO_SERVE_ADDRESS: "x",
-      DENO_AUTO_SERVE: "1",
-      DENO_DIR: "/nowhere",
+      // What hooks are told, whatever characters it has.
+      RENEWED_LINEAGE: "/etc/a \"b\" $(id) `id` 'c' \\ *",
+      Le_Domain: "",
     };
     const { code, stdout, stderr } = await runExecutable(args, { executable, env, cwd: folder });
-    assert.deepEqual([code, stderr], [0, ""]);
+    // The system's loader has read some of it before the first line of the program.
+    assert.equal(code, 0, stderr);
     const [home] = stdout.match(/(?<=^HOME=).*$/m)!;
     assert.match(home, new RegExp(`^${folder}/cache/carried-[0-9a-f]{32}$`));
     assert.deepEqual(stdout.trimEnd().split("\n"), [
       ...["run", "--allow-net", `${home}/main.js`, ...args],
+      `ACME_LB_SELF=${executable}`,
       `DENO_DIR=${home}/cache`,
       "DENO_NO_PACKAGE_JSON=1",
       "DENO_NO_UPDATE_CHECK=1",
       `HOME=${home}`,
+      "Le_Domain=",
+      `RENEWED_LINEAGE=${env.RENEWED_LINEAGE}`,
     ]);
+  }));
+
+Deno.test("a directory is started from by its physical path, wherever links lead later", () =>
+  inFolder(async (folder, executable) => {
+    await write(executable, ["--allow-net"]);
+    await Deno.mkdir(`${folder}/real/caches`, { recursive: true });
+    await Deno.symlink("real", `${folder}/link`);
+    const env = { ACME_LB_CACHE: `${folder}/link/caches` };
+    for (let start = 0; start < 2; start++) {
+      const { stdout } = await runExecutable(["serve"], { executable, env });
+      assert.match(stdout.match(/(?<=^HOME=).*$/m)![0], /\/real\/caches\/carried-[0-9a-f]{32}$/);
+    }
+  }));
+
+Deno.test("a first start sweeps old runtimes of acme-lb, and nothing else that lies there", () =>
+  inFolder(async (folder, executable) => {
+    await write(executable, ["--allow-net"]);
+    const cache = `${folder}/cache`;
+    const old = "0123456789abcdef0123456789abcdef";
+    const runtime = { "acme-lb": "x", "main.js": "y" };
+    const table: [name: string, files: Record<string, string>, swept: boolean, fresh?: "fresh"][] =
+      [
+        [`carried-${old}`, runtime, true],
+        [".acme-lb-unpack-0123456789", {}, true],
+        [`carried-${old.replace("0", "1")}`, runtime, false, "fresh"],
+        [`carried-${old.replace("0", "2")}`, { "letter.txt": "mine" }, false],
+        [`carried-${old}0`, runtime, false],
+        ["carried-away", runtime, false],
+        ["carried-over-notes", { "letter.txt": "mine" }, false],
+        ["unpack-me", { "letter.txt": "mine" }, false],
+        ["other", runtime, false],
+      ];
+    for (const [name, files, _, fresh] of table) {
+      await Deno.mkdir(`${cache}/${name}`, { recursive: true });
+      for (const [file, text] of Object.entries(files)) {
+        await Deno.writeTextFile(`${cache}/${name}/${file}`, text);
+      }
+      if (!fresh) await Deno.utime(`${cache}/${name}`, 0, 0);
+    }
+    await Deno.rename(`${cache}/other`, `${folder}/other`);
+    await Deno.symlink(`${folder}/other`, `${cache}/carried-${old.replace("0", "3")}`);
+    await runExecutable(["serve"], { executable, env: { ACME_LB_CACHE: cache } });
+    const left = await entries(cache);
+    for (const [name, , swept] of table.slice(0, -1)) {
+      assert.equal(left.includes(name), !swept, name);
+    }
+    assert.deepEqual(await entries(`${folder}/other`), ["acme-lb", "main.js"]);
   }));
 
 Deno.test("the first start tries the runtime, and lets it learn the modules; later ones do neither", () =>

@@ -12,6 +12,7 @@ async function cargo(parts: Partial<Cargo> = {}): Promise<Cargo> {
     compressedRuntime: await compress(runtime),
     program: program(["main.js", "program"], ["part.js", " and part"]),
     flags: ["--allow-net", "--no-prompt"],
+    variables: ["RENEWED_LINEAGE"],
     ...parts,
   };
 }
@@ -70,5 +71,11 @@ Deno.test("carry() refuses names that would not be one word to the shell", async
 Deno.test("carry() refuses flags that would not be one word to the shell", async () => {
   for (const flag of ["--a b", "--a=$(id)", "--a=`id`", "--a;b", "--a'b", "--a=~", "a", ""]) {
     await assert.rejects(carry(START, await cargo({ flags: [flag] })), RangeError, flag);
+  }
+});
+
+Deno.test("carry() refuses variables that a shell cannot have", async () => {
+  for (const name of ["", "1A", "A-B", "A B", "A=1", "A;id", "$A", "A*"]) {
+    await assert.rejects(carry(START, await cargo({ variables: [name] })), RangeError, name);
   }
 });

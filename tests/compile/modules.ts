@@ -3,13 +3,13 @@
  * what a test of permissions or of the modules needs, without the file that holds them.
  */
 
-import denoJson from "../../deno.json" with { type: "json" };
 import { bundle, MAIN } from "../../compile/bundle.ts";
 import { permissionFlags, type Permissions } from "../../compile/permissions.ts";
+import { PERMISSIONS as OWN } from "../../compile/run_flags.ts";
 
 export const ROOT = new URL("../..", import.meta.url).pathname;
 
-export const PERMISSIONS: Permissions = denoJson.compile.permissions;
+export const PERMISSIONS: Permissions = OWN;
 
 export interface Answer {
   code: number;

@@ -36,6 +36,10 @@ for (const client of ["certbot", "acmetool"]) {
 }
 await Deno.writeTextFile(`${folder}/config.yaml`, "peers: []\n");
 await Deno.writeTextFile(
+  `${folder}/notify.js`,
+  `console.log((await Deno.permissions.query({ name: "env", variable: "NOTIFY_SOCKET" })).state);`,
+);
+await Deno.writeTextFile(
   `${folder}/import.js`,
   `console.log((await Deno.permissions.query({ name: "import", host: "jsr.io" })).state);`,
 );
@@ -77,6 +81,25 @@ const JOBS: Job[] = [
     needs: ["sys"],
     args: ["check-config", "--config", `${folder}/config.yaml`],
     works: done,
+  },
+  {
+    needs: ["env", "ACME_LB_SELF"],
+    args: ["render", "systemd"],
+    env: { ACME_LB_SELF: "/opt/some/acme-lb" },
+    works: ({ stdout }) => stdout.includes("ExecStart=/opt/some/acme-lb serve"),
+  },
+  {
+    needs: ["env", "RUNTIME_DIRECTORY"],
+    args: ["check-config", "--running", "--config", `${folder}/config.yaml`],
+    env: { RUNTIME_DIRECTORY: `${folder}/run` },
+    works: ({ stderr }) => stderr.includes(`cannot read ${folder}/run/state.json: it is missing`),
+  },
+  {
+    // What needs it serves until it is ended.
+    needs: ["env", "NOTIFY_SOCKET"],
+    program: `${folder}/notify.js`,
+    args: [],
+    works: ({ stdout }) => stdout === "granted\n",
   },
   {
     needs: ["env", "RENEWED_LINEAGE"],

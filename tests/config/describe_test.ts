@@ -94,7 +94,8 @@ function anyConfig(): fc.Arbitrary<Config> {
       https_port: fc.integer({ min: 1, max: 65535 }),
     }),
     certificates: few(path),
-    haproxy: record({ sockets: few(path) }),
+    state: path,
+    haproxy: record({ sockets: few(path.filter((text) => !/,|\/$/.test(text))) }),
     limits: record({
       connections: fc.integer({ min: 16, max: 100_000 }),
       per_source: fc.integer({ min: 1, max: 100_000 }),

@@ -23,7 +23,7 @@ const MISTAKES: [string, string, string[]][] = [
     "2:3: public.colour: unknown key; the keys here are listen, proxy_protocol",
   ]],
   ["__proto__", "__proto__: {}\n", [
-    "1:1: __proto__: unknown key; the keys here are webroot, public, challenge, peers, lookup, redirect, metrics, certificates, haproxy, limits, cluster",
+    "1:1: __proto__: unknown key; the keys here are webroot, public, challenge, peers, lookup, redirect, metrics, certificates, state, haproxy, limits, cluster",
   ]],
   ["an address without quotes", "public:\n  listen: [[::]:80]\n", [
     '2:12: an address must be in quotes: "[::]:80"',

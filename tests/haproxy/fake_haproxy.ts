@@ -3,7 +3,7 @@
  * worker whose answers can be spoiled at any step. What it says by itself was recorded from
  * HAProxy 2.6.12.
  */
-import { leafFingerprint } from "../../lib/haproxy/payload.ts";
+import { leafFingerprint } from "./leaf_fingerprint.ts";
 
 /** How a step goes wrong. */
 export type Spoil =

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { JobError } from "../../lib/errors.ts";
-import { leafFingerprint, nameProblem, pemPayload } from "../../lib/haproxy/payload.ts";
+import { nameProblem, pemPayload } from "../../lib/haproxy/payload.ts";
 import { issue } from "../cert/issue.ts";
 import { pemOf } from "./real_haproxy.ts";
 
@@ -109,12 +109,4 @@ Deno.test("nameProblem() refuses names that turn into commands or mean something
       `/${"x".repeat(1024)}`,
     ]
   ) assert.equal(typeof nameProblem(name), "string", JSON.stringify(name));
-});
-
-Deno.test("leafFingerprint() is openssl's, of the first certificate", async () => {
-  const [leaf, other] = [await issue(), await issue()];
-  const { createHash } = await import("node:crypto");
-  const expected = createHash("sha1").update(leaf.certificate.der).digest("hex").toUpperCase();
-  assert.equal(await leafFingerprint(leaf.key.pem + leaf.pem + other.pem), expected);
-  assert.equal(await leafFingerprint(leaf.key.pem), undefined);
 });

@@ -50,6 +50,11 @@ export interface StartOptions {
   files?: Record<string, string>;
   /** Lines of the global section. */
   global?: string[];
+  /**
+   * More binds, what stands behind `ssl` of each, with DIRECTORY for {@link RealHaproxy.directory}:
+   * they listen at `bind0.sock` and so on.
+   */
+  binds?: string[];
 }
 
 export async function startHaproxy(options: StartOptions = {}): Promise<RealHaproxy> {
@@ -64,7 +69,10 @@ export async function startHaproxy(options: StartOptions = {}): Promise<RealHapr
   await write("certs/default.pem", pemOf(await issue({ names: ["default.example"] })));
   await write("listed/one.pem", pemOf(await issue({ names: ["one.example"] })));
   await write("list.txt", `${path("listed/one.pem")}\n`);
-  for (const [name, text] of Object.entries(options.files ?? {})) await write(name, text);
+  for (const [name, text] of Object.entries(options.files ?? {})) {
+    await Deno.mkdir(path(name).replace(/\/[^/]*$/, ""), { recursive: true });
+    if (!name.endsWith("/")) await write(name, text);
+  }
   await write("haproxy.cfg", configuration(directory, options));
 
   const child = new Deno.Command("sh", {
@@ -124,7 +132,8 @@ export async function startHaproxy(options: StartOptions = {}): Promise<RealHapr
   return haproxy;
 }
 
-function configuration(directory: string, { global = [] }: StartOptions): string {
+function configuration(directory: string, { global = [], binds = [] }: StartOptions): string {
+  const more = binds.map((options, i) => `  bind ${directory}/bind${i}.sock ssl ${options}\n`);
   return `global
   stats socket ${directory}/worker.sock mode 600 level admin
   stats socket ${directory}/operator.sock mode 600 level operator
@@ -140,7 +149,7 @@ frontend directory
 frontend list
   bind ${directory}/tls_list.sock ssl crt-list ${directory}/list.txt
   http-request return status 200
-`;
+${more.length > 0 ? "frontend more\n" : ""}${more.join("").replaceAll("DIRECTORY", directory)}`;
 }
 
 async function servedSerial(path: string, servername: string): Promise<string> {

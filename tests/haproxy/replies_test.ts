@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
 import {
+  attributeOf,
   isShown,
   judgeAbort,
   judgeAdd,
   judgeCommit,
   judgeDelete,
   judgeNew,
-  judgeReload,
   judgeSet,
+  parseCrtList,
   parseCrtLists,
   parseInventory,
   parseProcesses,
+  parseReload,
   parseShown,
   plainPath,
   quoteReply,
@@ -180,10 +182,11 @@ Deno.test("parseInventory() reads the list and the open transaction, and nothing
     transaction: "/a.pem",
   });
   assert.deepEqual(parseInventory("# filename\n\n"), { names: [], transaction: undefined });
+  // Without any certificate there is no heading either (2.6, 3.0, 3.2).
+  assert.deepEqual(parseInventory("\n"), { names: [] });
   for (
     const text of [
       "",
-      "\n",
       "/a.pem\n",
       "Unknown command\n# filename\n",
       "# file",
@@ -210,16 +213,81 @@ Deno.test("parseShown() reads the certificate of exactly that name", () => {
     status: "Used",
     serial: "0BE650B7B4C4043B43AB5379F52B7085231050E2",
     fingerprint: "A7C76824AA6A088D3330AB8889B5E913EE20296D",
+    notBefore: new Date("2026-11-23T23:52:03Z"),
+    notAfter: undefined,
+    names: ["a.example"],
+    algorithm: undefined,
+    subject: "/CN=a.example",
+    issuer: undefined,
+    crtFile: undefined,
+    keyFile: undefined,
   });
   assert.equal(parseShown(SHOWN, `*${NAME}`), undefined);
   assert.equal(parseShown(SHOWN, "/tmp/hx/a"), undefined);
   assert.equal(parseShown(SHOWN.slice(0, -100), NAME), undefined);
   assert.equal(parseShown("Can't display the certificate: Not found\n\n", NAME), undefined);
-  assert.deepEqual(parseShown("Filename: /n\nStatus: Empty\nOCSP Response Key: \n\n", "/n"), {
-    status: "Empty",
-    serial: undefined,
-    fingerprint: undefined,
-  });
+  const empty = parseShown("Filename: /n\nStatus: Empty\nOCSP Response Key: \n\n", "/n")!;
+  assert.deepEqual([empty.status, empty.serial, empty.fingerprint], [
+    "Empty",
+    undefined,
+    undefined,
+  ]);
+});
+
+Deno.test("parseShown() reads what 3.2 tells of files, and names and dates in all their forms", () => {
+  // Recorded from 3.2.26, the names apart.
+  const text = `Filename: @store/al
+Crt filename: b.crtonly
+Key filename: b.keyonly
+Status: Used
+Serial: 1D760276B2BB164F1366237F1663176C3A94F591
+notBefore: Nov  5 14:50:15 2026 GMT
+notAfter: Feb 23 15:50:15 2027 GMT
+Subject Alternative Name: DNS:B.example, IP Address:192.0.2.1, DNS:*.b.example, email:x@b.example
+Algorithm: EC256
+SHA1 FingerPrint: D08EFCBD6CE9089821E350E127A0523CACA525BA
+Subject: /O=acme-lb placeholder/CN=b
+Issuer: /C=US/O=Let's Encrypt/CN=E6
+Chain Subject: /C=US/O=Let's Encrypt/CN=E6
+Chain Issuer: /C=US/O=ISRG/CN=Root
+OCSP Response Key: 
+
+`;
+  const shown = parseShown(text, "@store/al")!;
+  assert.deepEqual(shown.names, ["b.example", "*.b.example", "b"]);
+  assert.deepEqual([shown.crtFile, shown.keyFile], ["b.crtonly", "b.keyonly"]);
+  assert.deepEqual(shown.notBefore, new Date("2026-11-05T14:50:15Z"));
+  assert.deepEqual(shown.notAfter, new Date("2027-02-23T15:50:15Z"));
+  assert.deepEqual(["O", "CN", "C", "OU"].map((type) => attributeOf(shown.issuer, type)), [
+    "Let's Encrypt",
+    "E6",
+    "US",
+    undefined,
+  ]);
+  for (const date of ["Foo  5 14:50:15 2026 GMT", "2026-11-05", "Nov 5", "Bad time value"]) {
+    const odd = text.replace(/^notBefore: .*$/m, `notBefore: ${date}`);
+    assert.equal(parseShown(odd, "@store/al")!.notBefore, undefined, date);
+  }
+});
+
+Deno.test("parseCrtList() reads names and filters, whatever stands between them", () => {
+  // As 2.6.12 and 3.2.26 list a file and a directory.
+  const text = `# /list.txt
+/certs/a.pem [alpn h2 ] a.example !c.b.example
+/certs/a.pem  x.b.example
+/certs/b.pem
+@store/al [ocsp-update on ]
+/certs/c.pem [ ] *.C.example
+
+`;
+  assert.deepEqual(parseCrtList(text), [
+    { name: "/certs/a.pem", filters: ["a.example", "!c.b.example"] },
+    { name: "/certs/a.pem", filters: ["x.b.example"] },
+    { name: "/certs/b.pem", filters: [] },
+    { name: "@store/al", filters: [] },
+    { name: "/certs/c.pem", filters: ["*.c.example"] },
+  ]);
+  assert.deepEqual(parseCrtList("# /certs\n\n"), []);
 });
 
 Deno.test("isShown() wants every fact that both sides know to agree", () => {
@@ -260,10 +328,23 @@ Deno.test("parseProcesses() reads the reloads of old masters and new ones", () =
   }
 });
 
-Deno.test("judgeReload() believes only the master's own word", () => {
-  assert.equal(judgeReload("Success=1\n--\n[NOTICE] ...\n"), "done");
-  assert.equal(judgeReload("Success=0\n--\n[ALERT] Success=1 said nobody\n"), "failed");
-  assert.equal(judgeReload("[NOTICE] Success=1\n"), "untold");
+Deno.test("parseReload() believes only the master's own word, and quotes its alert", () => {
+  const at = "parsing [front.cfg:10] : 'bind :443' in section 'frontend'";
+  const why = `${at} : unable to load certificate from file '/certs/bad.pem': no start line.`;
+  // As 3.2.26 and, in a shorter form, 3.0.11 answer.
+  const failed = `Success=0\n--\n[NOTICE]   (18681) : Initializing new worker (18723)\n` +
+    `[NOTICE]   (18723) : haproxy version is 3.2.26-1\n[ALERT]    (18723) : config : ${why}\n` +
+    `[ALERT]    (18723) : config : Fatal errors found in configuration.\n\n`;
+  const table: [text: string, expected: unknown][] = [
+    ["Success=1\n--\n[NOTICE] ...\n", { kind: "done" }],
+    ["[NOTICE] Success=1\n", { kind: "untold" }],
+    ["", { kind: "untold" }],
+    [failed, { kind: "failed", alert: why }],
+    ["Success=0\n", { kind: "failed", alert: undefined }],
+    ["Success=0\n--\n[ALERT] Success=1 said nobody\n", { kind: "failed", alert: undefined }],
+    ["Success=0\n--\n[ALERT]    (1) : a\x1b[31mb\n", { kind: "failed", alert: "a [31mb" }],
+  ];
+  for (const [text, expected] of table) assert.deepEqual(parseReload(text), expected, text);
 });
 
 Deno.test("parseCrtLists() tells lists from an error", () => {

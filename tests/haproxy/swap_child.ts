@@ -4,16 +4,22 @@
  */
 import { lockTarget } from "../../lib/file_lock.ts";
 import { installPem } from "../../lib/haproxy/install_pem.ts";
+import { contentOf } from "./leaf_fingerprint.ts";
 
 const [path = "", source = "", serial = "", ...sockets] = Deno.args;
 using lock = await lockTarget(path);
 const previous = await Deno.readFile(path);
-const previousPem = new TextDecoder().decode(previous);
+const pem = await Deno.readFile(source);
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const { swap } = await installPem({
   path,
-  pem: await Deno.readFile(source),
+  pem,
   lock,
   previous,
-  haproxy: { sockets, name: path, serial, previousPem },
+  haproxy: {
+    ...{ sockets, name: path },
+    content: await contentOf(text(pem), serial),
+    previous: await contentOf(text(previous)),
+  },
 });
 await Deno.stdout.write(new TextEncoder().encode(JSON.stringify(swap)));

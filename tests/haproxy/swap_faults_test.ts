@@ -4,6 +4,7 @@ import { swapCertificate, type SwapResult } from "../../lib/haproxy/swap.ts";
 import type { SwapRequest } from "../../lib/haproxy/swap_state.ts";
 import { issue } from "../cert/issue.ts";
 import { type FakeHaproxy, type Spoil, startFake, type Step } from "./fake_haproxy.ts";
+import { contentOf } from "./leaf_fingerprint.ts";
 import { pemOf, serialOf } from "./real_haproxy.ts";
 
 const NAME = "/etc/haproxy/certs/service.pem";
@@ -21,17 +22,22 @@ interface Swapped extends SwapResult {
   putBacks: number;
 }
 
-async function swap(
-  sockets: FakeHaproxy[],
-  request: Partial<SwapRequest> = {},
-): Promise<Swapped> {
+interface Asked extends Partial<SwapRequest> {
+  pem?: string;
+  /** @default OLD; null for none */
+  previousPem?: string | null;
+  unchanged?: boolean;
+}
+
+async function swap(sockets: FakeHaproxy[], asked: Asked = {}): Promise<Swapped> {
   let putBacks = 0;
+  const { pem = NEW, previousPem = OLD, unchanged = false, ...request } = asked;
   const result = await swapCertificate({
     sockets: sockets.map(({ socket }) => socket),
     name: NAME,
-    pem: NEW,
-    serial: serialOf(NEW_CERTIFICATE!),
-    previousPem: OLD,
+    content: await contentOf(pem, serialOf(NEW_CERTIFICATE!)),
+    previous: previousPem === null ? undefined : await contentOf(previousPem),
+    install: () => Promise.resolve(unchanged ? "unchanged" : "written"),
     putBack: () => Promise.resolve(void putBacks++),
     timing: { deadlineMs: 300, patienceMs: 600 },
     ...request,
@@ -50,6 +56,7 @@ Deno.test("swapCertificate() asks, sets, looks, commits and looks again", async 
   assert.deepEqual(fake.log, [
     "show ssl cert",
     `show ssl cert ${NAME}`,
+    "show ssl crt-list",
     "show ssl cert",
     `set ssl cert ${NAME}`,
     `show ssl cert *${NAME}`,
@@ -144,10 +151,9 @@ Deno.test("swapCertificate() says so when not even the way back works", async ()
 });
 
 Deno.test("swapCertificate() sends nothing of an old file that is no clean PEM", async () => {
-  const table: [previousPem: string | undefined, reason: RegExp][] = [
+  const table: [previousPem: string | null, reason: RegExp][] = [
     [`${OLD}\nshutdown frontend x\n`, /refused to send PEM to HAProxy: line \d+ is blank/],
-    [OLD_CERTIFICATE!.key.pem, /the old file holds no certificate to go back to/],
-    [undefined, /there is no old certificate to go back to/],
+    [null, /there is no old certificate to go back to/],
   ];
   for (const [previousPem, reason] of table) {
     await using fake = await startFake({ [NAME]: OLD });
@@ -305,7 +311,7 @@ Deno.test("swapCertificate() leaves a HAProxy alone that serves an unchanged fil
   await using fake = await startFake({ [NAME]: NEW });
   const { outcomes } = await swap([fake], { unchanged: true });
   assert.equal(outcomes[0]!.outcome, "current");
-  assert.deepEqual(fake.log, ["show ssl cert", `show ssl cert ${NAME}`]);
+  assert.deepEqual(fake.log, ["show ssl cert", `show ssl cert ${NAME}`, "show ssl crt-list"]);
   // A crash after the rename leaves the file new and the memory old.
   await using behind = await startFake({ [NAME]: OLD });
   const caughtUp = await swap([behind], { unchanged: true, previousPem: NEW });
@@ -343,7 +349,7 @@ for (const [step, spoil, outcome] of ADDING) {
     await using fake = await startFake({ [OTHER]: THIRD });
     fake.crtLists.set("/etc/haproxy/certs", new Set([OTHER]));
     fake.spoil.set(step, spoil);
-    const { state, outcomes, putBacks } = await swap([fake], { previousPem: undefined });
+    const { state, outcomes, putBacks } = await swap([fake], { previousPem: null });
     assert.deepEqual([state, outcomes[0]!.outcome, putBacks], ["failed", outcome, 1]);
     assert.deepEqual([...fake.memory.keys()], [OTHER]);
     assert.deepEqual([...fake.crtLists.get("/etc/haproxy/certs")!], [OTHER]);
@@ -355,7 +361,7 @@ Deno.test("swapCertificate() takes over a new certificate that a crashed run lef
   for (const left of ["", THIRD]) {
     await using fake = await startFake({ [NAME]: left });
     fake.crtLists.set("/etc/haproxy/certs", new Set());
-    const { outcomes } = await swap([fake], { previousPem: undefined });
+    const { outcomes } = await swap([fake], { previousPem: null });
     assert.equal(outcomes[0]!.outcome, "added");
     assert.equal(fake.memory.get(NAME), NEW);
     assert.deepEqual([...fake.crtLists.get("/etc/haproxy/certs")!], [NAME]);
@@ -381,7 +387,7 @@ Deno.test("swapCertificate() never sends what could be executed, and puts the fi
   await using fake = await startFake({ [NAME]: OLD });
   let putBacks = 0;
   const putBack = () => Promise.resolve(void putBacks++);
-  const requests: Partial<SwapRequest>[] = [
+  const requests: Asked[] = [
     { pem: `${NEW}\nshutdown frontend x\n` },
     { pem: NEW.replace("\n-----END", "\n\nshow info\n-----END") },
     { name: `${NAME};shutdown frontend x` },

@@ -4,6 +4,7 @@ import { askSocket } from "../../lib/haproxy/runtime_socket.ts";
 import { swapCertificate, type SwapResult } from "../../lib/haproxy/swap.ts";
 import type { SwapRequest } from "../../lib/haproxy/swap_state.ts";
 import { issue, issueChain, type Issued } from "../cert/issue.ts";
+import { contentOf } from "./leaf_fingerprint.ts";
 import {
   hasHaproxy,
   pemOf,
@@ -49,9 +50,8 @@ async function install(
   const result = await swapCertificate({
     sockets,
     name: path,
-    pem,
-    serial: serialOf(issued),
-    previousPem,
+    content: await contentOf(pem, serialOf(issued)),
+    previous: previousPem === undefined ? undefined : await contentOf(previousPem),
     putBack: async () => {
       putBacks++;
       if (previousPem === undefined) await Deno.remove(path);

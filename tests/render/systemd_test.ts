@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import type { RenderedFile } from "../../lib/render/rendered_file.ts";
+import { hiddenPaths } from "../../lib/render/server_unit.ts";
 import { systemdFiles } from "../../lib/render/systemd.ts";
 import { argumentWord, unitWord } from "../../lib/render/systemd_escape.ts";
 import { emptyRoom, run } from "../install_script.ts";
@@ -131,10 +132,46 @@ Deno.test("an executable and a configuration elsewhere stand in every command li
   const lines = systemdFiles(parseConfig("", "config.yaml"), options)
     .flatMap(({ text }) => text.replaceAll("\\\n ", "").split("\n"))
     .filter((line) => /^Exec\w+=/.test(line) && !line.includes("/bin/kill"));
-  assert.equal(lines.length, 4);
+  assert.equal(lines.length, 5);
   for (const line of lines) {
-    assert.match(line, /\/opt\/a%%b\/bin\/acme-lb [a-z-]+ --config "\/srv\/my \$\$lb\.yaml"/);
+    assert.match(
+      line,
+      /\/opt\/a%%b\/bin\/acme-lb [a-z-]+( --running)? --config "\/srv\/my \$\$lb\.yaml"/,
+    );
   }
+});
+
+Deno.test("start, restart and reload are told whether the server serves", () => {
+  const service = text("", "acme-lb.service");
+  assert.match(service, /^Type=notify$/m);
+  assert.match(service, /^RuntimeDirectory=acme-lb$/m);
+  assert.match(service, /^RestrictAddressFamilies=.* AF_UNIX$/m);
+  const steps = [...service.matchAll(/^ExecReload=(.*)$/gm)].map(([, step]) => step);
+  assert.deepEqual(steps, [
+    "/usr/local/bin/acme-lb check-config",
+    "/bin/kill -HUP $MAINPID",
+    "/usr/local/bin/acme-lb check-config --running",
+  ]);
+});
+
+Deno.test("the port of the runtime's debugger is denied, unless it is one of the server's own", () => {
+  assert.match(text("", "acme-lb.service"), /^SocketBindDeny=tcp:9229$/m);
+  const own = text('metrics: { listen: ["[::1]:9229"] }', "acme-lb.service");
+  assert.doesNotMatch(own, /SocketBindDeny/);
+});
+
+Deno.test("hiddenPaths() tells which paths the server's unit hides", () => {
+  const config = (yaml: string) => parseConfig(yaml, "config.yaml");
+  const paths = [
+    "/etc/haproxy/certs",
+    "/etc/haproxy",
+    "/etc/haproxy-certs",
+    "/srv/x",
+    "/etc/letsencrypt/live/*/*.pem",
+  ];
+  assert.deepEqual(hiddenPaths(paths, config("")), [paths[0], paths[1], paths[4]]);
+  const beside = config("webroot: /etc/haproxy/webroot");
+  assert.deepEqual(hiddenPaths(paths, beside), [paths[4]]);
 });
 
 Deno.test("words of a unit are quoted where they must be", () => {

@@ -4,7 +4,7 @@ import { deepStrictEqual, match, ok } from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import type { AskOptions } from "../../lib/http/ask.ts";
 import { askPaths } from "../../lib/self_test/ask_paths.ts";
-import { documentPlan, randomPlan } from "../../lib/self_test/test_plan.ts";
+import { documentPlan, otherPlaces, randomPlan } from "../../lib/self_test/test_plan.ts";
 import { resolveNames } from "../../lib/self_test/resolve_names.ts";
 import { answer, pathTo, silence } from "./evidence.ts";
 
@@ -58,6 +58,58 @@ Deno.test("askPaths() asks along a bounded number of paths at once", async () =>
   const signal = new AbortController().signal;
   deepStrictEqual((await askPaths(paths, { questions: QUESTIONS, signal, ask })).length, 200);
   ok(most > 1 && most <= 16, String(most));
+});
+
+Deno.test("askPaths() asks a silent address once, whatever number of names lead there", async () => {
+  const asked = new Map<string, number>();
+  const fault: Record<string, "timeout" | "refused" | "unreachable" | "reset"> = {
+    "192.0.2.2": "timeout",
+    "192.0.2.3": "refused",
+    "2001:db8::4": "unreachable",
+    "192.0.2.5": "reset",
+  };
+  const ask = ({ hostname }: { hostname: string }) => {
+    asked.set(hostname, (asked.get(hostname) ?? 0) + 1);
+    const why = fault[hostname];
+    return Promise.resolve(why ? silence(why) : answer(404));
+  };
+  const addresses = ["192.0.2.1", ...Object.keys(fault)];
+  const paths = Array.from({ length: 100 }, (_, i) => `c${i}.example`)
+    .flatMap((host) => addresses.map((address) => pathTo(address, { host })));
+  const signal = new AbortController().signal;
+  const replies = await askPaths(paths, { questions: QUESTIONS, signal, ask });
+  deepStrictEqual(Object.fromEntries(asked), {
+    "192.0.2.1": 300,
+    ...Object.fromEntries(Object.keys(fault).map((address) => [address, 1])),
+  });
+  for (const [i, { address }] of paths.entries()) {
+    deepStrictEqual(replies[i]!.token.fault, fault[address.hostname]);
+  }
+});
+
+Deno.test("askPaths() asks no name more once an address that answered has gone silent", async () => {
+  let asked = 0;
+  const ask = () => Promise.resolve(++asked <= 3 ? answer(404) : silence("timeout", true));
+  const paths = Array.from(
+    { length: 200 },
+    (_, i) => pathTo("192.0.2.1", { host: `c${i}.example` }),
+  );
+  const signal = new AbortController().signal;
+  const replies = await askPaths(paths, { questions: QUESTIONS, signal, ask });
+  ok(asked <= 3 + 16, String(asked));
+  deepStrictEqual(replies.filter(({ token }) => token.fault === undefined).length, 1);
+});
+
+Deno.test("otherPlaces() has each webroot flat and nested, but for the first one's own", () => {
+  const nested = ".well-known/acme-challenge";
+  const places = otherPlaces(["/run/a", "/srv/b"]);
+  deepStrictEqual(places.map(({ webroot, directory }) => `${webroot} ${directory}`), [
+    `/run/a /run/a/${nested}`,
+    "/srv/b /srv/b",
+    `/srv/b /srv/b/${nested}`,
+  ]);
+  deepStrictEqual(new Set(places.map(({ token }) => token)).size, 3);
+  for (const { token, text } of places) ok(text.startsWith(`${token}.`));
 });
 
 Deno.test("randomPlan() is as long as the CA's, new each time, and known by its beginning", () => {

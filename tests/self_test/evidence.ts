@@ -29,6 +29,9 @@ export function pathTo(hostname: string, more: Partial<Path> = {}): Path {
     machine: hostname,
     own: false,
     foreign: false,
+    named: true,
+    published: true,
+    translated: false,
     ...more,
   };
 }

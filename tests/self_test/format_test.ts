@@ -27,6 +27,10 @@ const REPORT: Report = {
     },
   ],
   findings: [{ level: "note", rule: "weekly_limit", about: "Let's Encrypt", text: "few" }],
+  verdict: {
+    ...{ answer: "no", text: `no: ${HOSTILE}`, through: [], not_through: ["192.0.2.13"] },
+    cause: null,
+  },
 };
 
 Deno.test("formatReport() has a line for each path or finding, and cannot be made to have more", () => {
@@ -39,11 +43,12 @@ Deno.test("formatReport() has a line for each path or finding, and cannot be mad
     "warn  public 192.0.2.13:80 (lb2): slow: it took 6 s",
     "note  Let's Encrypt: weekly_limit: few",
     "3 paths: 1 fault, 1 warning",
+    "no: \\x1b[2J\\x0aok    forged\\u202e\\x85",
     "",
   ]);
   const { paths, ...rest } = REPORT;
   const well = { ...rest, ok: true, paths: paths.slice(0, 1), findings: [] };
-  deepStrictEqual(formatReport(well).split("\n").at(-2), "1 path: all well");
+  deepStrictEqual(formatReport(well).split("\n").at(-3), "1 path: all well");
 });
 
 Deno.test("formatReportAsJson() reads back as the report, and holds nothing that a terminal obeys", () => {

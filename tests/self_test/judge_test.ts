@@ -39,7 +39,8 @@ function report(
   });
   return judge({
     ...{ config, paths, replies, text: TEXT, webroot: "/w", file: "config.yaml", digest: DIGEST },
-    ...{ records: new Map(), unresolved: [], lifetime: 90 * 86_400_000 },
+    ...{ records: new Map(), unresolved: [], lifetime: 90 * 86_400_000, places: [] },
+    machine: ["2001:db8::f001", "192.0.2.11"],
     questions: { token: "token", unknown: "unknown", page: PAGE },
     ...more,
   });
@@ -216,11 +217,13 @@ Deno.test("judgeNames() names wildcards, names without addresses, and families t
   ]);
   const judged = (addresses: string[]) =>
     judgeNames(records, {
+      peers: [],
       cluster: {
         ...cluster,
         virtual_addresses: addresses.map((address, i) => ({ address, router_id: i + 1 })),
       },
     })
+      .filter(({ level }) => level !== "note")
       .map(({ level, rule, about }) => `${level} ${rule} ${about}`);
   const always = ["warn wildcard *.example", "fail unresolved none.example"];
   const both = [...always, "warn one_family six.example", "warn one_family four.example"];

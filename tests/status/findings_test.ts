@@ -80,6 +80,18 @@ const FAULTS: [string, Parameters<typeof sampleView>[0], string[], RegExp, strin
     "lb0: runs with another configuration than lb1, lb2",
   ],
   [
+    "a port that is not served, and a webroot that cannot be read",
+    {
+      lb1: told("lb1", {
+        health: { faults: ["port [::]:80 cannot accept connections"], notes: [] },
+      }),
+      lb2: told("lb2", { health: { faults: [], notes: ["webroot /w cannot be read"] } }),
+    },
+    ["fail unhealthy lb1", "warn unhealthy lb2"],
+    /its \/healthz fails: port \[::\]:80 cannot accept connections/,
+    "lb1: its /healthz fails",
+  ],
+  [
     "a failing hook",
     {
       lb2: told("lb2", {
@@ -208,7 +220,7 @@ const FAULTS: [string, Parameters<typeof sampleView>[0], string[], RegExp, strin
     { lb2: told("lb2", { name: "edge7" }) },
     ["fail foreign lb2"],
     /says that it is edge7/,
-    "lb2: says that it is edge7",
+    "lb2: says that it is edge7, which is not in cluster.nodes here",
   ],
   [
     "an address that is virtual there and not here",

@@ -1,15 +1,33 @@
 import { deepStrictEqual, match } from "node:assert/strict";
-import { leaveHookState, readHookStates, runToTell } from "../../lib/status/hook_state.ts";
+import {
+  type HookOutcome,
+  leaveHookState,
+  readHookStates,
+  runToTell,
+} from "../../lib/status/hook_state.ts";
 import { temporary } from "../commands/server_process.ts";
 
 const AT = Date.parse("2026-11-25T12:00:00Z");
 const OUT = "/etc/haproxy/certs/service.example.pem";
-const done = { client: "certbot", out: OUT, ok: true, text: "", renewed: true };
-const failed = { ...done, ok: false, text: "the key does not fit the leaf", renewed: false };
+const leaf = {
+  names: ["service.example"],
+  serial: "04A1",
+  issuer: "CN=E7",
+  not_before: "2026-11-25T11:00:00Z",
+  not_after: "2027-02-23T11:00:00Z",
+};
+const done = { client: "certbot", out: OUT, ok: true, text: "", renewed: true, leaf };
+const failed = {
+  ...done,
+  ok: false,
+  text: "the key does not fit the leaf",
+  renewed: false,
+  leaf: undefined,
+};
 
 Deno.test("what a hook leaves is read back, one run for each target, and a renewal is remembered", async () => {
   await using folder = await temporary();
-  const leave = (outcome: typeof done, at: number) =>
+  const leave = (outcome: HookOutcome, at: number) =>
     leaveHookState(folder.path, outcome, { now: () => at });
   deepStrictEqual(await leave(done, AT), undefined);
   await leave({ ...done, renewed: false }, AT + 60_000);
@@ -24,6 +42,7 @@ Deno.test("what a hook leaves is read back, one run for each target, and a renew
       text: failed.text,
       at: "2026-11-25T12:02:00Z",
       renewed_at: "2026-11-25T12:00:00Z",
+      leaf,
     },
     {
       client: "certbot",
@@ -32,6 +51,7 @@ Deno.test("what a hook leaves is read back, one run for each target, and a renew
       text: "",
       at: "2026-11-25T12:00:00Z",
       renewed_at: "2026-11-25T12:00:00Z",
+      leaf,
     },
   ]);
   deepStrictEqual(runToTell(states)?.out, OUT);
@@ -72,7 +92,7 @@ Deno.test("a planted link is replaced and not followed; what is no state is pass
 });
 
 Deno.test("runToTell() prefers the last that failed, however old, to later ones that did not", () => {
-  const state = (ok: boolean, at: string) => ({ ...done, ok, at, renewed_at: null });
+  const state = (ok: boolean, at: string) => ({ ...done, ok, at, renewed_at: null, leaf: null });
   deepStrictEqual(runToTell([]), null);
   const told = runToTell([
     state(true, "2026-11-25T12:00:00Z"),

@@ -63,6 +63,7 @@ export function sampleReport(
     config: "5f2c9a7be01d3344",
     holds: [{ address: VIRTUAL_ADDRESSES[index]!, since: index === 0 ? null : before(9 * DAY) }],
     ports: [{ role: "public", address: "[::]:80" }, { role: "challenge", address: "[::]:31080" }],
+    health: { faults: [], notes: [] },
     connections: 12 + index,
     evicted: 0,
     peers: NODES.filter((other) => other !== name).map((other, i) => ({
@@ -110,6 +111,7 @@ export function sampleView(
       nodes: NODES,
       virtualAddresses: VIRTUAL_ADDRESSES,
       interface: "eth0",
+      unicast: false,
       config: "5f2c9a7be01d3344",
       file: "/etc/acme-lb/config.yaml",
     },

@@ -1,8 +1,6 @@
-/** What balancers must have in common: the time, and what the configuration says about sharing. */
+/** Whether the clocks of two balancers agree. */
 
-import { COMPARED } from "../config/digest.ts";
 import type { Answered } from "../http/ask.ts";
-import { CONFIG_HEADER } from "../http/challenge_handler.ts";
 import type { Finding } from "./findings.ts";
 
 /**
@@ -16,7 +14,7 @@ const CLOCK_WARN = 5_000;
 const CLOCK_FAIL = 5 * 60_000;
 
 /** How the clock behind an answer differs from the one here. */
-export function judgeClock({ fields, sent, received }: Answered): Finding | undefined {
+export function clockFinding({ fields, sent, received }: Answered): Finding | undefined {
   const told = Date.parse(fields["date"] ?? "");
   if (Number.isNaN(told)) {
     const text = "its answer has no Date, so its clock cannot be compared";
@@ -31,26 +29,6 @@ export function judgeClock({ fields, sent, received }: Answered): Finding | unde
     `its clock is ${spoken(off)} ${ahead > behind ? "ahead of" : "behind"} the one here; ` +
     "run timedatectl on both";
   return { level: off > CLOCK_FAIL ? "fail" : "warn", rule: "clock", text };
-}
-
-/** Whether the configuration behind an answer is the one here. */
-export function judgeConfiguration(
-  { status, fields }: Answered,
-  { digest, own, file }: { digest: string; own: boolean; file: string },
-): Finding | undefined {
-  if (status !== 404) return undefined;
-  const told = fields[CONFIG_HEADER.toLowerCase()];
-  if (told === undefined) {
-    const text = "its configuration cannot be compared: it is no acme-lb, or none that has this " +
-      "balancer's address in peers or cluster";
-    return { level: "note", rule: "configuration", text };
-  }
-  if (told === digest) return undefined;
-  const text = own
-    ? `acme-lb runs here with another configuration than ${file}; send it SIGHUP, or compare its flags`
-    : `it runs with another configuration than ${file} here; copy the file there and send SIGHUP ` +
-      `(compared: ${COMPARED})`;
-  return { level: "fail", rule: "configuration", text };
 }
 
 /** Whole seconds, or minutes from two of them on. */

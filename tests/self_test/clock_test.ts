@@ -1,7 +1,7 @@
 import { deepStrictEqual, match } from "node:assert/strict";
 import fc from "fast-check";
 import type { Answered } from "../../lib/http/ask.ts";
-import { judgeClock, judgeConfiguration } from "../../lib/self_test/judge_balancer.ts";
+import { clockFinding } from "../../lib/self_test/clock.ts";
 import { NOW } from "./evidence.ts";
 
 function told(fields: Record<string, string>, more: Partial<Answered> = {}): Answered {
@@ -25,40 +25,24 @@ const CLOCKS: [number, string | undefined, RegExp?][] = [
 ];
 
 for (const [seconds, level, pattern] of CLOCKS) {
-  Deno.test(`judgeClock() says ${level ?? "nothing"} of a clock ${seconds} s ahead`, () => {
-    const finding = judgeClock(at(seconds));
+  Deno.test(`clockFinding() says ${level ?? "nothing"} of a clock ${seconds} s ahead`, () => {
+    const finding = clockFinding(at(seconds));
     deepStrictEqual(finding?.level, level);
     if (pattern) match(finding!.text, pattern);
   });
 }
 
-Deno.test("judgeClock() notes an answer without a Date, or with one that is none", () => {
+Deno.test("clockFinding() notes an answer without a Date, or with one that is none", () => {
   for (const fields of [{}, { date: "yesterday" }, { date: "" }] as Record<string, string>[]) {
-    deepStrictEqual(judgeClock(told(fields))?.level, "note");
+    deepStrictEqual(clockFinding(told(fields))?.level, "note");
   }
 });
 
-Deno.test("judgeClock() never blames a clock that is right, however long the answer took", () => {
+Deno.test("clockFinding() never blames a clock that is right, however long the answer took", () => {
   const moments = fc.tuple(fc.nat(20_000), fc.nat(20_000));
   fc.assert(fc.property(moments, ([before, after]) => {
     const date = new Date(Math.floor(NOW / 1000) * 1000).toUTCString();
     const answer = told({ date }, { sent: NOW - before, received: NOW + after });
-    deepStrictEqual(judgeClock(answer), undefined);
+    deepStrictEqual(clockFinding(answer), undefined);
   }));
-});
-
-Deno.test("judgeConfiguration() compares, and says what is no acme-lb", () => {
-  const options = { digest: "0011223344556677", own: false, file: "/etc/acme-lb/config.yaml" };
-  const judge = (digest: string | undefined, more = {}) =>
-    judgeConfiguration(told(digest === undefined ? {} : { "acme-lb-config": digest }), {
-      ...options,
-      ...more,
-    });
-  deepStrictEqual(judge(options.digest), undefined);
-  match(judge("8899aabbccddeeff")!.text, /than \/etc\/acme-lb\/config.yaml here; copy the file/);
-  match(judge("8899aabbccddeeff", { own: true })!.text, /runs here .*; send it SIGHUP/);
-  deepStrictEqual(judge("8899aabbccddeeff")!.level, "fail");
-  deepStrictEqual(judge(undefined)!.level, "note");
-  // Only a 404 tells it.
-  deepStrictEqual(judgeConfiguration(told({}, { status: 200 }), options), undefined);
 });

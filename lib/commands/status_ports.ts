@@ -1,0 +1,62 @@
+/** Where the ports of a server tell what `status` shows: the challenge port, and the metrics port. */
+
+import { formatSocketAddress } from "../address.ts";
+import type { Config } from "../config/schema.ts";
+import { messageOf } from "../errors.ts";
+import type { Handler } from "../http/connection.ts";
+import { createPeerAddresses } from "../http/peer_addresses.ts";
+import type { PortSpec } from "../http/service.ts";
+import type { Log } from "../log.ts";
+import { createPageHandler } from "../status/page_handler.ts";
+import type { StatusSource } from "../status/own_status.ts";
+import { createReportHandler } from "../status/report_handler.ts";
+import type { ServedPort } from "../status/balancer_report.ts";
+import { knownBalancers } from "./ports.ts";
+
+export interface StatusPortsOptions {
+  config: Config;
+  /** The configuration file, or what stands for it. */
+  file: string;
+  source: StatusSource;
+  log: Log;
+}
+
+/** The ports with what they tell of the status; the others as they are. */
+export function withStatus(specs: PortSpec[], options: StatusPortsOptions): PortSpec[] {
+  return specs.map((spec) => {
+    if (spec.role === "challenge") return { ...spec, handler: telling(spec.handler, options) };
+    return spec.role === "metrics" ? { ...spec, handler: showing(spec.handler, options) } : spec;
+  });
+}
+
+export function servedPorts(specs: readonly PortSpec[]): ServedPort[] {
+  return specs.map(({ role, address }) => ({ role, address: formatSocketAddress(address) }));
+}
+
+/**
+ * Tells balancers of this one. Names among the peers are resolved for it: who asks waits for that,
+ * and nobody else does. A balancer that is alone is asked over loopback.
+ */
+function telling(handler: Handler, { config, source }: StatusPortsOptions): Handler {
+  const loopback = ["127.0.0.1", "::1"].map((hostname) => ({ hostname, port: 0 }));
+  const told = config.peers.length > 0
+    ? knownBalancers(config)
+    : createPeerAddresses({ peers: loopback, own: [] });
+  return createReportHandler({ report: source.report, told, otherwise: handler });
+}
+
+/** Shows the page where nothing else is served. */
+function showing(handler: Handler, { config, file, log }: StatusPortsOptions): Handler {
+  const page = createPageHandler({
+    ask: async () => {
+      const { askFleet } = await import("../status/ask_fleet.ts");
+      const machine = Deno.networkInterfaces().map(({ address }) => address);
+      return await askFleet({ config, file, machine });
+    },
+    onError: (error) => log.error("defect", { reason: `status: ${messageOf(error)}` }),
+  });
+  return async (head, from, ...rest) => {
+    const asked = head.method === "GET" || head.method === "HEAD";
+    return asked && await page(head.target) || await handler(head, from, ...rest);
+  };
+}

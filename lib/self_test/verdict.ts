@@ -1,0 +1,132 @@
+/** Whether the CA gets its answer now, through which addresses, and what to mend first. Pure. */
+
+import { comparableAddress } from "../address.ts";
+import { unreachableRange } from "./ca_reach.ts";
+import type { Finding, PathReport, Rule, Verdict } from "./findings.ts";
+import { listed } from "./judge_names.ts";
+import type { Path } from "./paths.ts";
+
+/** A path and what was found on it. */
+export interface JudgedPath {
+  path: Path;
+  report: PathReport;
+}
+
+export function verdictOf(
+  paths: readonly JudgedPath[],
+  findings: readonly Finding[],
+): Verdict {
+  const open = paths.filter(({ path }) => path.port === "public" && path.published);
+  // The DNS decides, where it tells anything.
+  const named = open.filter(({ path }) => path.named);
+  const asked = named.length > 0 ? named : open;
+  const byAddress = Map.groupBy(asked, ({ path }) => comparableAddress(path.address.hostname));
+  const addresses = [...byAddress].map(([address, all]) => ({ address, state: stateOf(all) }));
+  const those = (state: string) =>
+    addresses.filter((one) => one.state === state).map(({ address }) => address);
+  const [through, not_through, unknown] = [those("good"), those("bad"), those("unknown")];
+  const nameless = findings.some(({ level, rule }) => level === "fail" && rule === "unresolved");
+  const cause = causeOf(paths, findings);
+  const answer = through.length === 0
+    ? (not_through.length > 0 || unknown.length === 0 ? "no" : "unknown")
+    : not_through.length > 0 || nameless
+    ? "partly"
+    : "yes";
+  const text = textOf(answer, { through, not_through, unknown, nameless });
+  return { answer, text: text + toMend(cause, paths, findings), through, not_through, cause };
+}
+
+function stateOf(paths: readonly JudgedPath[]): "good" | "bad" | "unknown" {
+  const range = unreachableRange(paths[0]!.path.address.hostname);
+  if (range?.kind === "never") return "bad";
+  const untold = ({ report }: JudgedPath) =>
+    report.findings.some(({ rule }) => rule === "not_from_here" || rule === "no_family");
+  if (paths.some(untold)) return "unknown";
+  return paths.every(({ report }) => report.outcome === "found") ? "good" : "bad";
+}
+
+function textOf(
+  answer: Verdict["answer"],
+  { through, not_through, unknown, nameless }: {
+    through: string[];
+    not_through: string[];
+    unknown: string[];
+    nameless: boolean;
+  },
+): string {
+  const rest = unknown.length > 0 ? `; ${listed(unknown)} cannot be judged from here` : "";
+  const names = nameless ? "; some names have no address" : "";
+  switch (answer) {
+    case "yes":
+      return `yes: the CA gets its answer now, through ${listed(through)}${rest}`;
+    case "partly":
+      return `partly: the CA gets its answer through ${listed(through)}` +
+        (not_through.length > 0
+          ? `, not through ${listed(not_through)}: an order fails when it asks there`
+          : "") +
+        names + rest;
+    case "no":
+      return "no: the CA does not get its answer now" +
+        (not_through.length > 0 ? `, not through ${listed(not_through)}` : "") + names + rest;
+    case "unknown":
+      return `unknown: ${listed(unknown)} cannot be judged from here`;
+  }
+}
+
+/** What others follow from comes first: without this balancer's token no other path has it. */
+function causeOf(
+  paths: readonly JudgedPath[],
+  findings: readonly Finding[],
+): Verdict["cause"] {
+  const failing = faultsIn(paths, findings);
+  const ranked = [
+    failing.find(({ path }) => path?.own),
+    byRule(failing, "not_a_peer"),
+    failing.find(({ path, rule }) => !path && rule === "configuration"),
+    failing.find(({ path, rule }) => !path && rule === "webroot"),
+    failing.find(({ path, rule }) => !path && rule === "unresolved"),
+    byRule(failing, "no_public_address"),
+    failing.find(({ path }) => path?.port === "challenge"),
+    ...failing,
+  ];
+  const first = ranked.find((one) => one !== undefined);
+  return first ? { where: first.where, rule: first.rule, text: first.text } : null;
+}
+
+interface Fault {
+  where: string;
+  rule: Rule;
+  text: string;
+  path: Path | undefined;
+}
+
+function faultsIn(paths: readonly JudgedPath[], findings: readonly Finding[]): Fault[] {
+  const bad = ({ level }: Finding) => level === "fail";
+  return [
+    ...paths.flatMap(({ path, report }) =>
+      report.findings.filter(bad).map(({ rule, text }) => ({
+        ...{ where: `${report.port} ${report.address}`, rule, text, path },
+      }))
+    ),
+    ...findings.filter(bad).map(({ rule, text, about = "" }) => ({
+      ...{ where: about, rule, text, path: undefined },
+    })),
+  ];
+}
+
+function byRule(faults: Fault[], rule: Rule): Fault | undefined {
+  return faults.find((one) => one.rule === rule);
+}
+
+function toMend(
+  cause: Verdict["cause"],
+  paths: readonly JudgedPath[],
+  findings: readonly Finding[],
+): string {
+  if (!cause) return "";
+  const others = faultsIn(paths, findings).length - 1;
+  const follow = others > 0
+    ? ` (${others} other ${others === 1 ? "fault" : "faults"} may follow from it)`
+    : "";
+  return `; to mend first${follow}: ${cause.where}: ${cause.rule}: ${cause.text}`;
+}

@@ -1,0 +1,67 @@
+/**
+ * What a server tells systemd and its operator of its start and of each reload, so that `systemctl
+ * start`, `restart` and `reload` fail when it does not serve afterwards.
+ *
+ * A start: the protocol of sd_notify(3), a datagram to the socket that NOTIFY_SOCKET names. A reload:
+ * the file of running_state.ts, for `check-config --running`; Type=notify-reload is not in every
+ * systemd that is in use.
+ */
+
+import type { Log } from "./log.ts";
+import { openRunningState } from "./running_state.ts";
+import { errnoOf, systemReason } from "./system_reason.ts";
+
+export interface Supervisor {
+  /** The digest of the configuration that is being put to use. */
+  loading(config: string): void;
+  /** How that ended: with nothing, or with the reasons why the old one stays in use. */
+  loaded(faults: string[]): Promise<void>;
+}
+
+/** To be opened before the first load. The right to write is given up at the end of that one. */
+export async function openSupervisor(log: Log): Promise<Supervisor> {
+  const unreported = (error: unknown) =>
+    log.warn("warning", {
+      reason: `check-config --running learns nothing: ${systemReason(error)}`,
+    });
+  const state = await openRunningState().catch(unreported);
+  let config = "";
+  let ready = false;
+  return {
+    loading: (digest) => void (config = digest),
+    async loaded(faults) {
+      await state?.write(faults.length > 0 ? { faults } : { config }).catch(unreported);
+      if (ready) return;
+      ready = true;
+      const reason = await notifyReady();
+      if (reason !== undefined) log.warn("notify_failed", { reason });
+      // Other commands of this executable write files; what stands on port 80 does not.
+      await Deno.permissions.revoke({ name: "write" });
+    },
+  };
+}
+
+/** Undefined when it is done or systemd did not ask for it, else why it cannot be. */
+async function notifyReady(): Promise<string | undefined> {
+  const path = Deno.env.get("NOTIFY_SOCKET") ?? "";
+  if (path === "") return undefined;
+  // An abstract one, "@...", cannot be reached from here; systemd's own has a path.
+  if (!path.startsWith("/")) return `NOTIFY_SOCKET is no path: ${path}`;
+  // The runtime wants a name for its own end, which nobody needs once it is there.
+  const folder = Deno.env.get("RUNTIME_DIRECTORY")?.split(":")[0] ?? "/tmp";
+  const own = `${folder}/notify-${crypto.randomUUID()}`;
+  try {
+    const socket = Deno.listenDatagram({ transport: "unixpacket", path: own });
+    try {
+      await Deno.remove(own);
+      const message = new TextEncoder().encode("READY=1");
+      await socket.send(message, { transport: "unixpacket", path });
+    } finally {
+      socket.close();
+    }
+    return undefined;
+  } catch (error) {
+    const reason = errnoOf(error) === "ENOENT" ? "there is no such socket" : systemReason(error);
+    return `${path}: ${reason}`;
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Asks every balancer of the peers what it knows of itself, all at once and within one deadline.
+ *
+ * A peer may be compromised: whatever it sends costs no more than the bounds of a report and ends at
+ * the deadline, and becomes a row that says so.
+ */
+
+import { comparableAddress, isWildcard, type SocketAddress } from "../address.ts";
+import { configDigest } from "../config/digest.ts";
+import type { Config } from "../config/schema.ts";
+import { ownChallengePort } from "../config/warnings.ts";
+import { type AskOptions, askServer, type Reply } from "../http/ask.ts";
+import type { Peer } from "../peer.ts";
+import { resolveName } from "../resolve_name.ts";
+import { deadline, orAborted } from "../time.ts";
+import { BOUNDS, STATUS_TARGET } from "./balancer_report.ts";
+import type { BalancerRow, FleetView } from "./fleet.ts";
+import { type Answer, fleetRows, readAnswer, type Target, type Told } from "./fleet_rows.ts";
+
+/** For all of them together, names included: a glance takes two seconds, with its start. */
+const ASK_MS = 1_800;
+
+export interface AskFleetOptions {
+  config: Config;
+  /** The configuration file, or what stands for it. */
+  file: string;
+  /** Addresses of this machine's interfaces. */
+  machine: readonly string[];
+  /** For all of them together. @default 1800 */
+  timeoutMs?: number;
+  /** @default {@link askServer} */
+  ask?: (address: SocketAddress, options: AskOptions) => Promise<Reply>;
+  /** All addresses of a name. @default the system's resolver, hosts file included */
+  resolve?: (name: string) => Promise<string[]>;
+  /** Milliseconds since the epoch. @default Date.now */
+  now?: () => number;
+}
+
+/** The fleet as it is now. Never rejects. */
+export async function askFleet(options: AskFleetOptions): Promise<FleetView> {
+  const { config, file, timeoutMs = ASK_MS, now = Date.now } = options;
+  const { nodes, virtual_addresses, interface: device, unicast } = config.cluster;
+  using limit = deadline(timeoutMs);
+  const lists = await Promise.all(
+    peersOf(config).map((peer) => askPeer(peer, options, limit.signal)),
+  );
+  const asked = lists.flatMap(({ asked }) => asked);
+  return {
+    now: new Date(now()),
+    expected: {
+      nodes: Object.keys(nodes),
+      virtualAddresses: virtual_addresses.map(({ address }) => address),
+      interface: typeof device === "string"
+        ? device
+        : [...new Set(Object.values(device))].join(", "),
+      unicast,
+      config: await configDigest(config),
+      file,
+    },
+    rows: [
+      ...fleetRows(asked.map(({ target }) => target), asked.map(({ answer }) => answer)),
+      ...lists.flatMap(({ unresolved }) => unresolved),
+    ],
+  };
+}
+
+/** Without peers there is this balancer alone, asked where it listens. */
+function peersOf({ peers, challenge }: Config): Peer[] {
+  if (peers.length > 0) return peers;
+  return challenge.listen.map(({ hostname, port }) => ({
+    hostname: isWildcard(hostname) ? (hostname === "::" ? "::1" : "127.0.0.1") : hostname,
+    port,
+  }));
+}
+
+interface Asked {
+  asked: { target: Target; answer: Answer }[];
+  /** The row of a name that has no address. */
+  unresolved: BalancerRow[];
+}
+
+async function askPeer(
+  peer: Peer,
+  options: AskFleetOptions,
+  signal: AbortSignal,
+): Promise<Asked> {
+  const { config, machine, resolve = resolveName } = options;
+  const began = performance.now();
+  const isOwn = ownChallengePort(config, [...machine]);
+  let addresses: SocketAddress[];
+  if ("hostname" in peer) addresses = [peer];
+  else {
+    const found = await orAborted(resolve(peer.name), signal).catch(() => []);
+    addresses = found.map((hostname) => ({ hostname, port: peer.port }));
+    if (addresses.length === 0) {
+      const name = `dns:${peer.name}:${peer.port}`;
+      const ms = Math.round(performance.now() - began);
+      const row = { name, address: name, here: false, deaf: [], ms };
+      return { asked: [], unresolved: [{ ...row, silence: "unresolved" }] };
+    }
+  }
+  const asked = await Promise.all(addresses.map(async (address) => ({
+    target: { address, node: nodeOf(address.hostname, config), here: isOwn(address) },
+    answer: await askAddress(address, options, signal),
+  })));
+  return { asked, unresolved: [] };
+}
+
+async function askAddress(
+  address: SocketAddress,
+  { ask = askServer, now = Date.now }: AskFleetOptions,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const reply = await ask(address, {
+    target: STATUS_TARGET,
+    host: undefined,
+    as: "balancer",
+    timeoutMs: ASK_MS,
+    maxBody: BOUNDS.bytes,
+    signal,
+  });
+  return { ...toldBy(reply, now()), ms: reply.ms };
+}
+
+function toldBy(reply: Reply, now: number): Told {
+  if (reply.fault !== undefined) return { silence: reply.fault };
+  const { status, body } = reply;
+  if (status === 200) return readAnswer(body, now);
+  if (status === 404 || status === 403) return { silence: "not_told" };
+  return { silence: status >= 300 && status < 400 ? "redirected" : "bad_status" };
+}
+
+/** The node of cluster.nodes that has the address. */
+function nodeOf(hostname: string, { cluster }: Config): string | undefined {
+  const wanted = comparableAddress(hostname);
+  return Object.entries(cluster.nodes)
+    .find(([, own]) => own.some((one) => comparableAddress(one) === wanted))?.[0];
+}

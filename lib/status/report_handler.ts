@@ -1,0 +1,42 @@
+/**
+ * The challenge port's answer to another balancer that asks what this one knows of itself.
+ *
+ * To balancers alone, by their addresses, as the digest of the configuration is told: anybody else
+ * gets what any other target gets, so a scanner does not even learn that there is something.
+ */
+
+import { type Answer, headerLine } from "../http/answer.ts";
+import type { Handler } from "../http/connection.ts";
+import type { PeerAddresses } from "../http/peer_addresses.ts";
+import { printable } from "../log.ts";
+import { type BalancerReport, STATUS_TARGET } from "./balancer_report.ts";
+
+export interface ReportHandlerOptions {
+  report: () => Promise<BalancerReport>;
+  /** Who is told. */
+  told: Pick<PeerAddresses, "includes">;
+  /** Answers everything else. */
+  otherwise: Handler;
+}
+
+const HEADERS = headerLine("Content-Type", "application/json") +
+  headerLine("X-Content-Type-Options", "nosniff") +
+  headerLine("Content-Security-Policy", "default-src 'none'; sandbox") +
+  headerLine("Cache-Control", "no-store");
+
+export function createReportHandler({ report, told, otherwise }: ReportHandlerOptions): Handler {
+  return async (head, from, ...rest) => {
+    const asked = head.target === STATUS_TARGET && head.method === "GET" && !head.body;
+    if (!asked || !await told.includes(from)) return await otherwise(head, from, ...rest);
+    return reportAnswer(await report());
+  };
+}
+
+/** One line of ASCII, so that its length is that of the text. */
+function reportAnswer(report: BalancerReport): Answer {
+  const body = printable(JSON.stringify(report), "\\u").replace(
+    /[^\x20-\x7e]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  return { status: 200, headers: HEADERS, body: `${body}\n`, close: true };
+}

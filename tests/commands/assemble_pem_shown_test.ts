@@ -1,0 +1,311 @@
+/**
+ * assemble-pem with a HAProxy that runs: what its clients are shown counts, not what lies on the
+ * disk under one name. Every story ends with handshakes.
+ */
+
+import assert from "node:assert/strict";
+import { issue, type Issued, type IssueOptions, makeKey } from "../cert/issue.ts";
+import {
+  hasHaproxy,
+  pemOf,
+  type RealHaproxy,
+  serialOf,
+  startHaproxy,
+  type StartOptions,
+} from "../haproxy/real_haproxy.ts";
+import { acmeLb } from "./program.ts";
+
+const ignore = !hasHaproxy;
+
+function story(
+  name: string,
+  tell: (haproxy: RealHaproxy) => Promise<void>,
+  options: StartOptions = {},
+): void {
+  Deno.test({
+    name: `assemble-pem ${name}`,
+    ignore,
+    fn: async () => {
+      await using haproxy = await startHaproxy(options);
+      await tell(haproxy);
+    },
+  });
+}
+
+/** Puts a certificate on the disk and installs it as `out`. */
+async function install(
+  haproxy: RealHaproxy,
+  { out, issued, flags = [] }: { out: string; issued: Issued; flags?: string[] },
+) {
+  const id = crypto.randomUUID();
+  const key = await haproxy.write(`${id}.key`, issued.key.pem);
+  const cert = await haproxy.write(`${id}.crt`, issued.pem);
+  const parts = ["--key", key, "--cert", cert, "--out", haproxy.path(out)];
+  return await acmeLb([
+    ...["assemble-pem", ...parts, "--haproxy-socket", haproxy.worker],
+    ...flags,
+  ]);
+}
+
+const AGO = (hours: number) => new Date(Math.floor(Date.now() / 1000) * 1000 - hours * 3600_000);
+const older = (options: IssueOptions = {}) => issue({ notBefore: AGO(48), ...options });
+const [A, A_TWIN] = [await older({ names: ["a.example"] }), await older({ names: ["a.example"] })];
+
+const SPELLINGS = [
+  "crt DIRECTORY/dir/",
+  "crt DIRECTORY//dir",
+  "crt DIRECTORY/./dir/a.pem",
+  "crt DIRECTORY/certs/../dir/a.pem",
+  "crt DIRECTORY/dir/../dir",
+];
+story("brings every spelling of a file up to date, and adds a new one to every list", async (h) => {
+  const binds = SPELLINGS.map((_, i) => h.path(`bind${i}.sock`));
+  const renewed = await issue({ names: ["a.example"] });
+  const { code, stderr } = await install(h, { out: "dir/a.pem", issued: renewed });
+  assert.deepEqual([code, stderr], [0, ""]);
+  for (const [i, bind] of binds.entries()) {
+    assert.equal(await h.servedSerial("a.example", bind), serialOf(renewed), SPELLINGS[i]);
+  }
+  const added = await issue({ names: ["b.example"] });
+  const result = await install(h, { out: "dir/b.pem", issued: added });
+  assert.deepEqual([result.code, result.stderr], [0, ""]);
+  for (const bind of [0, 1, 4].map((i) => binds[i]!)) {
+    assert.equal(await h.servedSerial("b.example", bind), serialOf(added), bind);
+  }
+  const again = await install(h, { out: "dir/b.pem", issued: added });
+  assert.match(again.stdout, /: unchanged: .*\n.*: current: /);
+}, { files: { "dir/a.pem": pemOf(A) }, binds: SPELLINGS });
+
+story("brings a file up to date that HAProxy loads through links", async (h) => {
+  await Deno.symlink("dir", h.path("link"));
+  const renewed = await issue({ names: ["a.example"] });
+  const { code, stderr } = await install(h, { out: "link/a.pem", issued: renewed });
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.equal(await h.servedSerial("a.example", h.path("bind0.sock")), serialOf(renewed));
+}, { files: { "dir/a.pem": pemOf(A) }, binds: ["crt DIRECTORY/dir/"] });
+
+story("adds the first certificate to an empty directory", async (h) => {
+  const issued = await issue({ names: ["a.example"] });
+  const { code, stderr, stdout } = await install(h, { out: "empty/a.pem", issued });
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.match(stdout, /: added: /);
+  assert.equal(await h.servedSerial("a.example", h.path("bind0.sock")), serialOf(issued));
+}, { files: { "empty/": "" }, binds: ["crt DIRECTORY/empty strict-sni"] });
+
+const RIVALS: [what: string, StartOptions, renamed: RegExp][] = [
+  [
+    "an older twin in the same directory",
+    { files: { "certs/twin.pem": pemOf(A_TWIN) } },
+    /an older one \(serial .*certs\/twin\.pem/,
+  ],
+  [
+    "an older twin in another directory and bind",
+    { files: { "inner/a.pem": pemOf(A_TWIN) }, binds: ["crt DIRECTORY/inner/"] },
+    /an older one .*inner\/a\.pem/,
+  ],
+  [
+    "an older twin in a crt-list, for that name",
+    {
+      files: { "inner/a.pem": pemOf(A_TWIN), "l.txt": "INNER a.example\n" },
+      binds: ["crt-list DIRECTORY/l.txt"],
+    },
+    /an older one .*inner\/a\.pem/,
+  ],
+  [
+    "a placeholder",
+    {
+      files: {
+        "certs/p.pem": pemOf(
+          await issue({ names: ["a.example"], organization: "acme-lb placeholder" }),
+        ),
+      },
+    },
+    /a placeholder .*certs\/p\.pem/,
+  ],
+  [
+    "one with more names",
+    { files: { "certs/m.pem": pemOf(await older({ names: ["m.example", "a.example"] })) } },
+    /clients of a\.example may still be shown an older one .*certs\/m\.pem/,
+  ],
+];
+for (const [what, options, renamed] of RIVALS) {
+  Deno.test({
+    name: `assemble-pem does not succeed beside ${what}, and names it`,
+    ignore,
+    fn: async () => {
+      // The list has the path that is known only when it runs.
+      const files = { "certs/a.pem": pemOf(A), ...options.files };
+      const list = Object.keys(files).includes("l.txt");
+      await using h = await startHaproxy(
+        list ? { files: { "certs/a.pem": pemOf(A), "inner/a.pem": pemOf(A_TWIN) } } : {
+          ...options,
+          files,
+        },
+      );
+      if (list) {
+        await h.ask(`new ssl cert ${h.path("inner/a.pem")}`);
+        await h.ask(`set ssl cert ${h.path("inner/a.pem")} <<\n${pemOf(A_TWIN)}`);
+        await h.ask(`commit ssl cert ${h.path("inner/a.pem")}`);
+        await h.ask(`add ssl crt-list ${h.path("list.txt")} ${h.path("inner/a.pem")}`);
+      }
+      const issued = await issue({ names: ["a.example"] });
+      for (const file of ["written", "unchanged"]) {
+        const { code, stdout, stderr } = await install(h, { out: "certs/a.pem", issued });
+        assert.equal(code, 1, stderr);
+        assert.match(stdout, new RegExp(`: ${file}: `));
+        assert.match(stderr, renamed);
+        assert.match(stderr, /remove that file and reload HAProxy, or write to it with --out\n$/);
+      }
+      const shown = await h.ask(`show ssl cert ${h.path("certs/a.pem")}`);
+      assert.ok(shown.includes(serialOf(issued)), "it is installed all the same");
+    },
+  });
+}
+
+const NO_RIVALS: [what: string, name: string, Issued][] = [
+  ["a copy of it", "copy.pem", A],
+  ["a wildcard above it", "w.pem", await older({ names: ["*.example", "w.example"] })],
+  ["an RSA certificate", "r.pem", await older({ names: ["a.example"], key: await makeKey("RSA") })],
+  ["another name", "o.pem", await older({ names: ["o.example"] })],
+];
+for (const [what, name, other] of NO_RIVALS) {
+  story(`succeeds beside ${what}`, async (h) => {
+    const issued = what === "a copy of it" ? A : await issue({ names: ["a.example"] });
+    const { code, stderr } = await install(h, { out: "certs/a.pem", issued });
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.equal(await h.servedSerial("a.example"), serialOf(issued));
+  }, { files: { "certs/a.pem": pemOf(A), [`certs/${name}`]: pemOf(other) } });
+}
+
+story("only remarks on another certificate that is newer", async (h) => {
+  const issued = await issue({ names: ["a.example"], notBefore: AGO(24) });
+  const { code, stderr } = await install(h, { out: "certs/a.pem", issued });
+  assert.equal(code, 0);
+  assert.match(
+    stderr,
+    /event=warning reason="clients of a\.example may still .* a newer certificate/,
+  );
+}, {
+  files: {
+    "certs/a.pem": pemOf(A),
+    "certs/n.pem": pemOf(await issue({ names: ["a.example"], notBefore: AGO(2) })),
+  },
+});
+
+story("keeps what is newer in memory, unless forced", async (h) => {
+  const path = h.path("certs/a.pem");
+  const ordered = await issue({ names: ["a.example"], notBefore: AGO(2) });
+  await h.ask(`set ssl cert ${path} <<\n${pemOf(ordered)}`);
+  await h.ask(`commit ssl cert ${path}`);
+  const between = await issue({ names: ["a.example"], notBefore: AGO(24) });
+  for (const issued of [A, between]) {
+    const { code, stdout, stderr } = await install(h, { out: "certs/a.pem", issued });
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(stderr, /is not written: .* is older than what HAProxy .* --from-haproxy/);
+    assert.equal(await Deno.readTextFile(path), pemOf(A));
+    assert.equal(await h.servedSerial("a.example"), serialOf(ordered));
+  }
+  const forced = await install(h, { out: "certs/a.pem", issued: between, flags: ["--force"] });
+  assert.equal(forced.code, 0, forced.stderr);
+  assert.match(forced.stderr, /event=warning reason=".* is older than what HAProxy/);
+  assert.equal(await h.servedSerial("a.example"), serialOf(between));
+}, { files: { "certs/a.pem": pemOf(A) } });
+
+story("keeps a key in its own file in step, and HAProxy starts again with both", async (h) => {
+  const renewed = await issue({ names: ["a.example"] });
+  const denied = await install(h, {
+    ...{ out: "side/a.pem", issued: renewed },
+    flags: ["--haproxy-socket", h.operator],
+  });
+  assert.equal(denied.code, 1);
+  assert.deepEqual(
+    await Promise.all(
+      ["a.pem", "a.pem.key"].map((name) => Deno.readTextFile(h.path(`side/${name}`))),
+    ),
+    [A.pem, A.key.pem],
+  );
+  assert.equal(await h.servedSerial("a.example", h.path("bind0.sock")), serialOf(A));
+  const { code, stderr } = await install(h, { out: "side/a.pem", issued: renewed });
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.equal(await h.servedSerial("a.example", h.path("bind0.sock")), serialOf(renewed));
+  assert.equal(await Deno.readTextFile(h.path("side/a.pem.key")), renewed.key.pem);
+  assert.equal(await Deno.readTextFile(h.path("side/a.pem")), pemOf(renewed));
+  const check = await new Deno.Command("haproxy", { args: ["-c", "-f", h.path("haproxy.cfg")] })
+    .output();
+  assert.equal(check.code, 0, new TextDecoder().decode(check.stderr));
+}, { files: { "side/a.pem": A.pem, "side/a.pem.key": A.key.pem }, binds: ["crt DIRECTORY/side/"] });
+
+story("refuses a file without key when nothing tells where the key is", async (h) => {
+  const renewed = await issue({ names: ["a.example"] });
+  const { code, stderr } = await install(h, { out: "alone.pem", issued: renewed });
+  assert.equal(code, 1);
+  assert.match(stderr, /holds a certificate without its key, .*another file.*crt-store/);
+  assert.equal(await Deno.readTextFile(h.path("alone.pem")), A.pem);
+}, { files: { "alone.pem": A.pem } });
+
+/** The serial that a client is shown who knows one kind of key alone. */
+async function shownTo(kind: "RSA" | "ECDSA", socket: string): Promise<string> {
+  const args = ["s_client", "-unix", socket, "-servername", "a.example", "-tls1_2"];
+  const child = new Deno.Command("openssl", {
+    args: [...args, "-cipher", `ECDHE-${kind}-AES128-GCM-SHA256`],
+    stdin: "null",
+  });
+  const pem = new TextDecoder().decode((await child.output()).stdout);
+  const [block] = /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/.exec(pem) ?? [];
+  if (!block) return "none";
+  const { X509Certificate } = await import("node:crypto");
+  return new X509Certificate(block).serialNumber.replace(/^0+/, "");
+}
+
+story("renews RSA and ECDSA side by side, each for the clients that know it", async (h) => {
+  const kinds = [["RSA", "rsa", "RSA"], ["ECDSA", "ecdsa", "P-256"]] as const;
+  const sockets = [h.path("bind0.sock"), h.path("bind1.sock")];
+  for (const [kind, suffix, key] of kinds) {
+    const issued = await issue({ names: ["a.example"], key: await makeKey(key) });
+    const { code, stderr } = await install(h, { out: `pair/a.pem.${suffix}`, issued });
+    assert.deepEqual([code, stderr], [0, ""], kind);
+    for (const socket of sockets) assert.equal(await shownTo(kind, socket), serialOf(issued), kind);
+  }
+  // A pair for a new name comes into the directory one by one.
+  for (const [kind, suffix, key] of kinds) {
+    const issued = await issue({ names: ["n.example"], key: await makeKey(key) });
+    const { code, stderr } = await install(h, { out: `pair/n.pem.${suffix}`, issued });
+    assert.equal(code, 0, `${kind}: ${stderr}`);
+  }
+}, {
+  files: {
+    "pair/a.pem.rsa": pemOf(await older({ names: ["a.example"], key: await makeKey("RSA") })),
+    "pair/a.pem.ecdsa": pemOf(A),
+  },
+  binds: ["crt DIRECTORY/pair/a.pem", "crt DIRECTORY/pair/"],
+});
+
+story("warns when the kind of key changes, and only then", async (h) => {
+  const warning =
+    /event=warning reason=".*from a key of P-256 to one of RSA 2048.*\.rsa and .*\.ecdsa"/;
+  const rsa = await issue({ names: ["a.example"], key: await makeKey("RSA"), notBefore: AGO(2) });
+  const changed = await install(h, { out: "certs/a.pem", issued: rsa });
+  assert.equal(changed.code, 0, changed.stderr);
+  assert.match(changed.stderr, warning);
+  const renewed = await issue({ names: ["a.example"], key: rsa.key });
+  assert.equal((await install(h, { out: "certs/a.pem", issued: renewed })).stderr, "");
+}, { files: { "certs/a.pem": pemOf(A) } });
+
+story("--from-haproxy says which HAProxy can do so, or saves what is in memory", async (h) => {
+  const path = h.path("certs/a.pem");
+  const ordered = await issue({ names: ["a.example"] });
+  await h.ask(`set ssl cert ${path} <<\n${pemOf(ordered)}`);
+  await h.ask(`commit ssl cert ${path}`);
+  const args = ["assemble-pem", "--from-haproxy", "--out", path, "--haproxy-socket", h.worker];
+  const { code, stderr, stdout } = await acmeLb(args);
+  if ((await h.ask(`dump ssl cert ${path}`)).startsWith("Unknown command")) {
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(stderr, /^acme-lb: cannot take the certificate from .*: .* in 3\.1 and later\n$/);
+    assert.equal(await Deno.readTextFile(path), pemOf(A));
+    return;
+  }
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.match(stdout, /: written: .*\n.*: current: /);
+  assert.equal(await Deno.readTextFile(path), pemOf(ordered));
+  assert.match((await acmeLb(args)).stdout, /: unchanged: /);
+}, { files: { "certs/a.pem": pemOf(A) } });
