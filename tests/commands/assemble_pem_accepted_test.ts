@@ -128,10 +128,10 @@ async function weakChains(directory: string): Promise<Case[]> {
   });
   const below = await make("below", { key: ec, issuer: "sha1ca" });
   return [
-    // HAProxy 3 loads it, and no client accepts it.
+    // HAProxy 3 loads SHA-1, and no client accepts it.
     { what: "SHA-1 leaf", key: ec, fullchain: sha1Leaf, loadedBySome: true },
     { what: "RSA 1024 leaf", key: short, fullchain: rsaLeaf },
-    { what: "SHA-1 intermediate", key: ec, fullchain: below + sha1Ca },
+    { what: "SHA-1 intermediate", key: ec, fullchain: below + sha1Ca, loadedBySome: true },
   ];
 }
 

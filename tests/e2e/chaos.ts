@@ -9,7 +9,7 @@
  */
 
 import assert from "node:assert/strict";
-import { executablePath } from "../executable.ts";
+import { executableCache, executablePath, runtimeCache } from "../executable.ts";
 import { ROOT } from "../install_script.ts";
 import { oneOf, type RandomNumbers, randomNumbers } from "../random_numbers.ts";
 import { BALANCERS } from "./cluster.ts";
@@ -122,12 +122,8 @@ async function start(
     env: {
       ...underClock ? { FAKETIME_TIMESTAMP_FILE: clockOf(network, host) } : {},
       ...{ FAKETIME_DONT_FAKE_MONOTONIC: "1", FAKETIME_NO_CACHE: "1" },
-      ...Object.fromEntries(
-        ["DENO_DIR", "ACME_LB_CACHE"].flatMap((name) => {
-          const value = Deno.env.get(name);
-          return value === undefined ? [] : [[name, value]];
-        }),
-      ),
+      ...runtimeCache(network.directory),
+      ACME_LB_CACHE: executableCache(),
     },
   });
   await eventually(async () => {
@@ -184,7 +180,7 @@ async function hangWebroot({ network }: Chaos, balancer: Balancer): Promise<void
   balancer.mounted = await startDaemon([
     ...["nsenter", "--target", String(serve.pid), "--mount", Deno.execPath(), "run", "-A"],
     ...["--no-check", "--no-config", program, `${network.webroot}/share`],
-  ], { log: `${network.directory}/${host.name}-hung.log` });
+  ], { log: `${network.directory}/${host.name}-hung.log`, env: runtimeCache(network.directory) });
   await logged(balancer.mounted, /^mounted$/m);
 }
 

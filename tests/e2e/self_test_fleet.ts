@@ -3,7 +3,7 @@
  * machines that have something wrong with them, and one with servers that are almost balancers.
  */
 
-import { executablePath } from "../executable.ts";
+import { executablePath, runtimeCache } from "../executable.ts";
 import { nameServer } from "./authority.ts";
 import { ready, startBalancer } from "./balancer.ts";
 import { type Daemon, eventually, logged, startDaemon } from "./daemon.ts";
@@ -85,7 +85,7 @@ export async function startSelfTestFleet(text: string): Promise<SelfTestFleet> {
         const run = ["run", "--no-check", "--no-config", "-N", program, JSON.stringify(spec)];
         const daemon = await startDaemon(
           network.on(odd, ["env", "NO_COLOR=1", Deno.execPath(), ...run]),
-          { log: `${network.directory}/odd.log` },
+          { log: `${network.directory}/odd.log`, env: runtimeCache(network.directory) },
         );
         await logged(daemon, /^ready$/m);
       },

@@ -17,11 +17,12 @@ import {
   judgeCommit,
   judgeDelete,
   judgeNew,
-  judgeReload,
   judgeSet,
+  parseCrtList,
   parseCrtLists,
   parseInventory,
   parseProcesses,
+  parseReload,
   parseShown,
 } from "../../lib/haproxy/replies.ts";
 import { peerAnswerOf } from "../../lib/http/peer_answer.ts";
@@ -172,7 +173,8 @@ function runtimeReply(input: Uint8Array): void {
   for (const judge of [judgeSet, judgeCommit, judgeAbort, judgeNew, judgeAdd, judgeDelete]) {
     judge(text, NAME);
   }
-  judgeReload(text);
+  parseReload(text);
+  parseCrtList(text);
   for (const name of parseInventory(text)?.names ?? []) assert.doesNotMatch(name, /\n/);
   const shown = parseShown(text, NAME);
   if (shown) assert.ok(text.startsWith(`Filename: ${NAME}\n`));
