@@ -116,10 +116,13 @@ export async function createNetwork(
     heal: (host) => netns(host, ["nft", HEAL]),
     unplug: async ({ name }) => void await must(["ip", "-n", bridge, "link", "set", name, "down"]),
     plug: async ({ name }) => void await must(["ip", "-n", bridge, "link", "set", name, "up"]),
-    async [Symbol.asyncDispose]() {
-      await reaper.stdin.close();
-      await reaper.status;
-    },
+    // Closed once: a test that fails while it sets up closes what another hook closes again.
+    [Symbol.asyncDispose]: () => closed ??= close(),
+  };
+  let closed: Promise<void> | undefined;
+  const close = async () => {
+    await reaper.stdin.close();
+    await reaper.status;
   };
 
   try {
