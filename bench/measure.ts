@@ -6,12 +6,14 @@
  */
 
 import { measureAnswers } from "./answer_time.ts";
+import { measureAttack } from "./attack.ts";
 import { raiseLoopback } from "./cable.ts";
 import { measureExpiry } from "./expiry.ts";
 import { measureMemory } from "./memory.ts";
 import { measureRedirects } from "./redirect_rate.ts";
 import type { Figure } from "./report.ts";
 import type { Bench } from "./servers.ts";
+import { measureSoak } from "./soak.ts";
 import { measureStart } from "./start_time.ts";
 import { measureStartup } from "./startup.ts";
 import { measureSwaps } from "./swap.ts";
@@ -19,8 +21,6 @@ import { measureSwaps } from "./swap.ts";
 /** What run.ts wants measured. */
 export interface Order extends Omit<Bench, "progress"> {
   sections: Section[];
-  /** Whether this runs in namespaces of its own. */
-  apart: boolean;
   /** Whether somebody is watching. */
   terminal: boolean;
 }
@@ -41,6 +41,8 @@ export const SECTIONS = {
   startup: measureStartup,
   swap: measureSwaps,
   expiry: measureExpiry,
+  attack: measureAttack,
+  soak: measureSoak,
 };
 
 const encoder = new TextEncoder();

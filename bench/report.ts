@@ -14,7 +14,7 @@ export type Contender =
   | "openssl loop"
   | "one openssl";
 /** The empty one is for counts. */
-export type Unit = "ms" | "µs" | "/s" | "MB" | "";
+export type Unit = "ms" | "µs" | "/s" | "MB" | "%" | "";
 
 export interface Figure {
   /** Heading under which it stands. */

@@ -5,7 +5,7 @@
  * The exit code tells whether it could measure; a target that is missed is shown and no more.
  *
  * Usage: deno task bench [--only SECTION] [--quick] [--json FILE], where SECTION is one of
- * answer, redirect, memory, start, startup, swap, expiry
+ * answer, redirect, memory, start, startup, swap, expiry, attack, soak
  */
 
 import { dirname } from "node:path";
@@ -138,9 +138,14 @@ function possible(
     sections.delete("answer");
     leftOut.push("the time to the right answer, which needs root for its network namespaces");
   }
-  if (sections.has("redirect") && versions.wrk === undefined) {
-    sections.delete("redirect");
-    leftOut.push("redirects, which need wrk (apt-get install wrk)");
+  for (const section of ["redirect", "soak"] as const) {
+    if (!sections.has(section) || versions.wrk !== undefined) continue;
+    sections.delete(section);
+    leftOut.push(`${section}, which needs wrk (apt-get install wrk)`);
+  }
+  if (sections.has("attack") && !isRoot()) {
+    sections.delete("attack");
+    leftOut.push("attack, which needs root for a network of its own");
   }
   if (sections.has("swap") && (!versions.h2load || !versions.HAProxy)) {
     sections.delete("swap");

@@ -18,6 +18,8 @@ export interface Bench {
   wrk: boolean;
   /** Fewer and shorter rounds. */
   quick: boolean;
+  /** This runs in namespaces of its own. */
+  apart: boolean;
   /** Says what is going on, where somebody is watching. */
   progress(text: string): void;
 }
@@ -34,11 +36,14 @@ export interface Balancer {
   hostname?: string;
   /** Connections that it must be able to hold. */
   connections?: number;
+  /** How many of them one source may have. @default all */
+  perSource?: number;
 }
 
 /** `acme-lb serve`. */
 export async function startAcmeLb(bench: Bench, balancer: Balancer): Promise<Child> {
   const { publicPort, challengePort, peers, webroot, connections } = balancer;
+  const { perSource = connections } = balancer;
   const file = `${bench.directory}/acme-lb.yaml`;
   // JSON is YAML.
   const config = {
@@ -46,7 +51,7 @@ export async function startAcmeLb(bench: Bench, balancer: Balancer): Promise<Chi
     public: { listen: [`[::]:${publicPort}`] },
     challenge: { listen: [`[::]:${challengePort}`] },
     peers,
-    limits: connections === undefined ? {} : { connections, per_source: connections },
+    limits: connections === undefined ? {} : { connections, per_source: perSource },
   };
   await Deno.writeTextFile(file, JSON.stringify(config, null, 2));
   return await start(bench, balancer, [...bench.acmeLb, "serve", "--config", file]);
@@ -119,10 +124,14 @@ ${upstream || `    server [::1]:${challengePort};`}
   return await start(bench, balancer, ["nginx", "-e", "stderr", "-c", file]);
 }
 
-/** HAProxy with nothing but a redirect. */
+/** HAProxy with nothing but a redirect, and the answer to one challenge where it is given. */
 export async function startHaproxy(
   bench: Bench,
-  { port, connections = 10_000 }: { port: number; connections?: number },
+  { port, connections = 10_000, challenge }: {
+    port: number;
+    connections?: number;
+    challenge?: { path: string; body: string };
+  },
 ): Promise<Child> {
   const file = `${bench.directory}/haproxy.cfg`;
   // HAProxy plans for two descriptors a connection and refuses to start without them; a redirect
@@ -138,8 +147,15 @@ defaults
   timeout connect 5s
   timeout client 20s
   timeout server 20s
+  timeout http-request 5s
 frontend plain
   bind :::${port}
+${
+      challenge
+        ? `  http-request return status 200 content-type text/plain string ${challenge.body} ` +
+          `if { path ${challenge.path} }`
+        : ""
+    }
   http-request redirect scheme https code 301
 `,
   );

@@ -70,7 +70,7 @@ export function parseIPv6(text: string): string | undefined {
 /** The eight 16-bit groups of an IPv6 address, or undefined. */
 export function ipv6Groups(text: string): number[] | undefined {
   let body = text;
-  const quad = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(text);
+  const quad = text.includes(".") ? /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(text) : null;
   if (quad) {
     const four = parseIPv4(quad[2]!);
     if (four === undefined) return undefined;
@@ -79,15 +79,23 @@ export function ipv6Groups(text: string): number[] | undefined {
   }
   const halves = body.split("::");
   if (halves.length > 2) return undefined;
-  const [head, tail] = halves.map((half) => half === "" ? [] : half.split(":"));
-  if ([...head!, ...(tail ?? [])].some((group) => !/^[0-9A-Fa-f]{1,4}$/.test(group))) {
-    return undefined;
+  const groups = groupsIn(halves[0]!);
+  if (halves.length === 1) return groups?.length === 8 ? groups : undefined;
+  const tail = groupsIn(halves[1]!);
+  if (!groups || !tail || groups.length + tail.length > 7) return undefined;
+  while (groups.length + tail.length < 8) groups.push(0);
+  return groups.concat(tail);
+}
+
+/** Groups with single colons between them; undefined when one is none. */
+function groupsIn(text: string): number[] | undefined {
+  if (text === "") return [];
+  const groups: number[] = [];
+  for (const part of text.split(":")) {
+    if (!/^[0-9A-Fa-f]{1,4}$/.test(part)) return undefined;
+    groups.push(parseInt(part, 16));
   }
-  const missing = 8 - head!.length - (tail?.length ?? 0);
-  if (tail === undefined ? missing !== 0 : missing < 1) return undefined;
-  return [...head!, ...Array(missing).fill("0"), ...(tail ?? [])].map((group) =>
-    parseInt(group, 16)
-  );
+  return groups;
 }
 
 /** RFC 5952: lower case, the longest run of two or more zero groups compressed, first if equal. */
@@ -113,8 +121,17 @@ export function comparableAddress(hostname: string): string {
   if (!hostname.includes(":")) return hostname;
   const groups = ipv6Groups(hostname.split("%")[0]!);
   if (!groups) return hostname;
-  const mapped = groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0);
-  return mapped ? dottedQuad(groups[6]!, groups[7]!) : compressGroups(groups);
+  return isMapped(groups) ? dottedQuad(groups[6]!, groups[7]!) : compressGroups(groups);
+}
+
+function isMapped(groups: number[]): boolean {
+  return groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0);
+}
+
+/** 64:ff9b::/96 (RFC 6052 section 2.1). */
+function isNat64(groups: number[]): boolean {
+  return groups[0] === 0x64 && groups[1] === 0xff9b &&
+    groups.slice(2, 6).every((group) => group === 0);
 }
 
 /** IPv4 from the two last groups of an IPv6 address that embeds it. */
@@ -128,13 +145,11 @@ function dottedQuad(high: number, low: number): string {
  * part: behind one such prefix stands all of the IPv4 internet.
  */
 export function sourceOf(hostname: string): string {
+  if (!hostname.includes(":")) return hostname;
   if (/^::ffff:\d+\.\d+\.\d+\.\d+$/.test(hostname)) return hostname.slice(7);
-  const address = comparableAddress(hostname);
-  const groups = address.includes(":") ? ipv6Groups(address) : undefined;
-  if (!groups) return address;
-  const nat64 = groups[0] === 0x64 && groups[1] === 0xff9b &&
-    groups.slice(2, 6).every((group) => group === 0);
-  if (nat64) return dottedQuad(groups[6]!, groups[7]!);
+  const groups = ipv6Groups(hostname.split("%")[0]!);
+  if (!groups) return hostname;
+  if (isMapped(groups) || isNat64(groups)) return dottedQuad(groups[6]!, groups[7]!);
   return groups.slice(0, 4).map((group) => group.toString(16)).join(":");
 }
 

@@ -8,10 +8,12 @@ const FRESH_MS = 1_000;
 
 let known = { at: -Infinity, addresses: new Set<string>() };
 
-/** Whether it is an address of this machine; the usual ones of loopback are known without looking. */
+/**
+ * Whether it is an address of this machine, in the spelling of {@link comparableAddress}, which is
+ * the system's own too. The usual ones of loopback are known without looking.
+ */
 export function isOwnAddress(address: string): boolean {
-  if (address === "127.0.0.1" || address === "::1") return true;
-  return ownAddresses().has(comparableAddress(address));
+  return address === "127.0.0.1" || address === "::1" || ownAddresses().has(address);
 }
 
 /** In the spelling of {@link comparableAddress}. */

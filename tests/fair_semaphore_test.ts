@@ -65,3 +65,55 @@ Deno.test("FairSemaphore follow a limit that rises", async () => {
   slots.release("a");
   deepStrictEqual(await Promise.all(waiting), [true, true]);
 });
+
+Deno.test("FairSemaphore give the keys their turns, so that a flood waits behind itself", async () => {
+  const slots = new FairSemaphore({ limit: () => 1 });
+  const order: string[] = [];
+  const take = (key: string, name: string) =>
+    void slots.acquire(key, never).then(() => order.push(name));
+  ok(await slots.acquire("held", never));
+  for (let i = 0; i < 5; i++) take("flood", `flood${i}`);
+  take("ca", "ca0");
+  take("other", "other0");
+  take("ca", "ca1");
+  for (let key = "held", turns = 0; turns < 8; turns++) {
+    slots.release(key);
+    await tick();
+    key = order.at(-1)!.slice(0, -1);
+  }
+  deepStrictEqual(order, [
+    ...["flood0", "ca0", "other0", "flood1", "ca1", "flood2", "flood3", "flood4"],
+  ]);
+});
+
+Deno.test("FairSemaphore bound the queue of a key, and who waits most makes room in a full one", async () => {
+  const slots = new FairSemaphore({ limit: () => 1, queue: 6, queueOfKey: 4 });
+  ok(await slots.acquire("held", never));
+  const gone: string[] = [];
+  const take = (key: string, name: string) =>
+    void slots.acquire(key, never).then((granted) => granted || gone.push(name));
+  for (let i = 0; i < 10; i++) take("flood", `flood${i}`);
+  await tick();
+  deepStrictEqual(gone, ["flood4", "flood5", "flood6", "flood7", "flood8", "flood9"]);
+  gone.length = 0;
+  for (const key of ["a", "b", "c", "d"]) take(key, key);
+  await tick();
+  // Four of the flood and two others fill it; each newcomer takes the place of the flood's newest.
+  deepStrictEqual(gone, ["flood3", "flood2"]);
+  gone.length = 0;
+  take("flood", "flood10");
+  for (const key of ["e", "f", "g"]) take(key, key);
+  await tick();
+  // The flood itself displaces nobody, and nobody displaces one who waits no more than itself.
+  ok(gone.includes("flood10") && !gone.includes("a"), gone.join());
+});
+
+Deno.test("FairSemaphore take a free slot at once or not at all, and serve when told of a new limit", async () => {
+  let limit = 1;
+  const slots = new FairSemaphore({ limit: () => limit });
+  deepStrictEqual([slots.tryAcquire("a"), slots.tryAcquire("a")], [true, false]);
+  const waiting = slots.acquire("b", never);
+  limit = 2;
+  slots.serve();
+  deepStrictEqual(await waiting, true);
+});

@@ -14,6 +14,8 @@ export type Issued = { answer: "yes" | "no" } | { answer: "unknown"; reason: str
 
 /** Digest by signature algorithm; null where the algorithm has its own (RFC 8410). */
 const DIGESTS = new Map<string, string | null>([
+  // Who signed what is a matter of fact; that nobody should accept it any more is said elsewhere.
+  ["1.2.840.113549.1.1.5", "sha1"],
   ["1.2.840.113549.1.1.11", "sha256"],
   ["1.2.840.113549.1.1.12", "sha384"],
   ["1.2.840.113549.1.1.13", "sha512"],

@@ -2,9 +2,15 @@
 
 import { type Subcommand, writeToStdout } from "../cli.ts";
 import { EXIT, JobError, messageOf } from "../errors.ts";
-import { createLog } from "../log.ts";
+import { createLog, type Log } from "../log.ts";
 import { assemble } from "./assemble_job.ts";
-import { addAssembleFlags, type AssembleFlags, planAssembly } from "./assemble_plan.ts";
+import {
+  addAssembleFlags,
+  type AssembleFlags,
+  type AssembleJob,
+  planAssembly,
+} from "./assemble_plan.ts";
+import { leavingResult, stateDirectory } from "./hook_result.ts";
 
 const EXAMPLES = `
 Examples:
@@ -37,18 +43,26 @@ export const assemblePem: Subcommand<AssembleFlags> = {
     const plan = await planAssembly(options, operands);
     if (plan.kind === "ignored") return plan.exitCode;
     const failures: string[] = [...plan.faults];
+    const directory = await stateDirectory(options.config);
     for (const job of plan.jobs) {
-      try {
-        const { lines, warnings, failure } = await assemble(job);
-        for (const reason of warnings) log.warn("warning", { reason });
-        writeToStdout(lines.map((line) => `${line}\n`).join(""));
-        if (failure !== undefined) failures.push(failure);
-      } catch (error) {
-        if (!(error instanceof JobError)) throw error;
-        failures.push(messageOf(error));
-      }
+      const result = { directory, client: options.hook, out: job.out };
+      const failure = await leavingResult(result, () => assembleAndReport(job, log));
+      if (failure !== undefined) failures.push(failure);
     }
     if (failures.length > 0) throw new JobError(failures.join("; "));
     return EXIT.done;
   },
 };
+
+/** @returns why it failed; undefined when it did not */
+async function assembleAndReport(job: AssembleJob, log: Log): Promise<string | undefined> {
+  try {
+    const { lines, warnings, failure } = await assemble(job);
+    for (const reason of warnings) log.warn("warning", { reason });
+    writeToStdout(lines.map((line) => `${line}\n`).join(""));
+    return failure;
+  } catch (error) {
+    if (!(error instanceof JobError)) throw error;
+    return messageOf(error);
+  }
+}

@@ -7,6 +7,7 @@ import { loadConfig } from "../config/load.ts";
 import { configWarnings, ownPeers } from "../config/warnings.ts";
 import type { Config } from "../config/schema.ts";
 import { EXIT } from "../errors.ts";
+import { solversThatAnswerAll } from "../http/solvers.ts";
 import { printable } from "../log.ts";
 import { formatPeer } from "../peer.ts";
 import { hiddenPaths } from "../render/server_unit.ts";
@@ -44,9 +45,11 @@ export const checkConfig: Subcommand<CheckConfigFlags> = {
     const addresses = Deno.networkInterfaces().map(({ address }) => address);
     const own = ownPeers(config, addresses).map(formatPeer);
     const warnings = [...await configWarnings(config), ...hiddenCertificates(config)];
+    const catchAll = await solversThatAnswerAll(config.challenge.solvers);
     const notes = [
       path ?? "no configuration file: the defaults",
       ...warnings.map((warning) => `warning: ${warning}`),
+      ...catchAll.map((solver) => `warning: challenge.solvers: ${solver.address} ${solver.doubt}`),
       ...own.map((peer) => `this balancer: ${peer}`),
     ];
     // A path may hold a line end; a comment must not.

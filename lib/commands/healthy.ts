@@ -17,7 +17,7 @@ const TIMEOUT_MS = 2_000;
 const EXAMPLES = `
 Examples:
   acme-lb healthy '[::1]:80'
-      exit code 0 when port 80 answers here; what acme-lb render keepalived runs every 2 s
+      exit code 0 when port 80 answers here; what acme-lb render keepalived runs every few seconds
 
 Exit codes: 0 an answer below HTTP 500 came within 2 s, 1 none did.`;
 

@@ -29,9 +29,11 @@ export async function plantToken(
   const made = await makeDirectory(directory);
   // Not followed: others may be able to plant a link in the webroot.
   await atomicWrite(`${directory}/${token}`, content, { mode: 0o644, replaceLink: true });
-  const served = await readTokenFile([webroot], token);
+  const served = await readTokenFile(webroot, token);
   if (served.kind === "found" && served.body === content) return made;
-  const faults = served.kind === "absent" ? served.faults.map(({ fault }) => fault) : [];
+  const faults = served.kind === "found" ? [] : served.faults.map(({ fault }) => fault);
+  // Directories that were made a moment ago have just been changed, by this.
+  if (made.length > 0 && faults.join() === "changed_while_read") return made;
   throw new JobError(`${directory}/${token} would not be served: ${faults.join(", ") || "absent"}`);
 }
 

@@ -11,14 +11,20 @@ import {
 import type { Health } from "../http/health.ts";
 import type { Metrics } from "../http/metrics.ts";
 import { createMetricsHandler } from "../http/metrics_handler.ts";
+import { createOwnTokens, type OwnTokens } from "../http/own_tokens.ts";
 import { createPeerAddresses, type PeerAddresses } from "../http/peer_addresses.ts";
+import { PeerGates } from "../http/peer_gate.ts";
 import { createPeerLookup } from "../http/peer_lookup.ts";
+import { PeerNames } from "../http/peer_names.ts";
 import { createPublicHandler } from "../http/public_handler.ts";
 import { createRedirectHandler } from "../http/redirect_handler.ts";
 import type { PortSpec } from "../http/service.ts";
+import { createSolvers } from "../http/solvers.ts";
+import { Webroots } from "../http/webroots.ts";
 import { isOwnAddress } from "../own_addresses.ts";
 import type { RecentEvents } from "../status/recent_events.ts";
 
+/** What a process keeps while its configuration is read again and again. */
 export interface PortTools {
   log: Log;
   metrics: Metrics;
@@ -26,6 +32,23 @@ export interface PortTools {
   health: () => Health;
   /** Remembers challenges and what came of questions to peers. */
   events: RecentEvents;
+  /** What is known of names, peers and webroots. */
+  names: PeerNames;
+  gates: PeerGates;
+  webroots: Webroots;
+}
+
+export function createPortTools(
+  given: Pick<PortTools, "log" | "metrics" | "health" | "events">,
+): PortTools {
+  const { log, metrics } = given;
+  const webroots = new Webroots({ log });
+  metrics.gauge("webroot_readable", () =>
+    webroots.states().map(({ path, fault }) => ({
+      labels: { webroot: path },
+      value: fault ? 0 : 1,
+    })));
+  return { ...given, names: new PeerNames({ log }), gates: new PeerGates(), webroots };
 }
 
 /** Scrapers and health checks are few. */
@@ -34,13 +57,15 @@ const METRICS_LIMITS = { connections: 64, perSource: 64 };
 /** The public port: challenges, and the redirect unless the role is `proxy`. */
 export function publicPorts(
   config: Config,
-  { log, metrics, events, role }: Omit<PortTools, "health"> & { role: "public" | "proxy" },
+  { role, ...tools }: PortTools & { role: "public" | "proxy" },
 ): PortSpec[] {
   const { lookup, limits } = config;
+  const { log, metrics, names, gates, events, webroots } = tools;
   const peerLookup = createPeerLookup({
-    addresses: peerAddresses(config),
-    connectTimeout: lookup.connect_timeout,
-    timeout: lookup.timeout,
+    addresses: createPeerAddresses({ peers: config.peers, own: config.challenge.listen, names }),
+    gates,
+    connectTimeoutMs: lookup.connect_timeout,
+    timeoutMs: lookup.timeout,
     limits: {
       fanOuts: limits.fan_outs,
       perPeer: limits.per_peer,
@@ -53,7 +78,7 @@ export function publicPorts(
   });
   metrics.gauge("lookups_in_flight", () => peerLookup.inFlight);
   const challenge = createPublicChallengeHandler({
-    webroots: config.webroot,
+    own: ownTokens(config, tools),
     lookup: peerLookup,
     log,
     metrics,
@@ -63,6 +88,7 @@ export function publicPorts(
   return ports(config.public.listen, {
     role,
     handler: createPublicHandler({ challenge, redirect }),
+    check: webroots.check,
     ...publicClients(config),
   });
 }
@@ -76,20 +102,22 @@ export function redirectPorts(config: Config, { log }: Pick<PortTools, "log">): 
   });
 }
 
-/** The challenge port: the webroots, for everybody or for peers alone. */
-export function challengePorts(config: Config, { log }: Pick<PortTools, "log">): PortSpec[] {
-  const onlyFrom = config.challenge.allow === "peers" ? knownBalancers(config) : undefined;
+/** The challenge port: what this machine has, for everybody or for peers alone. */
+export function challengePorts(config: Config, tools: PortTools): PortSpec[] {
+  const { log, names, webroots } = tools;
+  const onlyFrom = config.challenge.allow === "peers" ? knownBalancers(config, names) : undefined;
   // By literal addresses alone: an answer must never wait for a resolver that nobody asked for.
   const literal = config.peers.filter((peer) => "hostname" in peer);
-  const told = knownBalancers({ ...config, peers: literal });
   return ports(config.challenge.listen, {
     role: "challenge",
     handler: createChallengePortHandler({
-      webroots: config.webroot,
+      own: ownTokens(config, tools),
       log,
       onlyFrom,
-      config: { digest: configDigest(config), told },
+      balancers: knownBalancers({ ...config, peers: literal }, names),
+      digest: configDigest(config),
     }),
+    check: webroots.check,
     limits: connectionLimits(config),
     isOwn: ownOr(literalBalancers(config)),
   });
@@ -110,19 +138,22 @@ export function metricsPorts(
   });
 }
 
-/** The peers with this balancer's own entry recognised by its challenge port. */
-export function peerAddresses(config: Config): PeerAddresses {
-  return createPeerAddresses({ peers: config.peers, own: config.challenge.listen });
+function ownTokens(config: Config, { log, webroots }: PortTools): OwnTokens {
+  return createOwnTokens({
+    webroots: webroots.of(config.webroot),
+    solvers: createSolvers(config.challenge.solvers),
+    log,
+  });
 }
 
 /**
  * Every address that a balancer may ask from. A virtual address counts: the kernel takes it as the
  * source of connections unless keepalived marks it as deprecated, which it does for a /128 alone.
  */
-export function knownBalancers(config: Config): PeerAddresses {
+export function knownBalancers(config: Config, names: PeerNames): PeerAddresses {
   const more = clusterAddresses(config).map((hostname) => ({ hostname, port: 0 }));
   const peers = [...config.peers, ...more];
-  return createPeerAddresses({ peers, own: [] });
+  return createPeerAddresses({ peers, own: [], names });
 }
 
 /**
@@ -151,7 +182,7 @@ function publicClients(config: Config): Pick<PortSpec, "limits" | "fronts" | "is
 /** Whether an address is one of this machine's, or among those given. */
 function ownOr(others: readonly string[] = []): (address: string) => boolean {
   const known = new Set(others.map(comparableAddress));
-  return (address) => isOwnAddress(address) || known.has(comparableAddress(address));
+  return (address) => isOwnAddress(address) || known.has(address);
 }
 
 function redirectHandler(

@@ -17,6 +17,8 @@ export interface RenderFlags {
   root?: string;
   diff?: boolean;
   force?: boolean;
+  acme?: boolean;
+  staging?: boolean;
 }
 
 const EXAMPLES = `
@@ -29,6 +31,9 @@ Examples:
       on a balancer: writes the file to its place; --root ./files writes it below ./files instead
   acme-lb render haproxy --diff
       what --root / --force would change
+  acme-lb render haproxy --acme --staging --root /
+      HAProxy 3.2 orders its certificate itself, here from Let's Encrypt's staging CA; with a timer that
+      saves what it obtains. acme-lb must ask it: challenge.solvers: ["127.0.0.1:31081"]
 
 systemd's units call the acme-lb and read the configuration with which they are rendered.
 keepalived's file differs from balancer to balancer; the others are the same on all. Without --node
@@ -45,27 +50,33 @@ export const render: Subcommand<RenderFlags> = {
       .option("--node <name>", "the balancer to render for, as cluster.nodes names it")
       .option("--root <dir>", "write each file to its place below this directory")
       .option("--diff", "show what would change below --root (default: /), and write nothing")
+      .option("--acme", "with haproxy: HAProxy 3.2 and later orders its certificate itself")
+      .option("--staging", "with an ACME client: from the staging CA, for trying")
       .option("--force", "replace files that differ, and keep the old ones beside them")
       .addHelpText("after", EXAMPLES);
   },
 
-  async run({ config: asked, node: given, root, diff, force }, [name = ""]) {
+  async run({ config: asked, node: given, root, diff, force, acme, staging }, [name = ""]) {
     const kind = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
     if (!kind) throw new UsageError(unknown(name, { what: "kind", known: Object.keys(KINDS) }));
+    if (acme && name !== "haproxy") throw new UsageError("--acme is for haproxy alone");
+    if (staging && !kind.orders && !acme) {
+      throw new UsageError("--staging is for ACME clients, and for haproxy --acme");
+    }
     if (force && diff) throw new UsageError("--diff writes nothing: leave out --force");
     if (force && root === undefined) throw new UsageError("--force is for --root alone");
     const { config, path = DEFAULT_CONFIG_PATH } = await loadConfig(asked);
-    const faults = faultsOf(kind, config);
+    const faults = faultsOf(kind, config, { node: "", acme });
     if (faults.length > 0) throw new ConfigError(faults.map((fault) => `${path}: ${fault}`));
     if (given !== undefined) assertNode(given, config);
     const node = given ?? (kind.differs ? nodeHere(name, config) : "");
 
     // Another configuration or executable than the usual ones stands in what is run by them.
-    const here = {
-      executable: ownExecutable(),
-      configFile: path === DEFAULT_CONFIG_PATH ? undefined : absolutePath(path),
-    };
-    const files = kind.files(config, { node, here });
+    const executable = ownExecutable();
+    const configFile = path === DEFAULT_CONFIG_PATH ? undefined : absolutePath(path);
+    const options = { node, here: { executable, configFile }, acme, staging };
+    const isHere = given === undefined || given === ownNode(config, machineAddresses());
+    const files = kind.files(config, isHere ? { ...options, executable } : options);
     if (diff) {
       const placed = await findPlaces(files, root ?? "/");
       const ids = routerIdChanges(placed).map((line) => `# ${line}\n`);
@@ -76,9 +87,13 @@ export const render: Subcommand<RenderFlags> = {
   },
 };
 
+function machineAddresses(): string[] {
+  return Deno.networkInterfaces().map(({ address }) => address);
+}
+
 /** @throws {UsageError} on a machine that is no balancer of the cluster */
 function nodeHere(kind: string, config: Config): string {
-  const node = ownNode(config, Deno.networkInterfaces().map(({ address }) => address));
+  const node = ownNode(config, machineAddresses());
   if (node !== undefined) return node;
   throw new UsageError(
     `${kind} differs from balancer to balancer, and this machine has no address of cluster.nodes: ` +

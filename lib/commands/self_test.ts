@@ -7,7 +7,7 @@ import { addFlags, type ConfigFlags, withFlags } from "../config/flags.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { EXIT, JobError } from "../errors.ts";
-import { createPeerAddresses } from "../http/peer_addresses.ts";
+import { resolvePeers } from "../http/peer_addresses.ts";
 import { whileShowing } from "../progress.ts";
 import { askOwnPort, askPaths, type Replies } from "../self_test/ask_paths.ts";
 import { formatReport, formatReportAsJson } from "../self_test/format.ts";
@@ -80,7 +80,7 @@ export const selfTest: Subcommand<SelfTestFlags> = {
       "resolving names",
       Promise.all([
         resolveNames(config.cluster.names, dnsBy(options.resolver)),
-        createPeerAddresses({ peers: config.peers, own: [] }).others(),
+        resolvePeers(config.peers),
       ]),
     );
     const paths = planPaths({ config, records, peers: peers.peers, machine });

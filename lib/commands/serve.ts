@@ -8,7 +8,13 @@ import type { Config } from "../config/schema.ts";
 import { configWarnings } from "../config/warnings.ts";
 import { EXIT } from "../errors.ts";
 import { createMetrics } from "../http/metrics.ts";
-import { challengePorts, metricsPorts, type PortTools, publicPorts } from "./ports.ts";
+import {
+  challengePorts,
+  createPortTools,
+  metricsPorts,
+  type PortTools,
+  publicPorts,
+} from "./ports.ts";
 import { type PortSpec, Service } from "../http/service.ts";
 import { createLog } from "../log.ts";
 import { openSupervisor } from "../service_manager.ts";
@@ -56,6 +62,9 @@ export const serve: Subcommand<ConfigFlags> = {
     }),
 };
 
+/** Files that only root can read are then one mistake away from port 80. */
+const AS_ROOT = "runs as root; run it as a user of its own, with " +
+  "AmbientCapabilities=CAP_NET_BIND_SERVICE for port 80, as the unit in examples/systemd does";
 /** What is used by ports of a server that tells of itself. */
 type ServerTools = PortTools & { source: StatusSource };
 
@@ -80,7 +89,10 @@ export async function runServer(
   const supervisor = await openSupervisor(log);
   const service = new Service({ log, metrics, onLoad: supervisor.loaded });
   const status = createOwnStatus({ metrics, log, health: () => service.health() });
-  const tools = { log, metrics, events: status.events, health: () => service.health() };
+  const tools = createPortTools({
+    ...{ log, metrics, events: status.events },
+    health: () => service.health(),
+  });
   let file = options.config;
   const load = async () => {
     const loaded = await loadConfig(file);
@@ -92,8 +104,15 @@ export async function runServer(
     const source = status.under(config, served);
     const specs = ports(config, { ...tools, source });
     served.push(...servedPorts(specs));
-    for (const reason of await configWarnings(config)) log.warn("warning", { reason });
-    return withStatus(specs, { config, file: file ?? "the defaults", source, log });
+    // They look at directories, for which nothing here may wait.
+    void configWarnings(config).then((reasons) => {
+      if (Deno.uid() === 0) reasons.push(AS_ROOT);
+      for (const reason of reasons) log.warn("warning", { reason });
+    });
+    return withStatus(specs, {
+      ...{ config, source, log, names: tools.names },
+      file: file ?? "the defaults",
+    });
   };
   await service.run(load);
   return EXIT.done;

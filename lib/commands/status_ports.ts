@@ -5,6 +5,7 @@ import type { Config } from "../config/schema.ts";
 import { messageOf } from "../errors.ts";
 import type { Handler } from "../http/connection.ts";
 import { createPeerAddresses } from "../http/peer_addresses.ts";
+import type { PeerNames } from "../http/peer_names.ts";
 import type { PortSpec } from "../http/service.ts";
 import type { Log } from "../log.ts";
 import { createPageHandler } from "../status/page_handler.ts";
@@ -18,6 +19,7 @@ export interface StatusPortsOptions {
   /** The configuration file, or what stands for it. */
   file: string;
   source: StatusSource;
+  names: PeerNames;
   log: Log;
 }
 
@@ -37,11 +39,11 @@ export function servedPorts(specs: readonly PortSpec[]): ServedPort[] {
  * Tells balancers of this one. Names among the peers are resolved for it: who asks waits for that,
  * and nobody else does. A balancer that is alone is asked over loopback.
  */
-function telling(handler: Handler, { config, source }: StatusPortsOptions): Handler {
+function telling(handler: Handler, { config, source, names }: StatusPortsOptions): Handler {
   const loopback = ["127.0.0.1", "::1"].map((hostname) => ({ hostname, port: 0 }));
   const told = config.peers.length > 0
-    ? knownBalancers(config)
-    : createPeerAddresses({ peers: loopback, own: [] });
+    ? knownBalancers(config, names)
+    : createPeerAddresses({ peers: loopback, own: [], names });
   return createReportHandler({ report: source.report, told, otherwise: handler });
 }
 

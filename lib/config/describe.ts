@@ -10,7 +10,11 @@ export function describeConfig(config: Config): Record<string, unknown> {
   return {
     ...config,
     public: { ...config.public, listen: config.public.listen.map(formatSocketAddress) },
-    challenge: { ...config.challenge, listen: config.challenge.listen.map(formatSocketAddress) },
+    challenge: {
+      ...config.challenge,
+      listen: config.challenge.listen.map(formatSocketAddress),
+      solvers: config.challenge.solvers.map(formatSocketAddress),
+    },
     peers: config.peers.map(formatPeer),
     lookup: {
       connect_timeout: formatDuration(config.lookup.connect_timeout),

@@ -3,6 +3,7 @@
 import { clusterMistakes } from "./cluster_rules.ts";
 import { overlappingListeners } from "./listener_overlaps.ts";
 import { type Config, type Mistake, readValues } from "./schema.ts";
+import { misplacedSolvers } from "./solver_rules.ts";
 
 /** The configuration, or every mistake in it. */
 export function readConfig(
@@ -10,6 +11,10 @@ export function readConfig(
 ): { config: Config; mistakes?: undefined } | { mistakes: Mistake[] } {
   const read = readValues(value);
   if (read.mistakes) return read;
-  const mistakes = [...overlappingListeners(read.config), ...clusterMistakes(read.config)];
+  const mistakes = [
+    ...overlappingListeners(read.config),
+    ...misplacedSolvers(read.config),
+    ...clusterMistakes(read.config),
+  ];
   return mistakes.length > 0 ? { mistakes } : read;
 }

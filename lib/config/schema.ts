@@ -21,6 +21,7 @@ import {
   parsePreemptDelay,
   parseRuntimeSocket,
   parseServerName,
+  parseSolver,
   parseTimeout,
   parseUrlPath,
 } from "./values.ts";
@@ -170,6 +171,16 @@ export const configSchema = v.strictObject({
       "any",
       "Who is answered on the challenge port: `any`, or `peers`, which answers peers and the " +
         "cluster's addresses alone.",
+    ),
+    solvers: key(
+      list(text('an address such as "127.0.0.1:31081"', parseSolver), {
+        most: 8,
+        like: '"127.0.0.1:31081"',
+      }),
+      [],
+      "ACME clients of this machine that listen and answer challenges themselves, such as " +
+        "HAProxy's own ACME, `certbot --standalone` or `lego --http.port`; asked after the " +
+        "webroots, on loopback or the machine's own addresses. Nobody listening there is no fault.",
     ),
   }),
   peers: key(

@@ -5,7 +5,15 @@
  * the value stands and what was found there.
  */
 
-import { comparableAddress, parseIPv4, parseIPv6, parseNetwork } from "../address.ts";
+import {
+  comparableAddress,
+  isWildcard,
+  parseIPv4,
+  parseIPv6,
+  parseNetwork,
+  parseSocketAddress,
+  type SocketAddress,
+} from "../address.ts";
 import { parseHost } from "../host.ts";
 import { parseRuntimeAddress } from "../runtime_address.ts";
 import { parseDuration } from "../time.ts";
@@ -53,6 +61,16 @@ export function parseIpAddress(value: string): string {
   // IPv4 in IPv6 spelling is IPv4; a zone is kept.
   const comparable = comparableAddress(address);
   return comparable.includes(":") ? address : comparable;
+}
+
+/** Where a solver listens; see solver_rules.ts for what it must not be. @throws {SyntaxError} */
+export function parseSolver(value: string): SocketAddress {
+  const { hostname, port } = parseSocketAddress(value);
+  if (isWildcard(comparableAddress(hostname))) {
+    throw new SyntaxError("every address cannot be asked; give such as 127.0.0.1:31081");
+  }
+  if (port === 0) throw new SyntaxError("port 0 cannot be asked; give the solver's real port");
+  return { hostname, port };
 }
 
 /** Milliseconds. @throws {SyntaxError} */

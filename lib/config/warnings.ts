@@ -13,10 +13,10 @@ import {
 } from "../address.ts";
 import { CA_PATIENCE_MS } from "../ca_rules.ts";
 import { formatDuration } from "../time.ts";
-import { messageOf } from "../errors.ts";
 import { formatPeer, type Peer } from "../peer.ts";
 import { clusterWarnings } from "./cluster_warnings.ts";
 import type { Config } from "./schema.ts";
+import { webrootWarnings } from "./webroot_warnings.ts";
 
 /** The CA asks from several places one after the other within one budget: half is for others. */
 const PRUDENT_TIMEOUT = 5_000;
@@ -88,34 +88,6 @@ function isLocal({ hostname }: SocketAddress, here: Set<string>): boolean {
 
 function sameHost(a: string, b: string): boolean {
   return comparableAddress(a) === comparableAddress(b);
-}
-
-/** Whoever may write to a webroot can obtain certificates for the names served here. */
-async function webrootWarnings(webroot: string): Promise<string[]> {
-  const steps = webroot.split("/").slice(1);
-  for (let depth = steps.length; depth >= 0; depth--) {
-    const directory = `/${steps.slice(0, depth).join("/")}`;
-    try {
-      const { isDirectory, mode } = await Deno.stat(directory);
-      if (!isDirectory) return [`webroot: ${directory} is not a directory`];
-      const open = ((mode ?? 0) & 0o002) !== 0;
-      // In a sticky directory others cannot replace what is there, only add to it.
-      const sticky = ((mode ?? 0) & 0o1000) !== 0;
-      if (open && (depth === steps.length || !sticky)) {
-        const octal = ((mode ?? 0) & 0o7777).toString(8);
-        return [
-          `webroot: ${directory} may be written by others (mode ${octal}), who can then obtain ` +
-          `certificates; run: chmod o-w ${directory}`,
-        ];
-      }
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) {
-        return [`webroot: ${directory} does not exist yet; the ACME client must create it`];
-      }
-      return [`webroot: ${directory}: ${messageOf(error)}`];
-    }
-  }
-  return [];
 }
 
 /** The peers that are this balancer itself, which are not asked over the network. */

@@ -7,6 +7,7 @@
 
 import { messageOf } from "../errors.ts";
 import { formatRemaining } from "../time.ts";
+import { authorityOf } from "../cert/age.ts";
 import { ageFindings } from "./age_findings.ts";
 import { type Certificate, nameOf, readCertificate, titleOf } from "../cert/certificate.ts";
 import { chainFindings, lonelyFindings } from "./chain_findings.ts";
@@ -217,6 +218,7 @@ async function factsOf(
     serial,
     fingerprint: await fingerprint(leaf),
     issuer: issuer.text,
+    authority: authorityOf(issuer),
     names: names.map(({ value }) => value),
     key: key.name,
     notBefore,

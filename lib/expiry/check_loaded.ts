@@ -2,50 +2,53 @@
 
 import type { ExpiryRecord } from "./record.ts";
 import { loadedRecord } from "./loaded_record.ts";
-import { makeRecord } from "./certificate_record.ts";
+import { makeRecord, type Rules } from "./certificate_record.ts";
+import { pathMatcher } from "../glob.ts";
 import { JobError, messageOf } from "../errors.ts";
 import { type LoadedCertificate, readMemory } from "../haproxy/loaded_certificates.ts";
 import { isShown, plainPath } from "../haproxy/replies.ts";
 
 /** What one socket told, or why it told nothing. */
 export type Memory =
-  & { socket: string }
-  & ({ loaded: LoadedCertificate[] } | { failure: string });
+  | { ok: true; socket: string; loaded: LoadedCertificate[] }
+  | { ok: false; socket: string; text: string };
 
-/** Asks all sockets at once. */
-export function readMemories(sockets: string[]): Promise<Memory[]> {
-  return Promise.all([...new Set(sockets)].map(async (socket) => {
+/** Asks all sockets at once; a question has `deadlineMs`, by default that of the runtime API. */
+export function readMemories(
+  sockets: string[],
+  { deadlineMs, exclude = [] }: { deadlineMs?: number; exclude?: string[] } = {},
+): Promise<Memory[]> {
+  const excluded = exclude.map(pathMatcher);
+  return Promise.all([...new Set(sockets)].map(async (socket): Promise<Memory> => {
     try {
-      return { socket, loaded: await readMemory(socket) };
+      const all = await readMemory(socket, { deadlineMs });
+      const loaded = all.filter((one) => !excluded.some((fits) => fits(fileOf(one) ?? one.name)));
+      return { ok: true, socket, loaded };
     } catch (error) {
       if (!(error instanceof JobError)) throw error;
-      return { socket, failure: messageOf(error) };
+      return { ok: false, socket, text: messageOf(error) };
     }
   }));
 }
 
-/** The files that HAProxy says it loaded; aliases and relative paths name none for us. */
+/** The files that HAProxy says it loaded; an alias without a file and relative paths name none. */
 export function loadedPaths(memories: Memory[]): string[] {
-  return memories.flatMap((memory) => "loaded" in memory ? memory.loaded.filter(holdsOne) : [])
-    .map(({ name }) => name).filter((name) => name.startsWith("/"));
+  return memories.flatMap((memory) => memory.ok ? memory.loaded.filter(holdsOne) : [])
+    .map(fileOf).filter((path) => path?.startsWith("/") === true) as string[];
 }
 
 /** A record for each certificate, or one for a socket that told nothing. */
 export function compareMemories(
   memories: Memory[],
-  { files, sha1 }: { files: ExpiryRecord[]; sha1: Map<string, string> },
+  { files, sha1, rules }: { files: ExpiryRecord[]; sha1: Map<string, string>; rules: Rules },
 ): { records: ExpiryRecord[]; notes: string[] } {
   const byPath = new Map(files.map((file) => [plainPath(file.place), file]));
   const notes: string[] = [];
   const records = memories.flatMap((memory) => {
     const { socket } = memory;
-    if ("failure" in memory) {
+    if (!memory.ok) {
       const where = { source: "haproxy" as const, place: socket };
-      return [makeRecord(where, [{
-        state: "UNKNOWN" as const,
-        reason: "unreachable" as const,
-        text: memory.failure,
-      }])];
+      return [makeRecord(where, [{ state: "UNKNOWN", reason: "unreachable", text: memory.text }])];
     }
     return memory.loaded.flatMap((loaded) => {
       const place = `${loaded.name} at ${socket}`;
@@ -55,15 +58,22 @@ export function compareMemories(
       }
       const { serial, fingerprintSha1: fingerprint } = loaded;
       const isLoaded = ({ place, leaf }: ExpiryRecord) => {
-        const shown = { serial, fingerprint };
         const own = sha1.get(place);
-        return own !== undefined && isShown(shown, { fingerprint: own, serial: leaf?.serial });
+        const identity = { fingerprint: own ?? "", serial: leaf?.serial };
+        return own !== undefined && isShown({ serial, fingerprint }, identity);
       };
-      const file = byPath.get(plainPath(loaded.name)) ?? files.find(isLoaded);
-      return [loadedRecord({ place, serial, file, same: file !== undefined && isLoaded(file) })];
+      const file = byPath.get(plainPath(fileOf(loaded) ?? "")) ?? files.find(isLoaded);
+      if (!file) notes.push(`${place}: no file that was checked holds it, so it was not compared`);
+      const same = file !== undefined && isLoaded(file);
+      return [loadedRecord({ place, loaded, file, same }, rules)];
     });
   });
   return { records, notes };
+}
+
+/** `@store/alias` names no file; HAProxy tells that of it from 3.2 on. */
+function fileOf({ name, crtFile }: LoadedCertificate): string | undefined {
+  return crtFile ?? (name.startsWith("@") ? undefined : name);
 }
 
 function holdsOne({ status }: LoadedCertificate): boolean {

@@ -4,6 +4,7 @@
  * "Renewed on disk, the old one served" is the outage that a check of either alone never sees.
  */
 
+import { isOlder } from "../cert/age.ts";
 import { asAlternativeNames, covers } from "../cert/coverage.ts";
 import type { ExpiryRecord, Finding, LeafFacts } from "./record.ts";
 import { addFindings } from "./certificate_record.ts";
@@ -23,8 +24,8 @@ export interface Served {
  * The endpoints' records, each CRITICAL as well when a file holds a newer certificate for the name
  * that was asked for, or without one for a name that the served certificate has. As servers do,
  * files with that very name go before those with a wildcard that covers it. Of several, those of the
- * same kind of key count: a server may have one of RSA and one of ECDSA. "Newer" goes by the start
- * of validity; lifetimes differ.
+ * same kind of key count: a server may have one of RSA and one of ECDSA. Which is newer, isOlder in
+ * lib/cert tells.
  */
 export function compareWithDisk(served: Served[], files: ExpiryRecord[]): Served[] {
   const onDisk = files.flatMap(({ place, leaf }) => leaf ? [{ place, leaf }] : []);
@@ -67,12 +68,12 @@ interface OnDisk {
 
 function compare(served: LeafFacts, files: OnDisk[]): Finding[] {
   const newest = files.reduce<OnDisk | undefined>(
-    (best, file) => !best || file.leaf.notBefore > best.leaf.notBefore ? file : best,
+    (best, file) => !best || isOlder(best.leaf, file.leaf) === "older" ? file : best,
     undefined,
   );
-  if (!newest || newest.leaf.notBefore < served.notBefore) return [];
+  if (!newest || isOlder(newest.leaf, served) === "older") return [];
   const same = files.some(({ leaf }) =>
-    leaf.fingerprint === served.fingerprint && leaf.notBefore >= newest.leaf.notBefore
+    leaf.fingerprint === served.fingerprint && isOlder(leaf, newest.leaf) !== "older"
   );
   if (same) return [];
   const text = `serves serial ${served.serial}, but ${newest.place} holds the newer serial ` +

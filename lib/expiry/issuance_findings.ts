@@ -14,14 +14,18 @@ const WEAK_DIGESTS = new Map([
   ["1.2.840.10045.4.1", "SHA-1"],
 ]);
 
+/** Of a certificate that acme-lb self-signed made. */
+export const PLACEHOLDER_FINDING: Finding = {
+  state: "WARNING",
+  reason: "placeholder",
+  text: "is the placeholder of acme-lb self-signed, never replaced by a real certificate",
+};
+
 /** Of the leaf, which is the first, and what follows it. */
 export function issuanceFindings(certificates: Certificate[]): Finding[] {
   const [leaf] = certificates;
   const findings: Finding[] = [];
-  if (leaf?.placeholder) {
-    const text = "is the placeholder of acme-lb self-signed, never replaced by a real certificate";
-    findings.push({ state: "WARNING", reason: "placeholder", text });
-  }
+  if (leaf?.placeholder) findings.push(PLACEHOLDER_FINDING);
   const test = leaf?.issuer.attributes.find(({ value }) => TEST_ISSUER.test(value));
   if (test) {
     const text = `comes from ${leaf!.issuer.text}, a test CA that no client trusts: order it ` +

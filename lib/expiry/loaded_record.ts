@@ -1,19 +1,25 @@
 /**
  * What a running HAProxy holds against what lies on the disk.
  *
- * HAProxy tells serial and fingerprint, no more; so a certificate that is the file's is as good as
- * the file, and one that is not is CRITICAL whichever is newer: the next reload changes what is
- * served.
+ * A certificate that is the file's is as good as the file. One that is not will be replaced by the
+ * file's at the next start: that is the remedy when the file is newer, and a loss when the memory is.
  */
 
-import type { ExpiryRecord, Reason } from "./record.ts";
-import { makeRecord } from "./certificate_record.ts";
+import type { LoadedCertificate } from "../haproxy/loaded_certificates.ts";
+import { ageFindings } from "./age_findings.ts";
+import { isOlder } from "../cert/age.ts";
+import { PLACEHOLDER_MARK } from "../cert/certificate.ts";
+import { asAlternativeNames } from "../cert/coverage.ts";
+import { makeRecord, nameFindings, type Rules } from "./certificate_record.ts";
+import { PLACEHOLDER_FINDING } from "./issuance_findings.ts";
+import type { ExpiryRecord, Finding, LeafFacts, Reason } from "./record.ts";
+import { changesOf } from "./thresholds.ts";
 
 export interface Loaded {
   /** `NAME at SOCKET`. */
   place: string;
-  /** What HAProxy shows; undefined when it shows none. */
-  serial: string | undefined;
+  /** What HAProxy tells. */
+  loaded: LoadedCertificate;
   /** The record of the file that it was loaded from, or that holds the same certificate. */
   file: ExpiryRecord | undefined;
   /** Whether the file's first certificate is the one that is loaded. */
@@ -27,22 +33,59 @@ const OWN_REASONS: Reason[] = [
   "not_yet_valid",
   "clock",
   "placeholder",
+  "test_issuer",
   "name_missing",
 ];
 
-export function loadedRecord({ place, serial, file, same }: Loaded): ExpiryRecord {
+/** The record of a loaded certificate. */
+export function loadedRecord({ place, loaded, file, same }: Loaded, rules: Rules): ExpiryRecord {
   const where = { source: "haproxy" as const, place };
-  if (!file?.leaf) {
-    const text = `holds serial ${serial ?? "unknown"}, and ` +
-      (file ? `${file.place} cannot be read to compare` : "no file that was checked holds it");
+  if (same && file?.leaf) {
+    const own = file.findings.filter(({ reason }) => OWN_REASONS.includes(reason));
+    return makeRecord(where, own, file);
+  }
+  const leaf = leafOf(loaded);
+  const findings = file ? [differenceFinding(loaded, file)] : [];
+  if (!leaf) {
+    if (file) return makeRecord(where, findings);
+    const text = `holds serial ${loaded.serial ?? "unknown"}, of which nothing else is known: no ` +
+      "file that was checked holds it";
     return makeRecord(where, [{ state: "UNKNOWN", reason: "unsupported", text }]);
   }
-  const { leaf, findings, warningFrom, criticalFrom } = file;
-  if (same) {
-    const own = findings.filter(({ reason }) => OWN_REASONS.includes(reason));
-    return makeRecord(where, own, { leaf, warningFrom, criticalFrom });
+  const { thresholds, names } = rules;
+  const changes = changesOf(leaf, thresholds);
+  findings.push(
+    ...ageFindings(leaf, { clock: rules, thresholds, changes }),
+    ...nameFindings(asAlternativeNames(leaf.names), names),
+    ...leaf.placeholder ? [PLACEHOLDER_FINDING] : [],
+  );
+  return makeRecord(where, findings, { leaf, ...changes });
+}
+
+function differenceFinding(loaded: LoadedCertificate, { leaf, place }: ExpiryRecord): Finding {
+  const serial = loaded.serial ?? "unknown";
+  if (!leaf) {
+    const text = `holds serial ${serial}, and ${place} cannot be read to compare`;
+    return { state: "UNKNOWN", reason: "unsupported", text };
   }
-  const text = `HAProxy holds serial ${serial ?? "unknown"}, but ${file.place} holds serial ` +
+  const { notBefore, notAfter, authority = "" } = loaded;
+  if (notBefore && notAfter && isOlder(leaf, { notBefore, notAfter, authority }) === "older") {
+    const text = `HAProxy holds serial ${serial} in memory only, and ${place} the older serial ` +
+      `${leaf.serial}, which its next start would serve: bring the memory to disk with acme-lb ` +
+      "assemble-pem --from-haproxy";
+    return { state: "WARNING", reason: "memory_only", text };
+  }
+  const text = `HAProxy holds serial ${serial}, but ${place} holds serial ` +
     `${leaf.serial}: reload HAProxy, or swap the file in`;
-  return makeRecord(where, [{ state: "CRITICAL", reason: "not_served", text }]);
+  return { state: "CRITICAL", reason: "not_served", text };
+}
+
+/** What HAProxy tells of a certificate, when it tells its dates. */
+function leafOf(loaded: LoadedCertificate): LeafFacts | undefined {
+  const { name, serial = "", notBefore, notAfter, names, key = "unknown", authority = "" } = loaded;
+  if (!notBefore || !notAfter) return undefined;
+  const placeholder = loaded.organisation === PLACEHOLDER_MARK;
+  const title = names[0] ?? name;
+  const issuer = authority;
+  return { title, serial, issuer, authority, names, key, notBefore, notAfter, placeholder };
 }

@@ -34,7 +34,7 @@ export async function checkPlaces(places: Places, rules: PlaceRules): Promise<Ex
   using hurry = deadline(timeoutMs * 3 / 4);
   const system = boundFiles({ patienceMs: timeoutMs / 4, hurry: hurry.signal });
   const [{ files, memories }, served] = await Promise.all([
-    readMemories(sockets).then(async (memories) => ({
+    readMemories(sockets, { deadlineMs: timeoutMs / 4, exclude }).then(async (memories) => ({
       memories,
       files: await checkFiles([...paths, ...loadedPaths(memories)], rules, {
         ...{ files: system, exclude, sha1 },
@@ -43,7 +43,9 @@ export async function checkPlaces(places: Places, rules: PlaceRules): Promise<Ex
     checkEndpoints(places.endpoints, { ...rules, deadline: limit.signal }),
   ]);
   const endpoints = findLeftBehind(compareWithDisk(served, files.records), rules.now);
-  const loaded = compareMemories(memories, { files: files.records, sha1: sha1 ?? new Map() });
+  const loaded = compareMemories(memories, {
+    ...{ files: files.records, sha1: sha1 ?? new Map(), rules },
+  });
   const records = [
     ...files.records,
     ...endpoints.map(({ record }) => record),

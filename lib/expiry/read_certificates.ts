@@ -41,7 +41,8 @@ export function readContents(bytes: Uint8Array): Contents {
     others: [],
   };
   const { blocks, faults } = scanPem(bytes);
-  for (const part of [...blocks, ...faults].sort((a, b) => a.line - b.line)) {
+  // A block without END is noticed at the next one's BEGIN, and stands before that.
+  for (const part of [...faults, ...blocks].sort((a, b) => a.line - b.line)) {
     if ("text" in part) addDamage(contents, part);
     else if (isPrivateKey(part)) contents.keys.push(part);
     else if (isCertificate(part) || part.label === TRUSTED) addCertificate(contents, part);

@@ -58,6 +58,8 @@ export interface LeafFacts {
   /** SHA-256 of the DER, upper-case hex; HAProxy does not tell it. */
   fingerprint?: string;
   issuer: string;
+  /** The CA behind it, as authorityOf in lib/cert tells it. */
+  authority: string;
   names: string[];
   key: string;
   notBefore: Date;

@@ -63,6 +63,12 @@ class Source extends Group {
   readonly groups: Group[];
 }
 
+/** A connection, as far as those who find it a place have to know it. */
+export interface Guest {
+  /** Ends it; the {@link Place.leave} of its place must follow before this returns. */
+  abort(): void;
+}
+
 /** The place of one connection. */
 export class Place {
   /** Where it stands now, and in which lists. */
@@ -72,8 +78,7 @@ export class Place {
   constructor(
     private readonly admissions: Admissions,
     readonly source: Source,
-    /** Ends the connection; {@link leave} must follow before it returns. */
-    readonly evict: () => void,
+    readonly guest: Guest,
   ) {}
 
   /** Connections are short: this one should not be kept for later requests. */
@@ -117,14 +122,14 @@ export class Admissions {
   }
 
   /** A place for a connection of the source that waits for its first request. */
-  enter(key: string, evict: () => void): Place | Shortage {
+  enter(key: string, guest: Guest): Place | Shortage {
     const { connections, perSource } = this.limits;
     const known = this.#groups[0]!.get(key) as Source | undefined;
     if (known && known.held >= perSource && !this.#evict(known.idle.first ?? known.waiting.first)) {
       return "source_full";
     }
     if (this.#total >= connections && !this.makeRoom()) return "full";
-    const place = new Place(this, this.#sourceOf(key), evict);
+    const place = new Place(this, this.#sourceOf(key), guest);
     this.#total++;
     for (const group of place.source.groups) group.held++;
     place.become("waiting");
@@ -143,9 +148,12 @@ export class Admissions {
     this.#unlist(place);
     place.activity = activity;
     if (activity === "waiting") {
-      place.entries = [...source.groups.map(({ waiting }) => waiting), this.#waiting]
-        .map((list) => list.push(place));
-      source.groups.forEach((group, level) => this.#rankings[level]!.grew(group));
+      place.entries = [this.#waiting.push(place)];
+      for (let level = 0; level < source.groups.length; level++) {
+        const group = source.groups[level]!;
+        place.entries.push(group.waiting.push(place));
+        this.#rankings[level]!.grew(group);
+      }
     } else if (activity === "idle") {
       place.entries = [source.idle.push(place), this.#idle.push(place)];
     } else if (activity === "lingering") {
@@ -157,9 +165,12 @@ export class Admissions {
 
   #unlist({ activity, entries, source }: Place): void {
     if (activity === "waiting") {
-      source.groups.forEach(({ waiting }, level) => waiting.remove(entries[level]!));
-      this.#waiting.remove(entries.at(-1)!);
-      source.groups.forEach((group, level) => this.#rankings[level]!.shrank(group));
+      this.#waiting.remove(entries[0]!);
+      for (let level = 0; level < source.groups.length; level++) {
+        const group = source.groups[level]!;
+        group.waiting.remove(entries[level + 1]!);
+        this.#rankings[level]!.shrank(group);
+      }
     } else if (activity === "idle") {
       source.idle.remove(entries[0]!);
       this.#idle.remove(entries[1]!);
@@ -178,7 +189,7 @@ export class Admissions {
   #evict(place: Place | undefined): boolean {
     if (!place) return false;
     this.onEvict(place.activity as Activity);
-    place.evict();
+    place.guest.abort();
     return true;
   }
 

@@ -12,8 +12,11 @@ export type ListenSystem = (
   options: Deno.ListenOptions & Deno.TcpListenOptions,
 ) => Deno.TcpListener;
 
-/** Connections that the kernel keeps until they are accepted; it caps this at net.core.somaxconn. */
-const BACKLOG = 4_096;
+/**
+ * Connections that the kernel keeps until they are accepted, as nginx has it. When more come than
+ * can be accepted, a longer queue would only make each of them wait longer.
+ */
+const BACKLOG = 511;
 
 export interface Bound {
   /** One, or two where IPv4 needs a socket of its own. */

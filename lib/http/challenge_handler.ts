@@ -1,12 +1,13 @@
 /**
  * Answers to the CA's question for a token.
  *
- * On the challenge port from the own webroot alone: it never asks a peer, so no loop can form. On
- * the public port from the own webroot, then from the peers.
+ * On the challenge port from this machine alone: it never asks a peer, so no loop can form. On the
+ * public port from this machine, then from the peers.
  */
 
 import { CA_BODY_BYTES } from "../ca_rules.ts";
 import { sourceOf } from "../address.ts";
+import { parseHost } from "../host.ts";
 import type { Log, LogFields } from "../log.ts";
 import {
   type Answer,
@@ -17,46 +18,49 @@ import {
   notFound,
   textAnswer,
 } from "./answer.ts";
-import { HOP } from "./ask.ts";
 import { challengeToken } from "./challenge_path.ts";
 import type { Handler } from "./connection.ts";
-import { parseHost } from "../host.ts";
+import type { LookupResult, LookupVerdict } from "./lookup_flight.ts";
 import type { Metrics } from "./metrics.ts";
+import { firstFound, HEAD_START_MS, type OwnAnswer, type OwnTokens, within } from "./own_tokens.ts";
 import type { PeerAddresses } from "./peer_addresses.ts";
-import type { LookupVerdict, PeerLookup } from "./peer_lookup.ts";
+import { UNREADABLE_HEADER } from "./peer_answer.ts";
+import type { PeerLookup } from "./peer_lookup.ts";
 import type { RequestHead } from "./request_head.ts";
-import { readTokenFile } from "./token_file.ts";
+import { isPassedOn } from "./via.ts";
+
+/** One answer of the public port to a question for a token, for whoever keeps a record of them. */
+export interface AnsweredChallenge {
+  token: string;
+  /** The address that asked. */
+  from: string;
+  /** As in the log: `own`, `solver` or `peer`; undefined when there was no text. */
+  source: string | undefined;
+  /** The peer or solver that had it. */
+  peer?: string | undefined;
+  ms: number;
+  status: number;
+}
 
 export interface ChallengeOptions {
-  webroots: readonly string[];
+  own: OwnTokens;
   log: Log;
 }
 
 export interface ChallengePortOptions extends ChallengeOptions {
   /** When given, only these addresses are answered. */
   onlyFrom?: PeerAddresses;
-  /** See {@link CONFIG_HEADER}: the digest of the configuration, and who is told. */
-  config?: { digest: Promise<string>; told: PeerAddresses };
+  /** Who is told what concerns balancers alone; see {@link CONFIG_HEADER}. */
+  balancers?: PeerAddresses;
+  /** The digest of the configuration. */
+  digest?: Promise<string>;
 }
 
 export interface PublicChallengeOptions extends ChallengeOptions {
   lookup: PeerLookup;
   metrics: Metrics;
-  /** Told of each answer to a question for a token. */
-  onAnswered?: (event: AnsweredChallenge) => void;
-}
-
-/** What became of a question for a token on the public port. */
-export interface AnsweredChallenge {
-  token: string;
-  /** The address of who asked. */
-  from: string;
-  /** As in the log: `own`, `peer`; undefined when it was found nowhere. */
-  source: string | undefined;
-  /** The peer that had it. */
-  peer?: string;
-  ms: number;
-  status: number;
+  /** Told each answer. */
+  onAnswered?: (fact: AnsweredChallenge) => void;
 }
 
 /**
@@ -78,27 +82,39 @@ const FAILED: Record<Exclude<LookupVerdict, "found">, Readonly<Answer>> = {
   overloaded: errorAnswer(503, headerLine("Retry-After", "1")),
 };
 
-/** The challenge port: files of the webroots, nothing else. */
+/** The challenge port: what this machine has, nothing else. */
 export function createChallengePortHandler(options: ChallengePortOptions): Handler {
-  const { onlyFrom, config } = options;
+  const { own, onlyFrom, balancers, digest, log } = options;
+
+  /** A 404 with what a balancer is told beside it. */
+  async function absent(kind: OwnAnswer["kind"], from: string): Promise<Answer> {
+    if (!await balancers?.includes(from)) return NOT_FOUND;
+    return notFound(
+      (digest ? headerLine(CONFIG_HEADER, await digest) : "") +
+        (kind === "absent" ? "" : headerLine(UNREADABLE_HEADER, kind)),
+    );
+  }
+
   return async (head, from) => {
     if (onlyFrom && !await onlyFrom.includes(from)) {
-      options.log.warn("turned_away", { role: "challenge", reason: "no_peer", from });
+      log.warn("turned_away", { role: "challenge", reason: "no_peer", from });
       return FORBIDDEN;
     }
     const token = tokenAsked(head);
     if (typeof token !== "string") return token;
-    const own = await answerFromWebroot(token, options);
-    report(options.log, {
+    const began = performance.now();
+    const found = await own.find({ token, host: hostOf(head), source: sourceOf(from) });
+    const answer = found.kind === "found" ? textAnswer(found.body) : await absent(found.kind, from);
+    const ms = Math.round(performance.now() - began);
+    log.info("challenge", {
       role: "challenge",
       token,
       from,
-      ...own.fields,
-      status: own.answer.status,
+      ...found.fields,
+      status: answer.status,
+      ms,
     });
-    return own.answer === NOT_FOUND && await config?.told.includes(from)
-      ? notFound(headerLine(CONFIG_HEADER, await config!.digest))
-      : own.answer;
+    return answer;
   };
 }
 
@@ -106,36 +122,76 @@ export function createChallengePortHandler(options: ChallengePortOptions): Handl
 export function createPublicChallengeHandler(
   options: PublicChallengeOptions,
 ): (head: RequestHead, from: string) => Promise<Answer> {
-  const { lookup, metrics, log } = options;
+  const { own, lookup, metrics, log, onAnswered } = options;
+
+  async function ask(head: RequestHead, { token, from }: { token: string; from: string }) {
+    const host = hostOf(head);
+    const question = { token, host, source: sourceOf(from) };
+    const here = own.find(question);
+    const early = await within(here, HEAD_START_MS);
+    if (early?.kind === "found") return answerOf(early);
+    // A question from another acme-lb that has this port among its peers goes no further.
+    if (isPassedOn(head.via)) {
+      const { answer, fields } = answerOf(await here);
+      return { answer, fields: { ...fields, peers: "not_asked", reason: "via" } };
+    }
+    const among = lookup.find(question).then((result) => {
+      metrics.count("lookups_total", `result="${result.verdict}"`);
+      return answerOfPeers(result);
+    });
+    return await firstFound(here.then(answerOf), among, graver);
+  }
+
   return async (head, from) => {
     const token = tokenAsked(head);
     if (typeof token !== "string") return token;
     const began = performance.now();
-    const host = head.host === undefined ? undefined : parseHost(head.host);
-    let { answer, fields } = await answerFromWebroot(token, options);
-    // A question from another acme-lb that has this port among its peers goes no further.
-    if (answer.status === 404 && !head.via.includes(HOP)) {
-      const result = await lookup.find({ token, host, source: sourceOf(from) });
-      metrics.count("lookups_total", `result="${result.verdict}"`);
-      const peers = result.outcomes.map(({ peer, outcome }) => `${peer}=${outcome}`).join(" ");
-      if (result.verdict === "found") {
-        answer = textAnswer(result.body!);
-        fields = { source: "peer", peer: result.peer, peers };
-      } else {
-        answer = FAILED[result.verdict];
-        fields = { ...fields, reason: result.verdict, peers };
-      }
-    }
+    const { answer, fields } = await ask(head, { token, from });
     const ms = Math.round(performance.now() - began);
     const { status } = answer;
-    report(log, { role: "public", token, host, from, ...fields, status, ms });
-    const { source, peer } = fields as { source?: string; peer?: string };
-    options.onAnswered?.({ token, from, source, peer, ms, status });
-    if (answer.status === 200 && answer.body.trimEnd().length > CA_BODY_BYTES) {
+    log.info("challenge", {
+      role: "public",
+      token,
+      host: hostOf(head),
+      from,
+      ...fields,
+      status,
+      ms,
+    });
+    const { source, peer, solver } = fields as Record<string, string | undefined>;
+    onAnswered?.({ token, from, source, peer: peer ?? solver, ms, status });
+    if (status === 200 && answer.body.trimEnd().length > CA_BODY_BYTES) {
       log.warn("too_long_for_ca", { token, bytes: answer.body.length, limit: CA_BODY_BYTES });
     }
     return answer;
   };
+}
+
+interface Told {
+  kind: LookupVerdict | OwnAnswer["kind"];
+  answer: Readonly<Answer>;
+  fields: LogFields;
+}
+
+/** What is not here may be there: only where the peers all said no does it matter why. */
+function graver(here: Told, among: Told): Told {
+  const fields = { ...here.fields, ...among.fields };
+  if (among.kind !== "absent") return { ...among, fields };
+  return { ...here, fields: { ...fields, reason: here.fields.reason } };
+}
+
+const OWN_VERDICT = { absent: "absent", unreadable: "failed", silent: "timeout" } as const;
+
+function answerOf(own: OwnAnswer): Told {
+  const answer = own.kind === "found" ? textAnswer(own.body) : FAILED[OWN_VERDICT[own.kind]];
+  return { kind: own.kind, answer, fields: own.fields };
+}
+
+function answerOfPeers({ verdict, body, peer, outcomes }: LookupResult): Told {
+  const peers = outcomes.map((one) => `${one.peer}=${one.outcome}`).join(" ");
+  return verdict === "found"
+    ? { kind: verdict, answer: textAnswer(body!), fields: { source: "peer", peer, peers } }
+    : { kind: verdict, answer: FAILED[verdict], fields: { reason: verdict, peers } };
 }
 
 /** The token, or the answer to a request that asks for none. */
@@ -145,20 +201,6 @@ function tokenAsked(head: RequestHead): string | Answer {
   return challengeToken(head.target) ?? NOT_FOUND;
 }
 
-async function answerFromWebroot(
-  token: string,
-  { webroots, log }: ChallengeOptions,
-): Promise<{ answer: Answer; fields: LogFields }> {
-  const file = await readTokenFile(webroots, token);
-  if (file.kind === "found") {
-    return { answer: textAnswer(file.body), fields: { source: "own", file: file.path } };
-  }
-  for (const { path, fault } of file.faults) {
-    log.warn("token_file_ignored", { path, reason: fault });
-  }
-  return { answer: NOT_FOUND, fields: { reason: "absent" } };
-}
-
-function report(log: Log, fields: LogFields): void {
-  log.info("challenge", fields);
+function hostOf({ host }: RequestHead): string | undefined {
+  return host === undefined ? undefined : parseHost(host);
 }

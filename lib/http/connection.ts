@@ -28,6 +28,11 @@ export const BURST_MS = 15_000;
  * the moment of its end is lost.
  */
 export const IDLE_MS = 75_000;
+/**
+ * The same after pipelined requests, which no such pool sends, and whose answers a client may have
+ * left unread.
+ */
+const PIPELINED_IDLE_MS = 5_000;
 /** Requests on one connection; the last answer announces the end. */
 export const MAX_REQUESTS = 1_000;
 
@@ -192,6 +197,7 @@ export class Connection implements Waiting {
 
   async #serveRequests(): Promise<void> {
     let reader = new HeadReader();
+    let inBurst = 0;
     while (true) {
       let result = reader.read(this.#buffer, this.#start, this.#end);
       while (result.kind === "incomplete") {
@@ -212,6 +218,7 @@ export class Connection implements Waiting {
       const answered = this.#answer(result);
       const answer = answered instanceof Promise ? await answered : answered;
       this.#served++;
+      inBurst++;
       const close = answer.close || result.body > 0 || !result.keepAlive || this.#stopping ||
         this.#served >= MAX_REQUESTS || this.place?.crowded === true;
       const { status, refused } = answer;
@@ -229,7 +236,8 @@ export class Connection implements Waiting {
         this.#start = this.#end = 0;
         this.#buffer = this.context.buffers.shrink(this.#buffer);
         this.#become("idle");
-        this.#setDeadline(IDLE_MS);
+        this.#setDeadline(inBurst > 1 ? PIPELINED_IDLE_MS : IDLE_MS);
+        inBurst = 0;
       }
     }
   }

@@ -21,9 +21,10 @@ export type HealthCheck = () => Partial<Health>;
 
 export function healthOf(checks: readonly HealthCheck[]): Health {
   const found = checks.map((check) => check());
+  // Several ports may have the same thing behind them.
   return {
-    faults: found.flatMap(({ faults = [] }) => faults),
-    notes: found.flatMap(({ notes = [] }) => notes),
+    faults: [...new Set(found.flatMap(({ faults = [] }) => faults))],
+    notes: [...new Set(found.flatMap(({ notes = [] }) => notes))],
   };
 }
 

@@ -7,6 +7,7 @@
  */
 
 import {
+  comparableAddress,
   formatSocketAddress,
   isInNetworks,
   type Network,
@@ -152,8 +153,9 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
     { privileged }: { privileged: boolean },
   ): Shortage | undefined {
     const from = connection.address;
-    const admissions = privileged || behaviour.isOwn?.(from) ? own : others;
-    const admitted = admissions.enter(sourceOf(from), () => connection.abort());
+    const admitted = privileged || behaviour.isOwn?.(from)
+      ? own.enter(from, connection)
+      : others.enter(sourceOf(from), connection);
     if (admitted instanceof Place) {
       connection.place = admitted;
       return undefined;
@@ -232,7 +234,7 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
 
 /** A dual-stack socket shows IPv4 as ::ffff:192.0.2.1; people and peer lists do not. */
 function unmapped(hostname: string): string {
-  return hostname.startsWith("::ffff:") ? sourceOf(hostname) : hostname;
+  return hostname.startsWith("::ffff:") ? comparableAddress(hostname) : hostname;
 }
 
 /**

@@ -18,6 +18,12 @@ export interface RoleCounts {
   acceptFailed(): void;
 }
 
+/** A value for labels, whose text may be anything. */
+export interface Sample {
+  labels: Record<string, string>;
+  value: number;
+}
+
 export interface Metrics {
   /** Counters for one listener's role; `connections` reads how many are open. */
   role(role: string, connections: () => number): RoleCounts;
@@ -25,8 +31,8 @@ export interface Metrics {
   forgetRole(counts: RoleCounts): void;
   /** Adds one to a counter; the labels are `name="value"` pairs, or empty. */
   count(counter: Counter, labels?: string): void;
-  /** Sets a gauge that has no labels. */
-  gauge(name: Gauge, value: number | (() => number)): void;
+  /** Sets a gauge, or says where its value, or those for several labels, come from. */
+  gauge(name: Gauge, value: number | (() => number | Sample[])): void;
   /** All values of a family together; 0 for one that has none yet. */
   sum(family: Counter | Gauge): number;
   /** Text exposition format 0.0.4. */
@@ -47,6 +53,7 @@ const HELP = {
   event_loop_lag_seconds: "The longest delay of the event loop within the last seconds.",
   healthy: "Whether /healthz answers 200.",
   lookups_in_flight: "Challenge lookups that are waiting for peers.",
+  webroot_readable: "Whether a webroot answers, and lets this user look for token files.",
   config_last_reload_successful: "Whether the last reading of the configuration succeeded.",
   config_last_reload_success_timestamp_seconds:
     "When the configuration was last read with success.",
@@ -61,7 +68,7 @@ export type Gauge = Exclude<Family, Counter>;
 
 export function createMetrics(version: string): Metrics {
   const counters = new Map<Counter, Map<string, number>>();
-  const gauges = new Map<Gauge, number | (() => number)>();
+  const gauges = new Map<Gauge, number | (() => number | Sample[])>();
   const roles = new Map<RoleCounts, { role: string; connections: () => number }>();
   gauges.set("start_time_seconds", Math.floor(Date.now() / 1000));
   gauges.set("resident_memory_bytes", () => Deno.memoryUsage().rss);
@@ -82,8 +89,10 @@ export function createMetrics(version: string): Metrics {
       open.set(role, (open.get(role) ?? 0) + connections());
     }
     for (const [role, value] of open) all.push(["connections", `role="${role}"`, value]);
-    for (const [name, value] of gauges) {
-      all.push([name, "", typeof value === "function" ? value() : value]);
+    for (const [name, source] of gauges) {
+      const value = typeof source === "function" ? source() : source;
+      if (typeof value === "number") all.push([name, "", value]);
+      else for (const one of value) all.push([name, labelsOf(one), one.value]);
     }
     return all;
   }
@@ -123,4 +132,11 @@ export function createMetrics(version: string): Metrics {
       })));
     },
   };
+}
+
+/** Text format 0.0.4: a backslash, a quote and a line end are escaped in the value of a label. */
+function labelsOf({ labels }: Sample): string {
+  const escaped = (text: string) =>
+    text.replace(/[\\"\n]/g, (char) => char === "\n" ? "\\n" : `\\${char}`);
+  return Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`).join();
 }

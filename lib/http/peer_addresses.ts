@@ -7,98 +7,114 @@
  */
 
 import { comparableAddress, isWildcard, type SocketAddress } from "../address.ts";
+import { isOwnAddress } from "../own_addresses.ts";
 import type { Peer } from "../peer.ts";
-import { resolveName } from "../resolve_name.ts";
+import { type Clock, deadline, orAborted, SYSTEM_CLOCK } from "../time.ts";
+import { PeerNames } from "./peer_names.ts";
 
-/** Milliseconds for which interfaces and resolved names are taken as known. */
-const FRESH_INTERFACES = 1_000;
-const FRESH_NAMES = 10_000;
+/** Who may be a peer by name alone is kept waiting for the resolver so long at most. */
+const RECOGNISE_MS = 1_000;
 
 export interface PeerAddressesOptions {
   peers: readonly Peer[];
   /** The challenge listeners of this balancer. */
   own: readonly SocketAddress[];
-  /** Addresses of this machine. @default those of its interfaces */
-  interfaceAddresses?: () => string[];
-  /** All addresses of a name. @default the system's resolver, hosts file included */
-  resolve?: (name: string) => Promise<string[]>;
-  /** @default performance.now */
-  now?: () => number;
+  names: PeerNames;
+  /** Whether an address is this machine's now. @default {@link isOwnAddress} */
+  isHere?: (hostname: string) => boolean;
+  clock?: Clock;
+}
+
+/** Whom to ask now. */
+export interface Others {
+  /** Each address once; a name that does not resolve at present keeps its last addresses. */
+  peers: SocketAddress[];
+  /** Names of which the resolver is being asked; undefined comes of one without an address. */
+  pending: { name: string; peers: Promise<SocketAddress[] | undefined> }[];
+  /** Names that have none. */
+  unresolved: string[];
 }
 
 export interface PeerAddresses {
-  /**
-   * The addresses to ask now, each once, and the names that have none. A name that does not
-   * resolve at present keeps its last addresses.
-   */
-  others(): Promise<{ peers: SocketAddress[]; unresolved: string[] }>;
+  /** Never waits. */
+  others(): Others;
   /** Whether the address is one of any peer's, this balancer included. */
   includes(hostname: string): Promise<boolean>;
 }
 
 export function createPeerAddresses(options: PeerAddressesOptions): PeerAddresses {
-  const { peers, own, now = () => performance.now() } = options;
-  const { interfaceAddresses = systemInterfaces, resolve = resolveName } = options;
-  const names = new Map<string, { at: number; addresses: string[]; asking?: Promise<void> }>();
-  let interfaces = { at: -Infinity, addresses: new Set<string>() };
-
+  const { peers, own, names, clock = SYSTEM_CLOCK, isHere = isOwnAddress } = options;
+  const literals = peers.filter((peer) => "hostname" in peer);
+  const named = peers.filter((peer) => "name" in peer);
+  const literalHosts = new Set(literals.map(({ hostname }) => comparableAddress(hostname)));
   function isOwn({ hostname, port }: SocketAddress): boolean {
     const heard = own.some((listener) =>
       listener.port === port &&
       (isWildcard(listener.hostname) ||
         comparableAddress(listener.hostname) === comparableAddress(hostname))
     );
-    if (!heard) return false;
-    if (now() - interfaces.at > FRESH_INTERFACES) {
-      interfaces = { at: now(), addresses: new Set(interfaceAddresses().map(comparableAddress)) };
-    }
-    const address = comparableAddress(hostname);
-    return address.startsWith("127.") || interfaces.addresses.has(address);
-  }
-
-  async function addressesOf(name: string): Promise<string[]> {
-    const known = names.get(name) ?? { at: -Infinity, addresses: [] };
-    names.set(name, known);
-    if (now() - known.at > FRESH_NAMES) {
-      known.asking ??= resolve(name).then((addresses) => {
-        known.addresses = addresses;
-        known.at = now();
-      }, () => {}).finally(() => known.asking = undefined);
-      // Old addresses serve while the resolver is asked again; the first time has to wait.
-      if (known.addresses.length === 0) await known.asking;
-    }
-    return known.addresses;
-  }
-
-  async function all(): Promise<SocketAddress[]> {
-    const lists = await Promise.all(
-      peers.map(async (peer) =>
-        "hostname" in peer
-          ? [peer]
-          : (await addressesOf(peer.name)).map((hostname) => ({ hostname, port: peer.port }))
-      ),
-    );
-    return lists.flat();
+    return heard && (comparableAddress(hostname).startsWith("127.") || isHere(hostname));
   }
 
   return {
-    async others() {
+    others() {
       const unique = new Map<string, SocketAddress>();
-      for (const peer of await all()) {
-        if (!isOwn(peer)) unique.set(`${peer.hostname} ${peer.port}`, peer);
+      const result: Others = { peers: [], pending: [], unresolved: [] };
+      const add = (list: readonly SocketAddress[]) => {
+        const others = list.filter((peer) => !unique.has(keyOf(peer)) && !isOwn(peer));
+        for (const peer of others) unique.set(keyOf(peer), peer);
+        return others;
+      };
+      add(literals);
+      for (const { name, port } of named) {
+        const { addresses, pending } = names.addressesOf(name);
+        const withPort = (list: readonly string[]) => list.map((hostname) => ({ hostname, port }));
+        if (addresses.length > 0) add(withPort(addresses));
+        else if (pending) {
+          const joining = pending.then((found) =>
+            found.length > 0 ? add(withPort(found)) : undefined
+          );
+          result.pending.push({ name, peers: joining });
+        } else result.unresolved.push(name);
       }
-      const unresolved = peers.flatMap((peer) =>
-        "name" in peer && names.get(peer.name)?.addresses.length === 0 ? [peer.name] : []
-      );
-      return { peers: [...unique.values()], unresolved };
+      result.peers = [...unique.values()];
+      return result;
     },
+
     async includes(hostname) {
       const address = comparableAddress(hostname);
-      return (await all()).some((peer) => comparableAddress(peer.hostname) === address);
+      if (literalHosts.has(address)) return true;
+      const holds = (list: readonly string[]) =>
+        list.some((one) => comparableAddress(one) === address);
+      const found = named.map(({ name }) => names.addressesOf(name));
+      if (found.some(({ addresses }) => holds(addresses))) return true;
+      using limit = deadline(RECOGNISE_MS, { clock });
+      const late = found.flatMap(({ pending }) => pending ?? []).map(async (pending) =>
+        holds(await orAborted(pending, limit.signal)) || Promise.reject(new Error("another"))
+      );
+      return await Promise.any(late).catch(() => false);
     },
   };
 }
 
-function systemInterfaces(): string[] {
-  return Deno.networkInterfaces().map(({ address }) => address);
+/** All addresses of the peers, this balancer's among them, once every name is looked up. */
+export async function resolvePeers(
+  peers: readonly Peer[],
+): Promise<{ peers: SocketAddress[]; unresolved: string[] }> {
+  const names = new PeerNames({ log: { warn: () => {} } });
+  const { pending, ...known } = createPeerAddresses({ peers, own: [], names }).others();
+  const joined = await Promise.all(
+    pending.map(async ({ name, peers }) => ({ name, found: await peers })),
+  );
+  return {
+    peers: [...known.peers, ...joined.flatMap(({ found }) => found ?? [])],
+    unresolved: [
+      ...known.unresolved,
+      ...joined.flatMap(({ name, found }) => found ? [] : [name]),
+    ],
+  };
+}
+
+function keyOf({ hostname, port }: SocketAddress): string {
+  return `${hostname} ${port}`;
 }

@@ -203,8 +203,12 @@ export class HeadReader {
       method: this.#method,
       target: this.#target,
       minor: this.#minor,
-      ...fields,
       length,
+      host: fields.host,
+      body: fields.body,
+      keepAlive: fields.keepAlive,
+      via: fields.via,
+      cameByHttps: fields.cameByHttps,
     };
   }
 }

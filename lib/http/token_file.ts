@@ -1,14 +1,22 @@
 /**
  * Reading a token's file from a webroot that other users may write to.
  *
- * Whoever can write there can already obtain certificates for the name; what must not happen is
- * that they read, through port 80, files that only acme-lb may read. So: no symbolic link on any
- * step below the webroot, no second hard link, no FIFO (opening one blocks for ever), no device,
- * at most 1 KiB, and the content must be one line of printable ASCII, which no key or password
- * file is. Deno's --allow-read=DIR does not stop symbolic links, and O_NOFOLLOW is not honoured
- * under it, hence the checks before and after the file is open.
+ * Who can write there can already obtain certificates for the name; what must not happen is that
+ * they read, through port 80, files that only acme-lb may read. So a token file is a regular file
+ * with one link, readable by everybody, of at most 1 KiB, with one line of printable ASCII, and no
+ * step below the webroot is a symbolic link. The descriptor is judged, not the path: a name may be
+ * exchanged between any two looks at it.
+ *
+ * A directory can be exchanged for a link and back in microseconds, so that every look at the path
+ * comes out as it should while the descriptor is another's. A text that begins with the token's
+ * own name and a dot, as every key authorization does, is no secret wherever it lies. For any other
+ * (the test files of operators) the directories on the way must not have changed while it was read.
+ *
+ * O_NOFOLLOW is not honoured under --allow-read, `/proc/self/fd` is refused without all rights,
+ * and Deno.chdir makes no relative open: the runtime opens the absolute path.
  */
 
+import { isOwn } from "../trusted_path.ts";
 import { CHALLENGE_PREFIX } from "./challenge_path.ts";
 
 const MAX_TOKEN_FILE = 1024;
@@ -16,7 +24,7 @@ const MAX_TOKEN_FILE = 1024;
 /** One line of printable ASCII, with or without its line end. */
 const ONE_LINE = /^[\x20-\x7e]+(?:\r?\n)?$/;
 
-/** Why a file that is there counts as absent. */
+/** Why a file that is there counts as absent, or could not be looked at. */
 export type TokenFileFault =
   | "symlink"
   | "hard_link"
@@ -24,11 +32,21 @@ export type TokenFileFault =
   | "too_large"
   | "not_one_line"
   | "changed_while_read"
+  | "foreign_link"
+  | "not_public"
   | "unreadable";
+
+/** The faults of a token that may be there and right: the file's rights are in the way. */
+const COULD_NOT_LOOK: TokenFileFault[] = ["unreadable", "not_public"];
+
+export interface IgnoredFile {
+  path: string;
+  fault: TokenFileFault;
+}
 
 export type TokenFile =
   | { kind: "found"; body: string; path: string }
-  | { kind: "absent"; faults: { path: string; fault: TokenFileFault }[] };
+  | { kind: "absent" | "unreadable"; faults: IgnoredFile[] };
 
 /** Whether text is what a token file may hold; also asked of what a peer sends. */
 export function isTokenText(text: string): boolean {
@@ -36,47 +54,38 @@ export function isTokenText(text: string): boolean {
 }
 
 /**
- * The first good file for the token: in each webroot flat (`TOKEN`, as acmetool and dehydrated
- * write it), then nested (`.well-known/acme-challenge/TOKEN`, as certbot and lego do). The token
- * has been checked; see challenge_path.ts. Never throws.
+ * The token's file in the webroot: flat (`TOKEN`, as acmetool and dehydrated write it), then nested
+ * (`.well-known/acme-challenge/TOKEN`, as certbot and lego do). `unreadable` says that it may be
+ * there, and this user cannot read it. The token has been checked; see challenge_path.ts. Never
+ * throws, but may take for ever on a file system that does not answer.
  */
 export async function readTokenFile(
-  webroots: readonly string[],
+  webroot: string,
   token: string,
+  { now = Date.now }: { now?: () => number } = {},
 ): Promise<TokenFile> {
-  const faults: { path: string; fault: TokenFileFault }[] = [];
-  for (const webroot of webroots) {
-    for (const name of [token, `${CHALLENGE_PREFIX.slice(1)}${token}`]) {
-      const result = await readOne(webroot, name);
-      const path = `${webroot}/${name}`;
-      if (typeof result === "string") return { kind: "found", body: result, path };
-      if (result) faults.push({ path, fault: result.fault });
-    }
+  const faults: IgnoredFile[] = [];
+  for (const name of [token, `${CHALLENGE_PREFIX.slice(1)}${token}`]) {
+    const path = `${webroot}/${name}`;
+    const result = await readOne(webroot, { name, token, now });
+    if (typeof result === "string") return { kind: "found", body: result, path };
+    if (result) faults.push({ path, fault: result.fault });
   }
-  return { kind: "absent", faults };
+  const blind = faults.some(({ fault }) => COULD_NOT_LOOK.includes(fault));
+  return { kind: blind ? "unreadable" : "absent", faults };
 }
+
+type Content = string | { fault: TokenFileFault };
 
 /** The content, the reason it does not count, or undefined when there is no such file. */
 async function readOne(
   webroot: string,
-  name: string,
-): Promise<string | { fault: TokenFileFault } | undefined> {
+  { name, token, now }: { name: string; token: string; now: () => number },
+): Promise<Content | undefined> {
   try {
-    const path = `${webroot}/${name}`;
-    const seen = await Deno.lstat(path);
-    if (seen.isSymlink) return { fault: "symlink" };
-    if (!seen.isFile) return { fault: "not_a_file" };
-    if (seen.nlink !== 1) return { fault: "hard_link" };
-    if (seen.size > MAX_TOKEN_FILE) return { fault: "too_large" };
-    if (await Deno.realPath(path) !== `${await Deno.realPath(webroot)}/${name}`) {
-      return { fault: "symlink" };
-    }
-    using file = await Deno.open(path, { read: true });
-    const held = await file.stat();
-    // Without this, a name that is swapped between lstat and open leads elsewhere.
-    const same = held.isFile && held.dev === seen.dev && held.ino === seen.ino && held.nlink === 1;
-    if (!same) return { fault: "changed_while_read" };
-    return judgeContent(await readAtMost(file, MAX_TOKEN_FILE + 1));
+    const text = await readContent(webroot, name);
+    if (typeof text !== "string" || text.startsWith(`${token}.`)) return text;
+    return await readUnmoved(webroot, { name, now });
   } catch (error) {
     return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory
       ? undefined
@@ -84,19 +93,87 @@ async function readOne(
   }
 }
 
-function judgeContent(bytes: Uint8Array): string | { fault: TokenFileFault } {
-  if (bytes.length > MAX_TOKEN_FILE) return { fault: "too_large" };
-  const text = String.fromCharCode(...bytes);
+/** The content of the descriptor, which was at the path before it was opened. */
+async function readContent(webroot: string, name: string): Promise<Content> {
+  const path = `${webroot}/${name}`;
+  const seen = await Deno.lstat(path);
+  if (seen.isSymlink) return { fault: "symlink" };
+  if (!seen.isFile) return { fault: "not_a_file" };
+  const { open, constants } = await fileSystem();
+  // Non-blocking: a FIFO that was exchanged for the file would hold the opening for ever.
+  await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const held = await file.stat();
+  if (!held.isFile() || held.dev !== seen.dev || held.ino !== seen.ino) {
+    return { fault: "changed_while_read" };
+  }
+  if (held.nlink !== 1) return { fault: "hard_link" };
+  if ((held.mode & 0o004) === 0) return { fault: "not_public" };
+  if (held.size > MAX_TOKEN_FILE) return { fault: "too_large" };
+  // One byte more than fits, to notice a file that grows.
+  const bytes = new Uint8Array(MAX_TOKEN_FILE + 1);
+  const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
+  if (await Deno.realPath(path) !== `${await Deno.realPath(webroot)}/${name}`) {
+    return { fault: "symlink" };
+  }
+  if (bytesRead > MAX_TOKEN_FILE) return { fault: "too_large" };
+  const text = String.fromCharCode(...bytes.subarray(0, bytesRead));
   return ONE_LINE.test(text) ? text : { fault: "not_one_line" };
 }
 
-async function readAtMost(file: Deno.FsFile, limit: number): Promise<Uint8Array> {
-  const buffer = new Uint8Array(limit);
-  let filled = 0;
-  while (filled < limit) {
-    const count = await file.read(buffer.subarray(filled));
-    if (count === null) break;
-    filled += count;
+/** The same, if nothing was exchanged in the directories on the way meanwhile. */
+async function readUnmoved(
+  webroot: string,
+  { name, now }: { name: string; now: () => number },
+): Promise<Content> {
+  if (await isForeignLink(webroot)) return { fault: "foreign_link" };
+  const real = await Deno.realPath(webroot);
+  // The webroot's own name, and those of the steps below it, stand in these directories.
+  const steps = name.split("/").slice(0, -1);
+  const directories = [
+    real.replace(/\/[^/]*$/, "") || "/",
+    ...steps.map((_, i) => [real, ...steps.slice(0, i)].join("/")),
+  ];
+  const before = await restingState(directories, now);
+  if (before === undefined) return { fault: "changed_while_read" };
+  const text = await readContent(real, name);
+  return await restingState(directories, now) === before ? text : { fault: "changed_while_read" };
+}
+
+/** The runtime tells the time of a change in whole seconds; the kernel's clock for it ticks too. */
+const CHANGE_SETTLED_MS = 1_050;
+
+/**
+ * What changes with any exchange in those of the directories that another user than root and
+ * acme-lb's own may write to: their times of change, which nobody can set. Undefined while the last change is so
+ * young that another could have the same time.
+ */
+async function restingState(
+  directories: string[],
+  now: () => number,
+): Promise<string | undefined> {
+  let state = "";
+  for (const directory of directories) {
+    const { dev, ino, uid, mode, ctime } = await Deno.lstat(directory);
+    if (isOwn(uid) && ((mode ?? 0) & 0o022) === 0) continue;
+    const changed = ctime?.getTime() ?? Infinity;
+    if (changed > now() - CHANGE_SETTLED_MS) return undefined;
+    state += `${dev}:${ino}:${changed} `;
   }
-  return buffer.subarray(0, filled);
+  return state;
+}
+
+/**
+ * Whether the webroot is a link by which another user leads to what is not theirs (as Apache's
+ * SymLinksIfOwnerMatch).
+ */
+async function isForeignLink(webroot: string): Promise<boolean> {
+  const { isSymlink, uid } = await Deno.lstat(webroot);
+  return isSymlink && !isOwn(uid) && (await Deno.stat(webroot)).uid !== uid;
+}
+
+let loaded: Promise<typeof import("node:fs/promises")> | undefined;
+
+/** Loaded when a file is there for the first time: it costs a start some milliseconds. */
+function fileSystem(): Promise<typeof import("node:fs/promises")> {
+  return loaded ??= import("node:fs/promises");
 }

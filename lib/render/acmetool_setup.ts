@@ -3,25 +3,31 @@
  * the hook that brings it into HAProxy. acmetool's own timer does the rest.
  *
  * Every balancer has an account, a key and a certificate of its own; nothing here is shared. Leaves
- * out the responses file: agreeing to a CA's terms is for a person, once, at a terminal.
+ * out the responses file: agreeing to a CA's terms is for a person, who runs a script for it once.
  */
 
 import type { Config } from "../config/schema.ts";
 import { formatYaml } from "../yaml.ts";
 import { CERTIFICATES, DEFAULT_SOCKET } from "./haproxy.ts";
+import { directoryOf } from "./haproxy_acme.ts";
 import type { RenderedFile } from "./rendered_file.ts";
+import { CLIENTS } from "./client_setups.ts";
+import { shellWord } from "./shell_word.ts";
 import { unitWord } from "./systemd_escape.ts";
 
-const DIRECTORY = "https://acme-v02.api.letsencrypt.org/directory";
 const STATE = "/var/lib/acme";
+const AGREE = `${CLIENTS}/acmetool`;
 /** What Debian's unit lets acmetool write to, beside its state. */
 const WRITABLE_WEBROOTS = "/run/acme/";
 
 /** The same on every balancer. */
-export function acmetoolFiles(config: Config): RenderedFile[] {
+export function acmetoolFiles(
+  config: Config,
+  { staging }: { staging?: boolean | undefined } = {},
+): RenderedFile[] {
   const { cluster, webroot: [webroot = ""], haproxy } = config;
   const request = {
-    provider: DIRECTORY,
+    provider: directoryOf({ staging }),
     key: { type: "ecdsa" },
     challenge: { "webroot-paths": [webroot] },
   };
@@ -33,6 +39,7 @@ export function acmetoolFiles(config: Config): RenderedFile[] {
       text: `${BY}\n${formatYaml({ satisfy: { names: cluster.names } })}`,
     },
     { path: "/etc/acme/hooks/acme-lb", text: hook(sockets), mode: 0o755 },
+    { path: AGREE, text: agree(cluster.email), mode: 0o755 },
     { path: "/etc/systemd/system/acmetool.service.d/acme-lb.conf", text: unit(webroot) },
   ];
 }
@@ -40,9 +47,24 @@ export function acmetoolFiles(config: Config): RenderedFile[] {
 const BY = "# acmetool on every balancer, by: acme-lb render acmetool\n";
 
 const FIRST_RUN = `${BY}#
-# The first run asks whether you agree to the CA's terms, so begin it on a terminal: acmetool
-# reconcile. From then on: systemctl enable --now acmetool.timer
+# Once, to agree to the CA's terms: ${AGREE}
+# Then acmetool --batch reconcile, and from then on: systemctl enable --now acmetool.timer
 `;
+
+/** acmetool's responses: what its first run would ask on a terminal. */
+function agree(email: string | null): string {
+  return `#!/bin/sh
+${BY}# Run once: it agrees to the CA's terms, which it prints, and gives the address for its warnings.
+set -eu
+state=\${ACME_STATE_DIR:-/var/lib/acme}
+directory=$(sed -n 's/^ *provider: *//p' "$state/conf/target")
+terms=$(curl -fsS "$directory" | grep -o '"termsOfService": *"[^"]*"' | cut -d '"' -f 4)
+printf 'agreed to %s\\n' "$terms"
+printf '"acme-enter-email": "%s"\\n"acme-agreement:%s": true\\n' ${
+    shellWord(email ?? "")
+  } "$terms" >"$state/conf/responses"
+`;
+}
 
 /** acmetool passes over events whose hook ends with 42; acme-lb does for all but one. */
 function hook(sockets: string[]): string {
@@ -74,8 +96,4 @@ export function acmetoolFaults({ cluster }: Config): string[] {
       ? [`cluster.names[${i}]: acmetool obtains no certificates for addresses`]
       : [];
   });
-}
-
-function shellWord(text: string): string {
-  return /^[A-Za-z0-9/._+:@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -12,7 +12,8 @@ import { comparableAddress, formatSocketAddress } from "../address.ts";
 import type { Config } from "../config/schema.ts";
 import { formatPeer, type Peer } from "../peer.ts";
 import { haproxyListener, loopbackFor, serviceName } from "./families.ts";
-import type { RenderedFile } from "./rendered_file.ts";
+import { acmeSections, savingUnits, storedCertificate } from "./haproxy_acme.ts";
+import { EXECUTABLE, type RenderedFile } from "./rendered_file.ts";
 
 /** Where assemble-pem puts a file for each name; HAProxy serves all that are there. */
 export const CERTIFICATES = "/etc/haproxy/certs";
@@ -31,26 +32,62 @@ const CIPHERS = [
 /** Where keepalived asks, on loopback; what HAProxy's manual uses for such things. */
 export const HEALTH_PORT = 8404;
 
-export function haproxyFiles(config: Config): RenderedFile[] {
-  const text = [head(config), frontend(config), backend(config), health(config)].join("\n");
-  return [{ path: "/etc/haproxy/haproxy.cfg", text }];
+export interface HaproxyOptions {
+  /** Whether HAProxy orders its certificate itself, which takes 3.2. */
+  acme?: boolean | undefined;
+  /** From the staging CA, whose certificates are for trying. */
+  staging?: boolean | undefined;
+  /** @default EXECUTABLE */
+  executable?: string | undefined;
 }
 
-function head({ cluster, haproxy }: Config): string {
-  const placeholders = cluster.names.filter((name) => !name.startsWith("*.")).map((name) =>
-    `#   acme-lb self-signed --if-missing --name ${name} --out ${CERTIFICATES}/${name}.pem\n`
-  );
-  return `# HAProxy on every balancer, by: acme-lb render haproxy
+export function haproxyFiles(
+  config: Config,
+  { acme = false, staging, executable = EXECUTABLE }: HaproxyOptions = {},
+): RenderedFile[] {
+  const more = acme ? [acmeSections(config, { certificates: CERTIFICATES, staging })] : [];
+  const parts = [
+    head(config, acme),
+    ...more,
+    frontend(config, acme),
+    backend(config),
+    health(config),
+  ];
+  const file = { path: "/etc/haproxy/haproxy.cfg", text: parts.join("\n") };
+  if (!acme) return [file];
+  const [socket = DEFAULT_SOCKET] = config.haproxy.sockets;
+  return [file, ...savingUnits(config, { executable, certificates: CERTIFICATES, socket })];
+}
+
+function head({ cluster, haproxy }: Config, acme: boolean): string {
+  const names = cluster.names.filter((name) => !name.startsWith("*."));
+  const selfSigned = (names: string[], days = "") =>
+    `#   acme-lb self-signed --if-missing${
+      names.map((name) => ` --name ${name}`).join("")
+    }${days} ` +
+    `--out ${CERTIFICATES}/${names[0]}.pem\n`;
+  // HAProxy orders when a twelfth of the lifetime is left: of one day, after 22 hours.
+  const placeholders = acme
+    ? [selfSigned(names, " --days 1"), ORDER_NOW.replace("NAME", names[0]!)]
+    : names.map((name) => selfSigned([name]));
+  return `# HAProxy on every balancer, by: acme-lb render haproxy${acme ? " --acme" : ""}
 #
 # HAProxy does not start without a certificate. Until the first one is issued, a placeholder serves:
 #   install -d -m 700 ${CERTIFICATES}
 ${placeholders.join("")}
 global
+${
+    acme
+      ? "  # HAProxy's ACME is experimental by its own word.\n  expose-experimental-directives\n"
+      : ""
+  }\
   log /dev/log local0
   user haproxy
   group haproxy
   chroot /var/lib/haproxy
-  # assemble-pem brings new certificates in here, without a reload.
+  # assemble-pem ${
+    acme ? "reads the certificates that HAProxy ordered" : "brings new certificates in"
+  } here, without a reload.
   stats socket ${word(haproxy.sockets[0] ?? DEFAULT_SOCKET)} mode 600 level admin
   ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
   ssl-default-bind-ciphers ${CIPHERS}
@@ -69,7 +106,12 @@ defaults
 `;
 }
 
-function frontend(config: Config): string {
+/** What makes HAProxy order at once, through its runtime API. */
+const ORDER_NOW = `# and, once HAProxy runs, to order at once instead of within a day:
+#   echo "acme renew @acme-lb/NAME" | socat - /run/haproxy/admin.sock
+`;
+
+function frontend(config: Config, acme: boolean): string {
   const { virtual_addresses, hsts } = config.cluster;
   const addresses = virtual_addresses.map(({ address }) => address).join(", ");
   const strict = hsts === 0 ? "" : `\
@@ -79,7 +121,9 @@ function frontend(config: Config): string {
 `;
   return `frontend fe-service
   # ${addresses}, and the balancer's own addresses
-  bind ${haproxyListener(config).text} ssl crt ${CERTIFICATES} alpn h2,http/1.1
+  bind ${haproxyListener(config).text} ssl crt ${
+    acme ? storedCertificate(config) : CERTIFICATES
+  } alpn h2,http/1.1
   option forwardfor
   http-request set-header X-Forwarded-Proto https
 ${strict}  default_backend be-service

@@ -90,6 +90,14 @@ interface Check {
   text: string;
 }
 
+interface CheckOptions {
+  why: string;
+  command: string;
+  weight: number;
+  /** Seconds. Each start of the program takes a tenth of a second of one processor. */
+  interval: number;
+}
+
 function checksOf(
   config: Config,
   { node, executable }: { node: string; executable: string },
@@ -100,6 +108,7 @@ function checksOf(
       why: `acme-lb answers on port ${listener.port}; that its process exists proves less.`,
       command: `${executable} healthy ${formatSocketAddress(listener)}`,
       weight: PORT_80_WEIGHT,
+      interval: 5,
     })]
     : [];
   const haproxy = { hostname: loopbackFor(config, haproxyListener(config)), port: HEALTH_PORT };
@@ -109,6 +118,7 @@ function checksOf(
       why: "HAProxy is there and sees a backend; a balancer without goes last for every address.",
       command: `${executable} healthy ${formatSocketAddress(haproxy)}`,
       weight: HTTPS_WEIGHT,
+      interval: 3,
     }),
   ];
 }
@@ -119,14 +129,15 @@ function checksOf(
  */
 function check(
   name: string,
-  { why, command, weight }: { why: string; command: string; weight: number },
+  { why, command, weight, interval }: CheckOptions,
 ): Check {
   const text = `# ${why}
 vrrp_script ${name} {
   # Through a shell: a check whose own program is missing would be dropped, not fail.
   script "/bin/sh -c 'exec ${command}'"
-  interval 2
-  timeout 3
+  interval ${interval}
+  # The program gives up after 2 s itself; on a busy machine it may start late.
+  timeout 10
   # A restart is over before.
   fall 2
   rise 2

@@ -2,7 +2,16 @@
 
 import type { Config } from "../config/schema.ts";
 import { acmetoolFaults, acmetoolFiles } from "./acmetool_setup.ts";
+import {
+  acmeShFiles,
+  certbotFiles,
+  clientFaults,
+  dehydratedFiles,
+  legoFaults,
+  legoFiles,
+} from "./client_setups.ts";
 import { haproxyFiles } from "./haproxy.ts";
+import { haproxyAcmeFaults } from "./haproxy_acme.ts";
 import { keepalivedFiles } from "./keepalived.ts";
 import { type ClusterList, missingLists } from "./missing_lists.ts";
 import type { RenderedFile } from "./rendered_file.ts";
@@ -12,7 +21,11 @@ export interface RenderOptions {
   /** A name among the cluster's nodes. */
   node: string;
   /** How rendered files call acme-lb. @default EXECUTABLE */
-  executable?: string;
+  executable?: string | undefined;
+  /** HAProxy orders by itself. */
+  acme?: boolean | undefined;
+  /** From the staging CA. */
+  staging?: boolean | undefined;
   /** The machine's own, for files that are rendered where they are used. */
   here?: SystemdOptions;
 }
@@ -21,9 +34,11 @@ interface Kind {
   /** Lists of the cluster that must not be empty. */
   needs: ClusterList[];
   /** What else of the configuration the program could not be told, a line each. */
-  faults?: (config: Config) => string[];
+  faults?: (config: Config, options: RenderOptions) => string[];
   /** Whether each balancer gets files of its own; those of the other kinds are the same on all. */
   differs: boolean;
+  /** Whether it is an ACME client, which may order from the staging CA. */
+  orders?: boolean;
   files(config: Config, options: RenderOptions): RenderedFile[];
 }
 
@@ -35,14 +50,36 @@ export const KINDS: Record<string, Kind> = {
   },
   haproxy: {
     needs: ["virtual_addresses", "names", "backends"],
+    faults: (config, { acme }) => acme ? haproxyAcmeFaults(config) : [],
     differs: false,
     files: haproxyFiles,
   },
   systemd: { needs: [], differs: false, files: (config, { here }) => systemdFiles(config, here) },
-  acmetool: { needs: ["names"], faults: acmetoolFaults, differs: false, files: acmetoolFiles },
+  acmetool: {
+    needs: ["names"],
+    faults: acmetoolFaults,
+    differs: false,
+    orders: true,
+    files: acmetoolFiles,
+  },
+  certbot: client(certbotFiles),
+  lego: client(legoFiles, legoFaults),
+  dehydrated: client(dehydratedFiles),
+  "acme.sh": client(acmeShFiles),
 };
 
+function client(
+  files: Kind["files"],
+  faults: (config: Config) => string[] = clientFaults,
+): Kind {
+  return { needs: ["names"], faults, differs: false, orders: true, files };
+}
+
 /** Everything that keeps a kind of file from being made, a line each with its key. */
-export function faultsOf({ needs, faults }: Kind, config: Config): string[] {
-  return [...missingLists(config, needs), ...faults?.(config) ?? []];
+export function faultsOf(
+  { needs, faults }: Kind,
+  config: Config,
+  options: RenderOptions = { node: "" },
+): string[] {
+  return [...missingLists(config, needs), ...faults?.(config, options) ?? []];
 }

@@ -47,7 +47,7 @@ async function lookAt(
     readHookStates(config.state),
   ]);
   const seen = withLeft(found.records, { hooks, now });
-  const loaded = compareMemories(memories, { files: seen, sha1 });
+  const loaded = compareMemories(memories, { files: seen, sha1, rules });
   const records = [...seen, ...loaded.records];
   return {
     certificates: toldCertificates(records),
@@ -59,20 +59,24 @@ async function lookAt(
 
 /**
  * The files as they were read, and those of which the hook left the facts because this user may not
- * read them: they hold keys.
+ * read them, or the directory that they are in: they hold keys.
  */
 function withLeft(
   records: ExpiryRecord[],
   { hooks, now }: { hooks: HookState[]; now: Date },
 ): ExpiryRecord[] {
-  const left = new Map(hooks.flatMap(({ out, leaf }) => leaf ? [[out, leaf] as const] : []));
-  const read = records.filter(({ place, leaf }) => leaf !== undefined || !left.has(place));
+  const left = hooks.flatMap(({ out, leaf }) => leaf ? [{ out, leaf }] : []);
+  // What is damaged is told as it is; only what is closed to this user is told by what was left.
+  const isClosed = ({ findings: [first] }: ExpiryRecord) =>
+    first?.reason === "unreadable" && first.text.includes("permission denied");
+  const isLeft = (record: ExpiryRecord) =>
+    isClosed(record) && left.some(({ out }) => `${out}/`.startsWith(`${record.place}/`));
+  const read = records.filter((record) => !isLeft(record));
   const known = new Set(read.map(({ place }) => place));
   return [
     ...read,
-    ...[...left].filter(([out]) => !known.has(out)).map(([out, leaf]) =>
-      leftRecord(out, leaf, now)
-    ),
+    ...left.filter(({ out }) => !known.has(out))
+      .map(({ out, leaf }) => leftRecord(out, leaf, now)),
   ];
 }
 
@@ -89,7 +93,7 @@ function leftRecord(
   return makeRecord({ source: "file", place }, findings, {
     leaf: {
       ...{ title: names[0] ?? serial, names, serial, issuer, ...dates },
-      ...{ fingerprint: "", key: "", placeholder: false },
+      ...{ authority: issuer, key: "", placeholder: false },
     },
     ...changes,
   });

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { compareWithDisk, type Served } from "../../lib/expiry/compare_served.ts";
 import type { ExpiryRecord, LeafFacts } from "../../lib/expiry/record.ts";
 import { findLeftBehind } from "../../lib/expiry/stale_addresses.ts";
+import { compareMemories, loadedPaths } from "../../lib/expiry/check_loaded.ts";
+import type { LoadedCertificate } from "../../lib/haproxy/loaded_certificates.ts";
 import { loadedRecord } from "../../lib/expiry/loaded_record.ts";
 import { makeRecord } from "../../lib/expiry/certificate_record.ts";
 import { DAY, NOW } from "./issue.ts";
-import { summaryOf } from "./judge.ts";
+import { rulesAt, summaryOf } from "./judge.ts";
 
 interface Shape extends Partial<LeafFacts> {
   /** Days since it was issued. */
@@ -22,6 +24,7 @@ function leaf(serial: string, { age = 0, lifetime = 90, ...facts }: Shape = {}):
     serial,
     fingerprint: `FINGERPRINT ${serial}`,
     issuer: "CN=CA",
+    authority: "CN=CA",
     names: ["a.example"],
     key: "P-256",
     notBefore,
@@ -174,21 +177,138 @@ Deno.test("findLeftBehind compares what belongs together alone", () => {
   ]);
 });
 
-Deno.test("loadedRecord is as the file when it is the same, CRITICAL when not, UNKNOWN without a file", () => {
+/** What HAProxy tells of a certificate that was issued so many days ago. */
+function loaded(age: number | undefined, more: Partial<LoadedCertificate> = {}): LoadedCertificate {
+  const name = "/a.pem";
+  if (age === undefined) return { name, serial: "01", names: [] };
+  const { notBefore, notAfter } = leaf("01", { age });
+  return {
+    name,
+    serial: "01",
+    names: ["a.example"],
+    notBefore,
+    notAfter,
+    authority: "CN=CA",
+    ...more,
+  };
+}
+
+Deno.test("loadedRecord is as the file when it is the same, and tells of itself what HAProxy tells", () => {
   const place = "/a.pem at /run/haproxy.sock";
   const expired = makeRecord({ source: "file", place: "/a.pem" }, [
     { state: "CRITICAL", reason: "expired", text: "expired" },
     { state: "CRITICAL", reason: "key_mismatch", text: "of the file alone" },
   ], { leaf: leaf("02"), warningFrom: NOW, criticalFrom: NOW });
   const good = file("/a.pem", leaf("02"));
-  const judge = (record: ExpiryRecord | undefined, same: boolean) =>
-    loadedRecord({ place, serial: "01", file: record, same });
-  assert.equal(summaryOf(judge(good, true)), "OK");
-  assert.equal(judge(good, true).leaf, good.leaf);
-  assert.equal(summaryOf(judge(expired, true)), "CRITICAL expired");
-  const stale = judge(good, false);
-  assert.equal(summaryOf(stale), "CRITICAL not_served");
+  const rules = rulesAt(NOW);
+  const summary = (
+    memory: LoadedCertificate,
+    record?: ExpiryRecord,
+    same = false,
+    names = rules.names,
+  ) => summaryOf(loadedRecord({ place, loaded: memory, file: record, same }, { ...rules, names }));
+  const young = leaf("02", { age: 1 });
+  const backdated = leaf("02", { age: 7, lifetime: 398, authority: "CN=Other" });
+  const table: [what: string, found: string, summary: string][] = [
+    ["the file's", summary(loaded(0), good, true), "OK"],
+    ["the file's, expired", summary(loaded(0), expired, true), "CRITICAL expired"],
+    ["older than the file", summary(loaded(5), file("/a.pem", young)), "CRITICAL not_served"],
+    ["without dates", summary(loaded(undefined), good), "CRITICAL not_served"],
+    ["of the same second", summary(loaded(1), file("/a.pem", young)), "CRITICAL not_served"],
+    [
+      "newer than the file",
+      summary(loaded(1), file("/a.pem", leaf("02", { age: 60 }))),
+      "WARNING memory_only",
+    ],
+    [
+      "newer than an expired file",
+      summary(loaded(1), file("/a.pem", leaf("02", { age: 99 }))),
+      "WARNING memory_only",
+    ],
+    [
+      "older than a file of a CA that backdates",
+      summary(loaded(5), file("/a.pem", backdated)),
+      "CRITICAL not_served",
+    ],
+    [
+      "in memory, expired",
+      summary(loaded(99), file("/a.pem", young)),
+      "CRITICAL not_served, expired",
+    ],
+    ["in memory, soon", summary(loaded(70), undefined), "WARNING expires_soon"],
+    ["without a file", summary(loaded(1), undefined), "OK"],
+    ["without a file or dates", summary(loaded(undefined), undefined), "UNKNOWN unsupported"],
+    ["of a file that cannot be read", summary(loaded(1), file("/a.pem")), "UNKNOWN unsupported"],
+    [
+      "for another name",
+      summary(loaded(1), undefined, false, ["b.example"]),
+      "CRITICAL name_missing",
+    ],
+    [
+      "a placeholder",
+      summary(loaded(1, { organisation: "acme-lb placeholder" }), undefined),
+      "WARNING placeholder",
+    ],
+  ];
+  for (const [what, found, expected] of table) assert.equal(found, expected, what);
+  assert.equal(
+    loadedRecord({ place, loaded: loaded(0), file: good, same: true }, rules).leaf,
+    good.leaf,
+  );
+  const stale = loadedRecord(
+    { place, loaded: loaded(5), file: file("/a.pem", young), same: false },
+    rules,
+  );
   assert.match(stale.findings[0]!.text, /holds serial 01, but \/a\.pem holds serial 02: reload/);
-  assert.equal(summaryOf(judge(file("/a.pem"), false)), "UNKNOWN unsupported");
-  assert.equal(summaryOf(judge(undefined, false)), "UNKNOWN unsupported");
+  const only = loadedRecord(
+    { place, loaded: loaded(1), file: file("/a.pem", leaf("02", { age: 60 })), same: false },
+    rules,
+  );
+  assert.match(only.findings[0]!.text, /in memory only, .* older serial 02.*--from-haproxy/);
+  assert.doesNotMatch(only.findings[0]!.text, /reload/);
+});
+
+Deno.test("compareMemories finds the file of an alias by what HAProxy tells of it, or by the certificate itself", () => {
+  const rules = rulesAt(NOW);
+  const good = file("/certs/a.pem", leaf("02"));
+  const sha1 = new Map([["/certs/a.pem", "AA"]]);
+  const same = { serial: "02", fingerprintSha1: "AA" };
+  const table: [what: string, memory: LoadedCertificate, summary: string, noted: boolean][] = [
+    ["its path", loaded(0, { ...same, name: "/certs/a.pem" }), "OK", false],
+    ["another spelling", loaded(0, { ...same, name: "/certs//./a.pem" }), "OK", false],
+    [
+      "an alias with its file",
+      loaded(0, { ...same, name: "@s/a", crtFile: "/certs/a.pem" }),
+      "OK",
+      false,
+    ],
+    ["an alias without", loaded(0, { ...same, name: "@s/a" }), "OK", false],
+    ["a relative path", loaded(0, { ...same, name: "certs/a.pem" }), "OK", false],
+    [
+      "an alias of a file that was renewed",
+      loaded(5, { name: "@s/a", crtFile: "/certs/a.pem", fingerprintSha1: "BB" }),
+      "CRITICAL not_served",
+      false,
+    ],
+    [
+      "an alias of nobody knows what",
+      loaded(5, { name: "@s/b", fingerprintSha1: "BB" }),
+      "OK",
+      true,
+    ],
+  ];
+  for (const [what, one, summary, noted] of table) {
+    const memory = { ok: true as const, socket: "/s", loaded: [one] };
+    const { records, notes } = compareMemories([memory], { files: [good], sha1, rules });
+    assert.equal(summaryOf(records[0]!), summary, what);
+    assert.equal(notes.length === 1, noted, what);
+  }
+  const paths = loadedPaths([
+    { ok: true, socket: "/s", loaded: table.map(([, one]) => one) },
+    { ok: false, socket: "/t", text: "nobody answers" },
+  ]);
+  assert.deepEqual(
+    new Set(paths.map((path) => path.replace("//./", "/"))),
+    new Set(["/certs/a.pem"]),
+  );
 });

@@ -50,6 +50,8 @@ export interface IssueOptions {
   notAfter?: Date;
   serial?: number[];
   organization?: string;
+  /** X.509 version 1, which has no extensions. */
+  v1?: boolean;
   /** Whole extensions, in place of the names and constraints. */
   extensions?: Uint8Array[];
 }
@@ -103,7 +105,7 @@ export async function issue(options: IssueOptions = {}): Promise<Issued> {
   const identifier = writeSequence(writeOid(oid), ...nullParameters);
   const serial = options.serial ?? [0x40, ...crypto.getRandomValues(new Uint8Array(15))];
   const body = writeSequence(
-    writeDer(0xa0, writeInteger(Uint8Array.of(2))),
+    ...options.v1 ? [] : [writeDer(0xa0, writeInteger(Uint8Array.of(2)))],
     writeInteger(Uint8Array.from(serial)),
     identifier,
     issuer?.certificate.subject.der ?? subject,
@@ -113,7 +115,9 @@ export async function issue(options: IssueOptions = {}): Promise<Issued> {
     ),
     subject,
     key.spki,
-    writeDer(0xa3, writeSequence(...options.extensions ?? usualExtensions(names, ca))),
+    ...options.v1
+      ? []
+      : [writeDer(0xa3, writeSequence(...options.extensions ?? usualExtensions(names, ca)))],
   );
   const raw = await crypto.subtle.sign(algorithm, signer.pair.privateKey, body.slice());
   const bytes = new Uint8Array(raw);

@@ -5,7 +5,12 @@ import { configDigest } from "../../lib/config/digest.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import { NOT_FOUND } from "../../lib/http/answer.ts";
 import type { PortSpec } from "../../lib/http/service.ts";
-import { challengePorts, metricsPorts, publicPorts } from "../../lib/commands/ports.ts";
+import {
+  challengePorts,
+  createPortTools,
+  metricsPorts,
+  publicPorts,
+} from "../../lib/commands/ports.ts";
 import { createMetrics } from "../../lib/http/metrics.ts";
 import { parseRequestHead } from "../../lib/http/request_head.ts";
 import { createLog } from "../../lib/log.ts";
@@ -14,12 +19,9 @@ import { exchange, KEY_AUTHORIZATION, latin1, quietListener, TOKEN } from "../ht
 
 function tools() {
   const lines: string[] = [];
-  return {
-    lines,
-    log: createLog({ write: (line) => lines.push(line) }),
-    metrics: createMetrics("test"),
-    events: createRecentEvents(),
-  };
+  const log = createLog({ write: (line) => lines.push(line) });
+  const given = { log, metrics: createMetrics("test"), events: createRecentEvents() };
+  return { lines, ...createPortTools({ ...given, health: () => ({ faults: [], notes: [] }) }) };
 }
 
 async function ask(spec: PortSpec, target: string, { from = "192.0.2.99", headers = "" } = {}) {

@@ -27,6 +27,7 @@ Deno.test("render prints one file as it is, and several below their paths", asyn
     "/var/lib/acme/conf/target",
     "/var/lib/acme/desired/service.example",
     "/etc/acme/hooks/acme-lb",
+    "/etc/acme-lb/clients/acmetool",
     "/etc/systemd/system/acmetool.service.d/acme-lb.conf",
   ]);
 });
@@ -170,7 +171,8 @@ Deno.test("render names the nearest kind and node, and the keys that are missing
     [
       ["nginx", "--node", "lb0"],
       64,
-      '"nginx" is no kind; there are keepalived, haproxy, systemd, acmetool',
+      '"nginx" is no kind; there are keepalived, haproxy, systemd, acmetool, certbot, lego, ' +
+      "dehydrated, acme.sh",
     ],
     [
       ["keepalived", "--node", "lb-1"],
@@ -189,6 +191,9 @@ Deno.test("render names the nearest kind and node, and the keys that are missing
       "cluster.nodes: give --node NAME",
     ],
     [["haproxy", "--force"], 64, "--force is for --root alone"],
+    [["keepalived", "--acme"], 64, "--acme is for haproxy alone"],
+    [["systemd", "--staging"], 64, "--staging is for ACME clients, and for haproxy --acme"],
+    [["haproxy", "--staging"], 64, "--staging is for ACME clients, and for haproxy --acme"],
     [["haproxy", "--force", "--diff"], 64, "--diff writes nothing: leave out --force"],
   ];
   for (const [args, code, line] of table) {

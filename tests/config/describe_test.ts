@@ -85,7 +85,13 @@ function anyConfig(): fc.Arbitrary<Config> {
   return record({
     webroot: fc.array(path, { minLength: 1, maxLength: 3 }),
     listeners,
-    challenge: record({ allow: fc.constantFrom("any" as const, "peers" as const) }),
+    challenge: record({
+      allow: fc.constantFrom("any" as const, "peers" as const),
+      // Above the ports of the listeners.
+      solvers: few(fc.integer({ min: 1000, max: 65535 })).map((ports) =>
+        ports.map((port) => ({ hostname: "127.0.0.1", port }))
+      ),
+    }),
     peers: few(peer),
     lookup: record({ connect_timeout: timeout, timeout }),
     redirect: record({

@@ -1,6 +1,6 @@
 /**
- * examples/ as a whole: each part of it is loaded by its own program in some test, its scripts are
- * scripts, and acme.sh, which is in no package registry, is at least called as it documents.
+ * examples/ as a whole: each part of it is loaded by its own program in some test, and its scripts
+ * are scripts.
  */
 
 import assert from "node:assert/strict";
@@ -11,7 +11,6 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 /** Where each part is loaded, by a test that names it. */
 const LOADED_IN: Record<string, string> = {
   "article": "tests/render/examples_test.ts",
-  "clients": "docs/clients.md",
   "config.yaml": "tests/render/examples_test.ts",
   "demo.ts": "install.sh",
   "demo_fleet.ts": "tests/fleet_test.ts",
@@ -32,16 +31,12 @@ Deno.test("each part of examples/ is loaded in a test, or by the commands of a p
   }
 });
 
-Deno.test("each file for an ACME client is named on the page whose commands are run", async () => {
+Deno.test("each hook of an ACME client is named on the page whose commands are run", async () => {
   const page = await Deno.readTextFile(`${ROOT}docs/clients.md`);
-  for (const path of await filesBelow("examples/clients")) {
-    const folder = path.replace(/[^/]*$/, "");
-    assert.ok(page.includes(path) || page.includes(`${folder}*`), path);
-  }
   for (const path of await filesBelow("examples/hooks")) assert.ok(page.includes(path), path);
 });
 
-const scripts = [...await filesBelow("examples/hooks"), ...await filesBelow("examples/clients")];
+const scripts = await filesBelow("examples/hooks");
 
 Deno.test("what may be run there is a shell script that a shell can read, and the rest is not", async () => {
   for (const path of scripts) {
@@ -67,24 +62,6 @@ Deno.test({
     const { stdout } = await new Deno.Command("shellcheck", { args: shell, cwd: ROOT }).output();
     assert.equal(new TextDecoder().decode(stdout), "");
   },
-});
-
-Deno.test("acme.sh's order is one for the webroot, and one that remembers the hook", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "acme-lb-test-" });
-  try {
-    await Deno.writeTextFile(`${folder}/acme.sh`, '#!/bin/sh\necho "$@"\n', { mode: 0o755 });
-    const { stdout } = await new Deno.Command(`${ROOT}examples/clients/acme.sh/order`, {
-      clearEnv: true,
-      env: { PATH: `${folder}:/usr/bin:/bin` },
-    }).output();
-    assert.deepEqual(new TextDecoder().decode(stdout).split("\n"), [
-      "--issue --server letsencrypt -d service.example -w /run/acme/acme-challenge",
-      "--install-cert -d service.example --reloadcmd /etc/acme-lb/hooks/acme.sh",
-      "",
-    ]);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 });
 
 /** Paths from the checkout. */

@@ -24,10 +24,14 @@ Deno.test("the links of README and docs lead to files and headings that are ther
   assert.deepEqual(broken, []);
 });
 
-Deno.test("files of examples/ and docs/ that the pages name are there", async () => {
+Deno.test("files of the checkout that the pages name are there", async () => {
   const absent = [];
   for (const { file, text } of PAGES) {
-    for (const [path] of text.matchAll(/(?<![\w/.-])(?:examples|docs)\/[\w./*-]*\w/g)) {
+    for (
+      const [path] of text.matchAll(
+        /(?<![\w/.-])(?:examples|docs|lib|tests|bench|compile)\/[\w./*-]*\w/g,
+      )
+    ) {
       const pattern = path.replace(/\/\*.*$/, "");
       if (!await exists(`${ROOT}${pattern}`)) absent.push(`${file}: ${path}`);
     }

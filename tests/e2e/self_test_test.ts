@@ -339,7 +339,7 @@ e2e("self-test finds each of thirty planted faults, and names it", async () => {
   const texts: [string, RegExp][] = [
     [
       `challenge [${NODES.lb2!.ipv6}]:31080`,
-      /another configuration than \S+ here and 2 others that agree; copy/,
+      /another configuration than \S+ here and 2 others that agree; copy the file/,
     ],
     [`challenge [${NODES.lb3!.ipv6}]:31080`, /the machine is up, but acme-lb is not running on it/],
     [`challenge [${NODES.lb1!.ipv6}]:31099`, /nothing listens on port 31099, though the machine/],

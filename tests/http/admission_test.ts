@@ -16,10 +16,11 @@ class Scene {
   }
 
   enter(name: string, address: string, activity: Activity = "waiting"): string {
-    const place = this.admissions.enter(sourceOf(address), () => {
+    const abort = () => {
       this.evicted.push(name);
       this.leave(name);
-    });
+    };
+    const place = this.admissions.enter(sourceOf(address), { abort });
     if (!(place instanceof Place)) return place;
     this.#places.set(name, place);
     if (activity !== "waiting") place.become(activity);
@@ -167,10 +168,11 @@ Deno.test("whatever happens, the totals are right and nothing is remembered of t
     for (const [what, index, address, activity] of steps) {
       const chosen = [...open.keys()][index % Math.max(1, open.size)];
       if (what === "enter") {
-        const place = admissions.enter(sourceOf(address), () => {
+        const abort = () => {
           open.delete(place as Place);
           (place as Place).leave();
-        });
+        };
+        const place = admissions.enter(sourceOf(address), { abort });
         if (place instanceof Place) open.set(place, address);
       } else if (chosen && what === "become") chosen.become(activity);
       else if (chosen) {

@@ -1,26 +1,33 @@
 /** Who is asked: everybody in the list but this balancer. */
 
-import { deepStrictEqual } from "node:assert/strict";
-import { formatSocketAddress, parseSocketAddress } from "../../lib/address.ts";
-import { createPeerAddresses } from "../../lib/http/peer_addresses.ts";
+import { deepStrictEqual, ok } from "node:assert/strict";
+import { comparableAddress, formatSocketAddress, parseSocketAddress } from "../../lib/address.ts";
+import { createPeerAddresses, resolvePeers } from "../../lib/http/peer_addresses.ts";
+import { MAX_ADDRESSES, PeerNames } from "../../lib/http/peer_names.ts";
 import { parsePeer } from "../../lib/peer.ts";
 
-async function others(
+const QUIET = { warn: () => {} };
+
+const isAmong = (here: string[]) => (hostname: string) =>
+  here.map(comparableAddress).includes(comparableAddress(hostname));
+
+function others(
   peers: string[],
   own: string[],
   here: string[],
-): Promise<string[]> {
+): string[] {
   const addresses = createPeerAddresses({
     peers: peers.map(parsePeer),
     own: own.map(parseSocketAddress),
-    interfaceAddresses: () => here,
+    names: new PeerNames({ log: QUIET }),
+    isHere: isAmong(here),
   });
-  return (await addresses.others()).peers.map(formatSocketAddress);
+  return addresses.others().peers.map(formatSocketAddress);
 }
 
 const FLEET = ["[2001:db8::f001]:31080", "[2001:db8::f002]:31080", "192.0.2.13:31080"];
 
-Deno.test("others() leaves this balancer out by its interfaces and its challenge port", async () => {
+Deno.test("others() leaves this balancer out by its interfaces and its challenge port", () => {
   const [one, two, three] = FLEET as [string, string, string];
   const table: [string, string[], string[], string[]][] = [
     ["LB0", ["[::]:31080"], ["2001:db8::f001"], [two, three]],
@@ -33,85 +40,198 @@ Deno.test("others() leaves this balancer out by its interfaces and its challenge
     ["none of them", ["[::]:31080"], ["2001:db8::f009"], [one, two, three]],
   ];
   for (const [name, own, here, expected] of table) {
-    deepStrictEqual(await others(FLEET, own, here), expected, name);
+    deepStrictEqual(others(FLEET, own, here), expected, name);
   }
 });
 
-Deno.test("others() asks an address once, and knows all of loopback as its own", async () => {
-  deepStrictEqual(await others([FLEET[0]!, "[2001:db8::F001]:31080"], [], []), [FLEET[0]]);
+Deno.test("others() asks an address once, and knows all of loopback as its own", () => {
+  deepStrictEqual(others([FLEET[0]!, "[2001:db8::F001]:31080"], [], []), [FLEET[0]]);
   deepStrictEqual(
-    await others(["127.0.0.2:31080", "127.0.0.1:31081"], ["127.0.0.2:31080"], ["127.0.0.1"]),
+    others(["127.0.0.2:31080", "127.0.0.1:31081"], ["127.0.0.2:31080"], ["127.0.0.1"]),
     ["127.0.0.1:31081"],
   );
 });
 
-Deno.test("others() notices an address that comes and goes", async () => {
+Deno.test("others() notices an address that comes and goes", () => {
   let here = ["2001:db8::f001"];
-  let now = 0;
   const addresses = createPeerAddresses({
     peers: FLEET.slice(0, 2).map(parsePeer),
     own: [parseSocketAddress("[::]:31080")],
-    interfaceAddresses: () => here,
-    now: () => now,
+    names: new PeerNames({ log: QUIET }),
+    isHere: (hostname) => isAmong(here)(hostname),
   });
-  deepStrictEqual((await addresses.others()).peers.map(formatSocketAddress), [FLEET[1]]);
+  deepStrictEqual(addresses.others().peers.map(formatSocketAddress), [FLEET[1]]);
   here = [];
-  now = 5000;
-  deepStrictEqual((await addresses.others()).peers.length, 2);
+  deepStrictEqual(addresses.others().peers.length, 2);
 });
 
-Deno.test("others() asks all addresses of a name, resolves again, and keeps the last it had", async () => {
-  let answer: () => Promise<string[]> = () => Promise.reject(new Error("no resolver"));
-  let now = 0;
-  let asked = 0;
-  const addresses = createPeerAddresses({
-    peers: [parsePeer("dns:lb.example:31080")],
-    own: [],
+/** A clock that stands, and a resolver that says what the test lets it say. */
+function resolver() {
+  const state = {
+    now: 0,
+    asked: 0,
+    answer: (): Promise<string[]> => Promise.reject(new Error("no resolver")),
+    warned: [] as unknown[],
+  };
+  const names = new PeerNames({
+    log: { warn: (event, fields) => void state.warned.push([event, fields]) },
     resolve: () => {
-      asked++;
-      return answer();
+      state.asked++;
+      return state.answer();
     },
-    now: () => now,
+    clock: { now: () => state.now, monotonic: () => state.now, schedule: () => () => {} },
   });
+  return { state, names };
+}
+
+const settle = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+Deno.test("others() never waits for a name: literal peers stand there at once, names join", async () => {
+  const { state, names } = resolver();
+  const answer = Promise.withResolvers<string[]>();
+  state.answer = () => answer.promise;
+  const peers = [...FLEET, "dns:lb.example:31080", "dns:lb.example:31081"].map(parsePeer);
+  const addresses = createPeerAddresses({ peers, own: [], names });
+  const first = addresses.others();
+  deepStrictEqual(first.peers.map(formatSocketAddress), FLEET);
+  deepStrictEqual(first.pending.map(({ name }) => name), ["lb.example", "lb.example"]);
+  await settle();
+  deepStrictEqual([state.asked, first.unresolved], [1, []]);
+  // An address that stands there literally is asked once.
+  answer.resolve(["192.0.2.13", "192.0.2.77"]);
+  const joined = await Promise.all(first.pending.map(({ peers }) => peers));
+  deepStrictEqual(joined.map((list) => list!.map(formatSocketAddress)), [
+    ["192.0.2.77:31080"],
+    ["192.0.2.13:31081", "192.0.2.77:31081"],
+  ]);
+});
+
+Deno.test("others() keeps the last addresses of a name, and failures, for whoever asks again", async () => {
+  const { state, names } = resolver();
+  const peers = [parsePeer("dns:lb.example:31080")];
+  // Each as after a SIGHUP: the configuration is new, the names are not.
   const got = async () => {
-    await addresses.others(); // Old addresses serve while the resolver is asked.
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    const { peers, unresolved } = await addresses.others();
-    return [...peers.map(formatSocketAddress), ...unresolved];
+    const one = createPeerAddresses({ peers, own: [], names });
+    await Promise.all(one.others().pending.map(({ peers }) => peers));
+    await settle();
+    const { peers: found, unresolved, pending } = one.others();
+    return [...found.map(formatSocketAddress), ...unresolved, ...pending.map(() => "pending")];
   };
   deepStrictEqual(await got(), ["lb.example"]);
-  answer = () => Promise.resolve(["192.0.2.1", "2001:db8::1"]);
+  state.answer = () => Promise.resolve(["192.0.2.1", "2001:db8::1"]);
+  deepStrictEqual([await got(), state.asked], [["lb.example"], 1], "a failure is kept for a while");
+  state.now += 5_001;
   deepStrictEqual(await got(), ["192.0.2.1:31080", "[2001:db8::1]:31080"]);
-  const before = asked;
-  deepStrictEqual((await got()).length, 2);
-  deepStrictEqual(asked, before, "fresh addresses are not asked for again");
-  now += 60_000;
-  answer = () => Promise.resolve(["192.0.2.2"]);
+  deepStrictEqual([(await got()).length, state.asked], [2, 2], "so are addresses");
+  state.now += 60_000;
+  state.answer = () => Promise.resolve(["192.0.2.2"]);
   deepStrictEqual(await got(), ["192.0.2.2:31080"]);
-  now += 60_000;
-  answer = () => Promise.reject(new Error("no resolver"));
+  state.now += 60_000;
+  state.answer = () => Promise.reject(new Error("no resolver"));
+  deepStrictEqual(await got(), ["192.0.2.2:31080"]);
+  state.now += 60_000;
+  // A resolver that is silent for ever.
+  state.answer = () => new Promise(() => {});
   deepStrictEqual(await got(), ["192.0.2.2:31080"]);
 });
 
-Deno.test("others() resolves a name with the system's resolver", async () => {
-  const addresses = createPeerAddresses({ peers: [parsePeer("dns:localhost:31080")], own: [] });
-  const { peers } = await addresses.others();
+Deno.test("others() asks no more than 16 addresses of a name, and says so once", async () => {
+  const { state, names } = resolver();
+  const addresses = createPeerAddresses({
+    peers: [parsePeer("dns:many.example:31080")],
+    own: [],
+    names,
+  });
+  const many = (count: number) => Array.from({ length: count }, (_, i) => `192.0.2.${i}`);
+  const counts: number[] = [];
+  for (const count of [16, 17, 17, 200, 16, 200]) {
+    state.answer = () => Promise.resolve(many(count));
+    state.now += 60_000;
+    await Promise.all(addresses.others().pending.map(({ peers }) => peers));
+    await settle();
+    counts.push(addresses.others().peers.length);
+  }
+  deepStrictEqual(counts, Array(6).fill(MAX_ADDRESSES));
   deepStrictEqual(
-    peers.some(({ hostname }) => hostname === "127.0.0.1" || hostname === "::1"),
-    true,
+    state.warned,
+    [17, 200, 200].map((count) => [
+      "too_many_addresses",
+      { peer: "dns:many.example", addresses: count, asked: 16 },
+    ]),
   );
 });
 
-Deno.test("includes() knows peers by address, through a dual-stack socket too", async () => {
-  const addresses = createPeerAddresses({ peers: FLEET.map(parsePeer), own: [] });
-  const table: [string, boolean][] = [
-    ["2001:db8::f001", true],
-    ["::ffff:192.0.2.13", true],
-    ["192.0.2.13", true],
-    ["192.0.2.14", false],
-    ["2001:db8::f009", false],
-  ];
-  for (const [address, expected] of table) {
-    deepStrictEqual(await addresses.includes(address), expected, address);
+Deno.test("PeerNames has few names resolved at once, however many are asked for", async () => {
+  let [open, most] = [0, 0];
+  const waiting: (() => void)[] = [];
+  const names = new PeerNames({
+    log: QUIET,
+    resolve: async () => {
+      most = Math.max(most, ++open);
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      open--;
+      return ["192.0.2.1"];
+    },
+  });
+  const all = Array.from({ length: 40 }, (_, i) => names.addressesOf(`lb${i}.example`).pending);
+  await settle();
+  ok(most > 1 && most <= 8, String(most));
+  while (waiting.length > 0) {
+    waiting.shift()!();
+    await settle();
+  }
+  deepStrictEqual((await Promise.all(all)).length, 40);
+});
+
+Deno.test("resolvePeers() resolves a name with the system's resolver, and names what has none", async () => {
+  const list = ["dns:localhost:31080", "dns:nobody.invalid:31080", "192.0.2.1:1"].map(parsePeer);
+  const { peers, unresolved } = await resolvePeers(list);
+  ok(peers.some(({ hostname }) => hostname === "127.0.0.1" || hostname === "::1"));
+  ok(peers.some(({ port }) => port === 1));
+  deepStrictEqual(unresolved, ["nobody.invalid"]);
+});
+
+const STRANGERS = ["192.0.2.14", "2001:db8::f009", "::ffff:192.0.2.14", "::1", "nonsense"];
+
+Deno.test("includes() knows literal peers at once, whatever the resolver does", async () => {
+  const { names, state } = resolver();
+  state.answer = () => new Promise(() => {});
+  const addresses = createPeerAddresses({
+    peers: [...FLEET, "dns:lb.example:31080"].map(parsePeer),
+    own: [],
+    names,
+    // Time stands: what waits for the resolver never comes to its end.
+    clock: { now: () => 0, monotonic: () => 0, schedule: () => () => {} },
+  });
+  const known = ["2001:db8::f001", "2001:DB8:0::F001", "::ffff:192.0.2.13", "192.0.2.13"];
+  for (const address of known) deepStrictEqual(await addresses.includes(address), true, address);
+});
+
+Deno.test("includes() waits a moment for a name where it takes one, and no longer", async () => {
+  const { names, state } = resolver();
+  state.answer = () => new Promise(() => {});
+  const over = { now: () => 0, monotonic: () => 0 };
+  const addresses = createPeerAddresses({
+    peers: ["192.0.2.13:31080", "dns:lb.example:31080"].map(parsePeer),
+    own: [],
+    names,
+    clock: { ...over, schedule: (_ms, wake) => (queueMicrotask(wake), () => {}) },
+  });
+  for (const address of STRANGERS) {
+    deepStrictEqual(await addresses.includes(address), false, address);
+  }
+});
+
+Deno.test("includes() knows a peer by the addresses of its name", async () => {
+  const { names, state } = resolver();
+  state.answer = () => Promise.resolve(["192.0.2.77", "2001:db8::77"]);
+  const peers = ["dns:lb.example:31080"].map(parsePeer);
+  const addresses = createPeerAddresses({ peers, own: [], names });
+  // The first waits for the resolver, the others find what it said.
+  for (const address of ["192.0.2.77", "2001:db8::77", "::ffff:192.0.2.77"]) {
+    deepStrictEqual(await addresses.includes(address), true, address);
+  }
+  for (const address of STRANGERS) {
+    deepStrictEqual(await addresses.includes(address), false, address);
   }
 });

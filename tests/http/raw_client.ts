@@ -5,10 +5,14 @@ import { createPublicChallengeHandler } from "../../lib/http/challenge_handler.t
 import type { Handler } from "../../lib/http/connection.ts";
 import { listen, type Listener, type ListenerOptions } from "../../lib/http/listener.ts";
 import { createMetrics } from "../../lib/http/metrics.ts";
+import { createOwnTokens } from "../../lib/http/own_tokens.ts";
 import { createPeerAddresses } from "../../lib/http/peer_addresses.ts";
+import { PeerGates } from "../../lib/http/peer_gate.ts";
 import { createPeerLookup } from "../../lib/http/peer_lookup.ts";
+import { PeerNames } from "../../lib/http/peer_names.ts";
 import { createPublicHandler } from "../../lib/http/public_handler.ts";
 import { createRedirectHandler } from "../../lib/http/redirect_handler.ts";
+import { Webroots } from "../../lib/http/webroots.ts";
 
 export const TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA";
 export const KEY_AUTHORIZATION = `${TOKEN}.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI`;
@@ -23,13 +27,17 @@ export async function publicPort(
   await Deno.writeTextFile(`${webroot}/${TOKEN}`, `${KEY_AUTHORIZATION}\n`);
   const metrics = options.metrics ?? createMetrics("test");
   const lookup = createPeerLookup({
-    addresses: createPeerAddresses({ peers: [], own: [] }),
-    connectTimeout: 1000,
-    timeout: 2000,
+    addresses: createPeerAddresses({ peers: [], own: [], names: new PeerNames({ log: QUIET }) }),
+    gates: new PeerGates(),
+    connectTimeoutMs: 1000,
+    timeoutMs: 2000,
     limits: { fanOuts: 64, perPeer: 32, perSuspectPeer: 2 },
   });
   const handler = createPublicHandler({
-    challenge: createPublicChallengeHandler({ webroots: [webroot], lookup, metrics, log: QUIET }),
+    challenge: createPublicChallengeHandler({
+      own: createOwnTokens({ webroots: new Webroots({ log: QUIET }).of([webroot]), log: QUIET }),
+      ...{ lookup, metrics, log: QUIET },
+    }),
     redirect: createRedirectHandler({
       status: "auto",
       hosts: options.hosts ?? [],

@@ -18,30 +18,30 @@ async function webroot(): Promise<{ root: string; outside: string } & AsyncDispo
   };
 }
 
-Deno.test("readTokenFile() finds a token in each webroot, flat and nested", async () => {
-  await using first = await webroot();
-  await using second = await webroot();
-  await Deno.writeTextFile(`${first.root}/flat`, "flat.one\n");
-  await Deno.writeTextFile(`${second.root}/.well-known/acme-challenge/nested`, "nested.two");
-  const roots = [first.root, `${first.outside}/none`, second.root];
-  deepStrictEqual(await readTokenFile(roots, "flat"), {
+Deno.test("readTokenFile() finds a token flat and nested", async () => {
+  await using dir = await webroot();
+  await Deno.writeTextFile(`${dir.root}/flat`, "flat.one\n");
+  await Deno.writeTextFile(`${dir.root}/.well-known/acme-challenge/nested`, "nested.two");
+  deepStrictEqual(await readTokenFile(dir.root, "flat"), {
     kind: "found",
     body: "flat.one\n",
-    path: `${first.root}/flat`,
+    path: `${dir.root}/flat`,
   });
-  deepStrictEqual(await readTokenFile(roots, "nested"), {
+  deepStrictEqual(await readTokenFile(dir.root, "nested"), {
     kind: "found",
     body: "nested.two",
-    path: `${second.root}/.well-known/acme-challenge/nested`,
+    path: `${dir.root}/.well-known/acme-challenge/nested`,
   });
-  deepStrictEqual(await readTokenFile(roots, "none"), { kind: "absent", faults: [] });
+  for (const root of [dir.root, `${dir.outside}/none`, `${dir.outside}/secret`]) {
+    deepStrictEqual(await readTokenFile(root, "none"), { kind: "absent", faults: [] }, root);
+  }
 });
 
 Deno.test("readTokenFile() follows a webroot that is itself a link, as /var/run is", async () => {
   await using dir = await webroot();
   await Deno.writeTextFile(`${dir.root}/tok`, "tok.x");
   await Deno.symlink(dir.root, `${dir.outside}/link`);
-  const got = await readTokenFile([`${dir.outside}/link`], "tok");
+  const got = await readTokenFile(`${dir.outside}/link`, "tok");
   deepStrictEqual(got.kind, "found");
 });
 
@@ -72,7 +72,7 @@ Deno.test("readTokenFile() serves one line of printable ASCII and nothing else",
       typeof content === "string" ? new TextEncoder().encode(content) : content,
     );
     deepStrictEqual(
-      (await readTokenFile([dir.root], "tok")).kind,
+      (await readTokenFile(dir.root, "tok")).kind,
       served ? "found" : "absent",
       name,
     );
@@ -100,14 +100,15 @@ Deno.test("readTokenFile() counts links, pipes, devices and the like as absent",
     table.push(["a device", "not_a_file", (path) => run("mknod", path, "c", "1", "5")]);
   }
   for (const [name, fault, make] of table) {
-    const path = `${dir.root}/tok`;
-    await make(path);
-    deepStrictEqual(
-      await readTokenFile([dir.root], "tok"),
-      { kind: "absent", faults: [{ path, fault }] },
-      name,
-    );
-    await Deno.remove(path);
+    for (const path of [`${dir.root}/tok`, `${dir.root}/.well-known/acme-challenge/tok`]) {
+      await make(path);
+      deepStrictEqual(
+        await readTokenFile(dir.root, "tok"),
+        { kind: "absent", faults: [{ path, fault }] },
+        name,
+      );
+      await Deno.remove(path);
+    }
   }
 });
 
@@ -115,7 +116,7 @@ Deno.test("readTokenFile() does not follow a link on the way to a nested token",
   await using dir = await webroot();
   await Deno.remove(`${dir.root}/.well-known/acme-challenge`);
   await Deno.symlink(dir.outside, `${dir.root}/.well-known/acme-challenge`);
-  deepStrictEqual(await readTokenFile([dir.root], "secret"), {
+  deepStrictEqual(await readTokenFile(dir.root, "secret"), {
     kind: "absent",
     faults: [{ path: `${dir.root}/.well-known/acme-challenge/secret`, fault: "symlink" }],
   });
@@ -135,7 +136,7 @@ Deno.test("readTokenFile() leaks nothing while a token is flipped to a link unde
   const seen = new Map<string, number>();
   try {
     for (let i = 0; i < 3000; i++) {
-      const got = await readTokenFile([dir.root], "tok");
+      const got = await readTokenFile(dir.root, "tok");
       const word = got.kind === "found" ? got.body : got.faults[0]?.fault ?? "absent";
       seen.set(word, (seen.get(word) ?? 0) + 1);
     }
@@ -145,4 +146,135 @@ Deno.test("readTokenFile() leaks nothing while a token is flipped to a link unde
   }
   ok(!seen.has(SECRET), JSON.stringify([...seen]));
   ok((seen.get("tok.good") ?? 0) > 0 && (seen.get("symlink") ?? 0) > 0, JSON.stringify([...seen]));
+});
+
+Deno.test("readTokenFile() serves nothing that not everybody may read, and tells it from absent", async () => {
+  await using dir = await webroot();
+  const path = `${dir.root}/tok`;
+  for (const mode of [0o600, 0o640, 0o660, 0o400, 0o750]) {
+    await Deno.writeTextFile(path, "tok.thumb");
+    await Deno.chmod(path, mode);
+    const got = await readTokenFile(dir.root, "tok");
+    deepStrictEqual(got, { kind: "unreadable", faults: [{ path, fault: "not_public" }] });
+    await Deno.remove(path);
+  }
+  for (const mode of [0o644, 0o444, 0o664, 0o604, 0o755]) {
+    await Deno.writeTextFile(path, "tok.thumb");
+    await Deno.chmod(path, mode);
+    deepStrictEqual((await readTokenFile(dir.root, "tok")).kind, "found", mode.toString(8));
+    await Deno.remove(path);
+  }
+});
+
+Deno.test("readTokenFile() does not wait for a FIFO that is exchanged for the file", async () => {
+  await using dir = await webroot();
+  const [path, spare, pipe] = ["tok", ".spare", ".pipe"].map((name) => `${dir.root}/${name}`);
+  let flipping = true;
+  const flipper = (async () => {
+    for (let i = 0; flipping; i++) {
+      if (i % 2 === 0) await run("mkfifo", pipe!).then(() => Deno.rename(pipe!, path!));
+      else await Deno.writeTextFile(spare!, "tok.x").then(() => Deno.rename(spare!, path!));
+    }
+  })();
+  try {
+    const kinds = new Set<string>();
+    for (let i = 0; i < 300; i++) kinds.add((await readTokenFile(dir.root, "tok")).kind);
+    ok(kinds.has("absent"));
+  } finally {
+    flipping = false;
+    await flipper;
+  }
+});
+
+/** Who is nobody here. */
+const OTHER = 65533;
+
+Deno.test({
+  name:
+    "readTokenFile() serves nothing of a directory that another user exchanges for the real one",
+  // Another user's directories take root; for the tests' own user nothing has to be guarded.
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    await using dir = await webroot();
+    await Deno.chmod(`${dir.outside}/secret`, 0o644);
+    await Deno.chmod(dir.outside, 0o700);
+    const nested = `${dir.root}/.well-known/acme-challenge`;
+    await Deno.writeTextFile(`${nested}/secret`, "secret.thumb");
+    await Deno.writeTextFile(`${nested}/word`, "Hello World");
+    await Deno.writeTextFile(`${dir.outside}/word`, "private");
+    for (const path of [dir.root, `${dir.root}/.well-known`, nested]) {
+      await Deno.chown(path, OTHER, OTHER);
+    }
+    const [link, aside] = [".link", ".aside"].map((name) => `${dir.root}/.well-known/${name}`);
+    let flipping = true;
+    const flipper = (async () => {
+      await Deno.symlink(dir.outside, link!);
+      while (flipping) {
+        await Deno.rename(nested, aside!);
+        await Deno.rename(link!, nested);
+        await Deno.rename(nested, link!);
+        await Deno.rename(aside!, nested);
+      }
+    })();
+    const seen = new Set<string>();
+    try {
+      for (let i = 0; i < 1000; i++) {
+        for (const name of ["secret", "word"]) {
+          const got = await readTokenFile(dir.root, name);
+          seen.add(got.kind === "found" ? got.body : got.kind);
+        }
+      }
+    } finally {
+      flipping = false;
+      await flipper;
+    }
+    ok(!seen.has(SECRET) && !seen.has("private"), [...seen].join("; "));
+    // What begins with the token's name is no secret wherever it lies; the rest waits for rest.
+    ok(seen.has("secret.thumb"), [...seen].join("; "));
+    ok(!seen.has("Hello World"), [...seen].join("; "));
+  },
+});
+
+Deno.test({
+  name: "readTokenFile() serves a line of a test by hand from another user's directories at rest",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    await using dir = await webroot();
+    const nested = `${dir.root}/.well-known/acme-challenge`;
+    await Deno.writeTextFile(`${nested}/lb0`, "Hello World\n");
+    for (const path of [dir.root, `${dir.root}/.well-known`, nested]) {
+      await Deno.chown(path, OTHER, OTHER);
+    }
+    const path = `${nested}/lb0`;
+    deepStrictEqual(await readTokenFile(dir.root, "lb0"), {
+      kind: "absent",
+      faults: [{ path, fault: "changed_while_read" }],
+    });
+    const later = { now: () => Date.now() + 2_100 };
+    deepStrictEqual(await readTokenFile(dir.root, "lb0", later), {
+      kind: "found",
+      body: "Hello World\n",
+      path,
+    });
+  },
+});
+
+Deno.test({
+  name:
+    "readTokenFile() serves no line through a webroot that another user links to what is not theirs",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    await using dir = await webroot();
+    const link = `${dir.outside}/link`;
+    await Deno.writeTextFile(`${dir.root}/word`, "private");
+    await Deno.writeTextFile(`${dir.root}/tok`, "tok.thumb");
+    await Deno.symlink(dir.root, link);
+    deepStrictEqual((await readTokenFile(link, "word")).kind, "found", "root's own link");
+    await run("chown", "-h", `${OTHER}`, link);
+    deepStrictEqual(await readTokenFile(link, "word"), {
+      kind: "absent",
+      faults: [{ path: `${link}/word`, fault: "foreign_link" }],
+    });
+    deepStrictEqual((await readTokenFile(link, "tok")).kind, "found", "what can be no secret");
+  },
 });

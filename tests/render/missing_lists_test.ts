@@ -24,7 +24,8 @@ Deno.test("each kind names the lists that it needs and what to add", () => {
     'cluster.nodes: empty; add each balancer with its own addresses, such as lb0: ["2001:db8::f001"]',
   );
   for (const kind of Object.keys(KINDS)) {
-    assert.deepEqual(faults(kind, clusterYaml({ nodes: 2, addresses: 3 })), []);
+    const whole = `${clusterYaml({ nodes: 2, addresses: 3 })}  email: ops@service.example\n`;
+    assert.deepEqual(faults(kind, whole), []);
   }
 });
 

@@ -1,0 +1,89 @@
+/**
+ * The addresses of the names among the peers: looked up in the background, and kept while the
+ * resolver is silent, also when the configuration is read again.
+ *
+ * Resolving cannot be ended, and each takes one of the runtime's 32 threads for blocking work for as
+ * long as the resolver is silent; so few are under way at once.
+ */
+
+import { FairSemaphore } from "../fair_semaphore.ts";
+import type { Log } from "../log.ts";
+import { resolveName } from "../resolve_name.ts";
+import { type Clock, SYSTEM_CLOCK } from "../time.ts";
+
+/** For which addresses, and the failure to find any, are taken as known. */
+const FRESH_MS = 10_000;
+const FAILED_MS = 5_000;
+/** Names being resolved at once. */
+const THREADS = 8;
+/** Whoever answers for a name decides how many are asked; more are no cluster of balancers. */
+export const MAX_ADDRESSES = 16;
+
+export interface PeerNamesOptions {
+  log: Pick<Log, "warn">;
+  /** All addresses of a name. @default the system's resolver, hosts file included */
+  resolve?: (name: string) => Promise<string[]>;
+  clock?: Clock;
+}
+
+interface Known {
+  addresses: string[];
+  /** When the resolver is to be asked again. */
+  until: number;
+  asking?: Promise<string[]>;
+  tooMany?: number;
+}
+
+export class PeerNames {
+  #names = new Map<string, Known>();
+  #threads = new FairSemaphore({ limit: () => THREADS });
+
+  constructor(private readonly options: PeerNamesOptions) {}
+
+  /**
+   * The last addresses of the name; when it has none and the resolver is being asked, what will
+   * come of that as well. Never waits; `pending` never rejects.
+   */
+  addressesOf(
+    name: string,
+  ): { addresses: readonly string[]; pending?: Promise<readonly string[]> } {
+    const { clock = SYSTEM_CLOCK } = this.options;
+    const known = this.#names.get(name) ?? { addresses: [], until: -Infinity };
+    this.#names.set(name, known);
+    if (clock.monotonic() > known.until) {
+      known.asking ??= this.#ask(name, known).finally(() => known.asking = undefined);
+    }
+    const { addresses, asking } = known;
+    return addresses.length === 0 && asking ? { addresses, pending: asking } : { addresses };
+  }
+
+  async #ask(name: string, known: Known): Promise<string[]> {
+    const { clock = SYSTEM_CLOCK, resolve = resolveName } = this.options;
+    await this.#threads.acquire(name, NEVER);
+    try {
+      const found = await resolve(name);
+      this.#noteCount(name, { count: found.length, known });
+      known.addresses = found.slice(0, MAX_ADDRESSES);
+      known.until = clock.monotonic() + FRESH_MS;
+    } catch {
+      // Its last addresses serve on.
+      known.until = clock.monotonic() + FAILED_MS;
+    } finally {
+      this.#threads.release(name);
+    }
+    return known.addresses;
+  }
+
+  #noteCount(name: string, { count, known }: { count: number; known: Known }): void {
+    if (count > MAX_ADDRESSES && count !== known.tooMany) {
+      this.options.log.warn("too_many_addresses", {
+        peer: `dns:${name}`,
+        addresses: count,
+        asked: MAX_ADDRESSES,
+      });
+    }
+    known.tooMany = count;
+  }
+}
+
+const NEVER = new AbortController().signal;

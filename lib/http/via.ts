@@ -1,0 +1,30 @@
+/** The Via header (RFC 9110 section 7.6.3), by which a question that acme-lb passed on is known. */
+
+import { HOP } from "./ask.ts";
+
+/**
+ * Whether one of the elements of the header, `PROTOCOL RECEIVED-BY`, names acme-lb as the one that
+ * received the request. A host that is called alike, or a word in a comment, is no sign of it.
+ */
+export function isPassedOn(via: string): boolean {
+  if (via === "") return false;
+  return withoutComments(via).split(",").some((element) => {
+    const [protocol, receivedBy, ...more] = element.trim().split(/[ \t]+/);
+    return receivedBy === HOP && more.length === 0 &&
+      /^(?:[A-Za-z0-9.-]+\/)?[A-Za-z0-9.-]+$/.test(protocol!);
+  });
+}
+
+/** Comments stand in parentheses, which may be nested; a backslash escapes a character of them. */
+function withoutComments(via: string): string {
+  let depth = 0;
+  let text = "";
+  for (let i = 0; i < via.length; i++) {
+    const char = via[i]!;
+    if (char === "\\" && depth > 0) i++;
+    else if (char === "(") depth++;
+    else if (char === ")") depth = Math.max(0, depth - 1);
+    else if (depth === 0) text += char;
+  }
+  return text;
+}

@@ -1,0 +1,194 @@
+/**
+ * certbot, lego, dehydrated and acme.sh on one balancer: the webroot, the names, the hook that
+ * brings a new certificate into HAProxy, and what runs the client twice a day where its package
+ * does not. acmetool is in acmetool_setup.ts.
+ *
+ * Rendered rather than copied from an example, so that nothing is ordered for another's names or
+ * under another's address.
+ */
+
+import type { Config } from "../config/schema.ts";
+import { CERTIFICATES, DEFAULT_SOCKET } from "./haproxy.ts";
+import { directoryOf } from "./haproxy_acme.ts";
+import type { RenderedFile } from "./rendered_file.ts";
+import { shellWord } from "./shell_word.ts";
+
+export interface ClientOptions {
+  /** From the staging CA, whose certificates are for trying. */
+  staging?: boolean | undefined;
+}
+
+/** Names for which HTTP-01 obtains nothing, a line each. */
+export function clientFaults({ cluster }: Config): string[] {
+  return cluster.names.flatMap((name, i) =>
+    name.startsWith("*.")
+      ? [`cluster.names[${i}]: ${name} needs DNS-01; acme-lb is for HTTP-01`]
+      : []
+  );
+}
+
+export function certbotFiles(config: Config, { staging }: ClientOptions = {}): RenderedFile[] {
+  const { email } = config.cluster;
+  const account = email === null ? "register-unsafely-without-email = True" : `email = ${email}`;
+  const server = staging ? `server = ${directoryOf({ staging })}\n` : "";
+  return [hook("certbot", config), {
+    path: "/etc/letsencrypt/cli.ini",
+    text: `${
+      by("certbot")
+    }# Holds for the first order and for every renewal; Debian's certbot.timer renews. Order with:
+#   certbot certonly${config.cluster.names.map((name) => ` -d ${name}`).join("")}
+${server}authenticator = webroot
+webroot-path = ${webrootOf(config)}
+deploy-hook = ${HOOKS}/certbot
+key-type = ecdsa
+non-interactive = True
+agree-tos = True
+${account}
+# As in Debian's own file.
+max-log-backups = 0
+`,
+  }];
+}
+
+/** lego 4 has no account without an email address. */
+export function legoFaults(config: Config): string[] {
+  const faults = clientFaults(config);
+  return config.cluster.email === null
+    ? [...faults, "cluster.email: missing; add the address for the CA's account, which lego needs"]
+    : faults;
+}
+
+export function legoFiles(config: Config, { staging }: ClientOptions = {}): RenderedFile[] {
+  const { names, email } = config.cluster;
+  const server = staging ? ` --server ${directoryOf({ staging })}` : "";
+  const domains = names.map((name) => ` --domains ${shellWord(name)}`).join("");
+  return [
+    hook("lego", config),
+    ...scheduled({
+      client: "lego",
+      text:
+        `# lego 4. It orders when there is no certificate yet, else it renews when one is due. In version 5
+# "lego run --deploy-hook FILE" is both, and takes all options after "run".
+set -eu
+state=/var/lib/lego${staging ? "-staging" : ""}
+hook=${HOOKS}/lego
+set -- --accept-tos --email ${shellWord(email ?? "")} --path "$state"${server} \\
+  --http --http.webroot ${shellWord(webrootOf(config))}${domains}
+if [ -e "$state/certificates/${names[0]}.crt" ]; then
+  # Days; at two thirds of the lifetime: 30 for 90 days, 15 for 45.
+  exec lego "$@" renew --days 30 --renew-hook "$hook"
+fi
+exec lego "$@" run --run-hook "$hook"
+`,
+    }),
+  ];
+}
+
+export function dehydratedFiles(config: Config, { staging }: ClientOptions = {}): RenderedFile[] {
+  const { names, email } = config.cluster;
+  return [
+    hook("dehydrated", config),
+    {
+      path: "/etc/dehydrated/conf.d/acme-lb.sh",
+      text: `${by("dehydrated")}${staging ? `CA=${directoryOf({ staging })}\n` : ""}\
+WELLKNOWN=${shellWord(webrootOf(config))}
+HOOK=${HOOKS}/dehydrated
+${email === null ? "" : `CONTACT_EMAIL=${shellWord(email)}\n`}\
+# Days; at two thirds of the lifetime: 30 for 90 days, 15 for 45.
+RENEW_DAYS=30
+`,
+    },
+    {
+      path: "/etc/dehydrated/domains.txt",
+      text: `${names.join(" ")}\n`,
+    },
+    ...scheduled({
+      client: "dehydrated",
+      text: `# Once, before: dehydrated --register --accept-terms\nexec dehydrated --cron\n`,
+    }),
+  ];
+}
+
+export function acmeShFiles(config: Config, { staging }: ClientOptions = {}): RenderedFile[] {
+  const { names, email } = config.cluster;
+  const domains = names.map((name) => ` -d ${shellWord(name)}`).join("");
+  const account = email === null ? "" : ` -m ${shellWord(email)}`;
+  const server = staging ? "letsencrypt_test" : "letsencrypt";
+  return [hook("acme.sh", config), {
+    path: `${CLIENTS}/acme.sh`,
+    mode: 0o755,
+    text: `#!/bin/sh
+${by("acme.sh")}# Run once, as the user whose cron job renews (acme.sh --install-cronjob). That user must be able
+# to write to the webroot, to HAProxy's directory, and to its runtime socket.
+set -eu
+acme.sh --issue --server ${server}${account}${domains} -w ${shellWord(webrootOf(config))}
+acme.sh --install-cert -d ${shellWord(names[0]!)} --reloadcmd ${HOOKS}/acme.sh
+`,
+  }];
+}
+
+const HOOKS = "/etc/acme-lb/hooks";
+export const CLIENTS = "/etc/acme-lb/clients";
+
+function by(client: string): string {
+  return `# ${client} on every balancer, by: acme-lb render ${client}\n`;
+}
+
+function webrootOf({ webroot: [webroot = ""] }: Config): string {
+  return webroot;
+}
+
+/** dehydrated calls its hook for every event, with arguments; the others say all in variables. */
+function hook(client: string, { haproxy }: Config): RenderedFile {
+  const sockets = haproxy.sockets.length > 0 ? haproxy.sockets : [DEFAULT_SOCKET];
+  const flags = sockets.map((socket) => ` \\\n  --haproxy-socket ${shellWord(socket)}`).join("");
+  const words = client === "dehydrated" ? ' -- "$@"' : "";
+  return {
+    path: `${HOOKS}/${client}`,
+    mode: 0o755,
+    text: `#!/bin/sh
+${by(client)}# A new certificate becomes HAProxy's, checked and without a reload.
+exec acme-lb assemble-pem --hook ${client} --out-dir ${CERTIFICATES}${flags}${words}
+`,
+  };
+}
+
+/** A client without a timer of its own: what runs it, twice a day. */
+function scheduled({ client, text }: { client: string; text: string }): RenderedFile[] {
+  const unit = (suffix: string, text: string) => ({
+    path: `/etc/systemd/system/acme-client@.${suffix}`,
+    text,
+  });
+  return [
+    { path: `${CLIENTS}/${client}`, mode: 0o755, text: `#!/bin/sh\n${by(client)}${text}` },
+    unit(
+      "service",
+      `# For clients that bring no timer of their own: runs ${CLIENTS}/NAME.
+[Unit]
+Description=ACME client: certificates by %i
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=oneshot
+ExecStart=${CLIENTS}/%i
+TimeoutStartSec=30min
+`,
+    ),
+    unit(
+      "timer",
+      `[Unit]
+Description=ACME client: certificates by %i, twice a day
+
+[Timer]
+OnCalendar=*-*-* 00/12:00:00
+# Balancers that renew together share one rate limit.
+RandomizedDelaySec=12h
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+`,
+    ),
+  ];
+}

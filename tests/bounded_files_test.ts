@@ -1,0 +1,110 @@
+/** Questions to a file system that never answers, with a clock that is moved by hand. */
+
+import { deepStrictEqual, match, ok, rejects } from "node:assert/strict";
+import { boundFiles, type FileSystem, SilentFileError } from "../lib/bounded_files.ts";
+import type { Clock } from "../lib/time.ts";
+
+/** A clock whose timers all ring when it is told to. */
+function handClock(): Clock & { ring(): void; waits: number[] } {
+  const waiting = new Set<() => void>();
+  const waits: number[] = [];
+  return {
+    waits,
+    now: () => 0,
+    monotonic: () => 0,
+    schedule(ms, wake) {
+      waits.push(ms);
+      waiting.add(wake);
+      return () => waiting.delete(wake);
+    },
+    ring() {
+      for (const wake of waiting) wake();
+    },
+  };
+}
+
+/** Files of which those below /dead never answer, until they are let to. */
+function halfDead(): FileSystem & { asked: string[]; revive(): void } {
+  const asked: string[] = [];
+  const { promise: forever, resolve } = Promise.withResolvers<void>();
+  const answer = async <T>(path: string, value: T): Promise<T> => {
+    asked.push(path);
+    if (path.includes("/dead")) await forever;
+    return value;
+  };
+  return {
+    asked,
+    revive: () => resolve(),
+    stat: (path) => answer(path, { isFile: true } as Deno.FileInfo),
+    readLink: (path) => answer(path, "x"),
+    list: (path) => answer(path, []),
+    read: (path) => answer(path, { bytes: new Uint8Array([1]) }),
+  };
+}
+
+Deno.test("a question that is not answered ends with its patience, and others are answered as ever", async () => {
+  const [clock, system] = [handClock(), halfDead()];
+  const files = boundFiles({ patienceMs: 2000, clock, system });
+  const questions: [what: string, ask: (path: string) => Promise<unknown>][] = [
+    ["stat", files.stat],
+    ["readLink", files.readLink],
+    ["list", files.list],
+  ];
+  for (const [what, ask] of questions) {
+    const hung = ask(`/dead/${what}`);
+    clock.ring();
+    await rejects(hung, SilentFileError, what);
+    ok(await ask(`/alive/${what}`), what);
+  }
+  const hung = files.read("/dead/read");
+  clock.ring();
+  const read = await hung;
+  match("reason" in read ? read.reason : "", /does not answer/);
+  deepStrictEqual(await files.read("/alive/read"), { bytes: new Uint8Array([1]) });
+  deepStrictEqual(new Set(clock.waits), new Set([2000]));
+});
+
+Deno.test("what was silent is not asked again, nor what lies in it, before it has answered after all", async () => {
+  const [clock, system] = [handClock(), halfDead()];
+  const files = boundFiles({ clock, system });
+  const hung = files.list("/mnt/dead");
+  clock.ring();
+  await rejects(hung, SilentFileError);
+  const asked = system.asked.length;
+  for (const path of ["/mnt/dead", "/mnt/dead/a", "/mnt/dead/a/b.pem"]) {
+    await rejects(files.stat(path), /was not looked at, because \/mnt\/dead does not answer/);
+  }
+  deepStrictEqual(system.asked.length, asked);
+  ok(await files.stat("/mnt/alive"));
+  ok(await files.stat("/mnt/dea"));
+  system.revive();
+  await Promise.resolve();
+  await new Promise((resolve) => setTimeout(resolve));
+  ok(await files.stat("/mnt/dead/a"));
+});
+
+Deno.test("three silent files make their directory one, one does not", async () => {
+  const [clock, system] = [handClock(), halfDead()];
+  const files = boundFiles({ clock, system });
+  for (const [i, name] of ["dead1", "dead2", "dead3"].entries()) {
+    ok("bytes" in await files.read(`/certs/good${i}`), `${i} are silent`);
+    const hung = files.read(`/certs/${name}`);
+    clock.ring();
+    ok("reason" in await hung);
+  }
+  const beside = await files.read("/certs/good");
+  match("reason" in beside ? beside.reason : "", /because \/certs does not answer/);
+  ok("bytes" in await files.read("/other/good"));
+});
+
+Deno.test("no more threads are lost than are allowed, and in a hurry nothing waits long", async () => {
+  const [clock, system] = [handClock(), halfDead()];
+  const files = boundFiles({ clock, system, maxSilent: 4, hurry: AbortSignal.abort() });
+  for (let i = 0; i < 4; i++) {
+    const hung = files.list(`/${i}/dead`);
+    clock.ring();
+    await rejects(hung, SilentFileError);
+  }
+  await rejects(files.stat("/alive"), /the file system, in 4 places, does not answer/);
+  deepStrictEqual(new Set(clock.waits), new Set([100]));
+});

@@ -1,0 +1,247 @@
+/** What this machine has: files first, then its solvers; and what the handlers make of it. */
+
+import { deepStrictEqual, match, ok } from "node:assert/strict";
+import type { LogFields } from "../../lib/log.ts";
+import type { Answer } from "../../lib/http/answer.ts";
+import {
+  createChallengePortHandler,
+  createPublicChallengeHandler,
+} from "../../lib/http/challenge_handler.ts";
+import type { LookupResult } from "../../lib/http/lookup_flight.ts";
+import { createMetrics } from "../../lib/http/metrics.ts";
+import { createOwnTokens, type OwnAnswer, type OwnTokens } from "../../lib/http/own_tokens.ts";
+import type { AnswerOutcome } from "../../lib/http/peer_answer.ts";
+import { parseRequestHead } from "../../lib/http/request_head.ts";
+import { createSolvers, solversThatAnswerAll } from "../../lib/http/solvers.ts";
+import { Webroots } from "../../lib/http/webroots.ts";
+import { KEY_AUTHORIZATION, latin1, TOKEN } from "./raw_client.ts";
+import { peerThat } from "./scripted_peer.ts";
+
+const QUESTION = { token: TOKEN, host: "service.example", source: "192.0.2.1" };
+const QUIET = { info: () => {}, warn: () => {} };
+
+const say = (text: string) => async (conn: Deno.TcpConn) =>
+  void await conn.write(latin1(`HTTP/1.0 200 OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`));
+const sayNo = async (conn: Deno.TcpConn) =>
+  void await conn.write(latin1("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"));
+
+Deno.test("solvers of this machine are asked after the webroots, with the caller's Host", async () => {
+  const webroot = await Deno.makeTempDir();
+  await using solver = peerThat(say(KEY_AUTHORIZATION));
+  try {
+    const own = createOwnTokens({
+      webroots: new Webroots({ log: QUIET }).of([webroot]),
+      solvers: createSolvers([solver.address]),
+      log: QUIET,
+    });
+    const address = `127.0.0.1:${solver.address.port}`;
+    deepStrictEqual(await own.find(QUESTION), {
+      kind: "found",
+      body: KEY_AUTHORIZATION,
+      fields: { source: "solver", solver: address },
+    });
+    match(
+      solver.requests[0]!,
+      /^GET \/\.well-known\/acme-challenge\/[\w-]+ HTTP\/1\.0\r\nHost: service\.example\r\n/,
+    );
+    await Deno.writeTextFile(`${webroot}/${TOKEN}`, KEY_AUTHORIZATION);
+    const found = await own.find(QUESTION);
+    deepStrictEqual(found.fields, { source: "own", file: `${webroot}/${TOKEN}` });
+    deepStrictEqual(solver.requests.length, 1);
+  } finally {
+    await Deno.remove(webroot, { recursive: true });
+  }
+});
+
+Deno.test("a solver that does not listen, or has nothing to say, is as good as absent", async () => {
+  await using no = peerThat(sayNo);
+  await using bare = peerThat(say(`${TOKEN}.`));
+  await using page = peerThat(say("<html>\n</html>"));
+  await using nothing = peerThat(say(""));
+  await using broken = peerThat(async (conn) =>
+    void await conn.write(latin1("HTTP/1.1 500 Oops\r\n\r\n"))
+  );
+  await using silent = peerThat((conn) => conn.read(new Uint8Array(1)).then(() => {}));
+  await using right = peerThat(say(`${KEY_AUTHORIZATION}\n`));
+  // No other test can be given this port.
+  const nobody = { hostname: "127.0.0.1", port: 1 };
+  const elsewhere = { hostname: "192.0.2.9", port: 80 };
+  const table: [{ hostname: string; port: number }[], OwnAnswer["kind"]][] = [
+    [[], "absent"],
+    [[nobody], "absent"],
+    [[elsewhere], "absent"],
+    [[no.address], "absent"],
+    [[bare.address, nobody], "absent"],
+    [[page.address], "absent"],
+    [[nothing.address], "absent"],
+    [[broken.address, no.address], "unreadable"],
+    [[silent.address, broken.address], "silent"],
+    [[silent.address, bare.address, right.address], "found"],
+  ];
+  for (const [addresses, kind] of table) {
+    const own = createOwnTokens({ webroots: [], solvers: createSolvers(addresses), log: QUIET });
+    const answer = await own.find(QUESTION);
+    deepStrictEqual(answer.kind, kind, JSON.stringify([addresses, answer]));
+  }
+});
+
+Deno.test("solversThatAnswerAll() names those that say 200 to a token which they cannot have", async () => {
+  await using no = peerThat(sayNo);
+  await using echo = peerThat((conn, request) => {
+    const [, token = ""] = /challenge\/([\w-]+) /.exec(request)!;
+    return say(`${token}.${"x".repeat(43)}`)(conn);
+  });
+  await using bare = peerThat((conn, request) => {
+    const [, token = ""] = /challenge\/([\w-]+) /.exec(request)!;
+    return say(`${token}.`)(conn);
+  });
+  await using page = peerThat(say("<html>\n</html>"));
+  await using empty = peerThat(say(""));
+  const nobody = { hostname: "127.0.0.1", port: 1 };
+  const all = [no.address, echo.address, nobody, bare.address, page.address, empty.address];
+  const named = await solversThatAnswerAll(all);
+  deepStrictEqual(
+    named.map(({ address }) => address),
+    [echo, bare, page, empty].map(({ address }) => `127.0.0.1:${address.port}`),
+  );
+  ok(named.every(({ doubt }) => doubt.includes("200")));
+});
+
+Deno.test("few questions are put to one solver at once, fair between those who ask", async () => {
+  let [open, most] = [0, 0];
+  const solvers = createSolvers([{ hostname: "127.0.0.1", port: 1 }], {
+    ask: async () => {
+      most = Math.max(most, ++open);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      open--;
+      return { outcome: "absent" as AnswerOutcome };
+    },
+  });
+  const flood = Array.from({ length: 60 }, (_, i) => solvers.find({ ...QUESTION, token: `t${i}` }));
+  const other = solvers.find({ ...QUESTION, source: "192.0.2.2" });
+  deepStrictEqual((await other)[0]!.outcome, "absent");
+  await Promise.all(flood);
+  ok(most > 1 && most <= 8, String(most));
+});
+
+// ---- the handlers
+
+const head = (via = "") => {
+  const bytes = latin1(
+    `GET /.well-known/acme-challenge/${TOKEN} HTTP/1.1\r\nHost: service.example\r\n${
+      via && `Via: ${via}\r\n`
+    }\r\n`,
+  );
+  const parsed = parseRequestHead(bytes, 0, bytes.length);
+  ok(parsed.kind === "head");
+  return parsed;
+};
+
+const ownThat = (kind: OwnAnswer["kind"], after = 0): OwnTokens => ({
+  find: async () => {
+    if (after > 0) await new Promise((resolve) => setTimeout(resolve, after));
+    return kind === "found"
+      ? { kind, body: KEY_AUTHORIZATION, fields: { source: "own", file: "/w/tok" } }
+      : { kind, fields: { reason: kind } };
+  },
+});
+
+/** The answer of the public port, its log line, and whether the peers were asked. */
+async function publicAnswer(
+  own: OwnTokens,
+  { verdict = "absent", via = "", after = 0 }: {
+    verdict?: LookupResult["verdict"];
+    via?: string;
+    after?: number;
+  } = {},
+): Promise<{ answer: Answer; line: LogFields; asked: number }> {
+  const lines: LogFields[] = [];
+  let asked = 0;
+  const note = (_event: string, fields?: LogFields) => void lines.push(fields!);
+  const handler = createPublicChallengeHandler({
+    own,
+    lookup: {
+      inFlight: 0,
+      find: async () => {
+        asked++;
+        if (after > 0) await new Promise((resolve) => setTimeout(resolve, after));
+        const outcomes: LookupResult["outcomes"] = [{ peer: "192.0.2.2:1", outcome: "absent" }];
+        return verdict === "found"
+          ? { verdict, body: `${KEY_AUTHORIZATION}\n`, peer: "192.0.2.2:1", outcomes }
+          : { verdict, outcomes };
+      },
+    },
+    metrics: createMetrics("test"),
+    log: { debug: note, info: note, warn: note, error: note },
+  });
+  const answer = await handler(head(via), "192.0.2.99");
+  return { answer, line: lines[0]!, asked };
+}
+
+Deno.test("the public port's status says what came of this machine and of the peers together", async () => {
+  const table: [OwnAnswer["kind"], LookupResult["verdict"], number][] = [
+    ["absent", "absent", 404],
+    ["unreadable", "absent", 502],
+    ["silent", "absent", 504],
+    ["absent", "failed", 502],
+    ["silent", "failed", 502],
+    ["unreadable", "timeout", 504],
+    ["absent", "overloaded", 503],
+    ["silent", "found", 200],
+    ["unreadable", "found", 200],
+    ["found", "absent", 200],
+  ];
+  for (const [kind, verdict, status] of table) {
+    const { answer } = await publicAnswer(ownThat(kind), { verdict });
+    deepStrictEqual(answer.status, status, `${kind} ${verdict}`);
+  }
+});
+
+Deno.test("peers are asked when the own files take long, and the first who has it wins", async () => {
+  const quick = await publicAnswer(ownThat("found"), { verdict: "found" });
+  deepStrictEqual([quick.asked, quick.line.source], [0, "own"]);
+  const slow = await publicAnswer(ownThat("silent", 400), { verdict: "found" });
+  deepStrictEqual([slow.asked, slow.line.source], [1, "peer"]);
+  const late = await publicAnswer(ownThat("found", 150), { verdict: "timeout", after: 600 });
+  deepStrictEqual([late.asked, late.line.source, late.answer.status], [1, "own", 200]);
+});
+
+Deno.test("a question that acme-lb passed on goes no further, and the log says what was not asked", async () => {
+  for (const via of ["1.0 acme-lb", "1.1 nginx, 1.0 acme-lb"]) {
+    const { answer, line, asked } = await publicAnswer(ownThat("absent"), {
+      verdict: "found",
+      via,
+    });
+    deepStrictEqual([answer.status, asked, line.reason, line.peers], [404, 0, "via", "not_asked"]);
+  }
+  const found = await publicAnswer(ownThat("found"), { via: "1.0 acme-lb" });
+  deepStrictEqual(found.answer.status, 200);
+  for (const via of ["1.1 acme-lb0.example", "1.1 front (1.0 acme-lb)", "1.1 x-acme-lb"]) {
+    const { asked } = await publicAnswer(ownThat("absent"), { verdict: "found", via });
+    deepStrictEqual(asked, 1, via);
+  }
+});
+
+Deno.test("the challenge port tells balancers, and nobody else, that it could not look", async () => {
+  const balancer = "192.0.2.7";
+  const balancers = {
+    others: () => ({ peers: [], pending: [], unresolved: [] }),
+    includes: (address: string) => Promise.resolve(address === balancer),
+  };
+  const quiet = { debug: () => {}, error: () => {}, ...QUIET };
+  for (const kind of ["absent", "unreadable", "silent"] as const) {
+    const handler = createChallengePortHandler({
+      own: ownThat(kind),
+      log: quiet,
+      balancers,
+      digest: Promise.resolve("0123"),
+    });
+    for (const from of [balancer, "192.0.2.8", "::ffff:192.0.2.8"]) {
+      const { status, headers } = await handler(head(), from, "192.0.2.1");
+      const told = /^Acme-Lb-Unreadable: (\w+)\r$/m.exec(headers)?.[1];
+      const expected = from === balancer && kind !== "absent" ? kind : undefined;
+      deepStrictEqual([status, told], [404, expected], `${kind} ${from}`);
+      deepStrictEqual(headers.includes("Acme-Lb-Config: 0123"), from === balancer);
+    }
+  }
+});

@@ -1,0 +1,175 @@
+/** Webroots side by side: which answer counts, and what a file system that does not answer costs. */
+
+import { deepStrictEqual, ok } from "node:assert/strict";
+import type { TokenFile } from "../../lib/http/token_file.ts";
+import { findInWebroots, type Webroot, Webroots } from "../../lib/http/webroots.ts";
+import type { Clock } from "../../lib/time.ts";
+
+const FOUND: TokenFile = { kind: "found", body: "tok.thumb", path: "/a/tok" };
+const ABSENT: TokenFile = { kind: "absent", faults: [] };
+const CLOSED: TokenFile = {
+  kind: "unreadable",
+  faults: [{ path: "/a/tok", fault: "unreadable" }, { path: "/a/.w/tok", fault: "unreadable" }],
+};
+
+const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+/** A clock that the test moves. */
+function handClock(): Clock & { pass(ms: number): Promise<void> } {
+  let now = 0;
+  const timers = new Set<{ at: number; wake: () => void }>();
+  return {
+    now: () => now,
+    monotonic: () => now,
+    schedule(ms, wake) {
+      const timer = { at: now + ms, wake };
+      timers.add(timer);
+      return () => void timers.delete(timer);
+    },
+    async pass(ms) {
+      await turn();
+      now += ms;
+      for (const timer of [...timers].filter(({ at }) => at <= now)) {
+        timers.delete(timer);
+        timer.wake();
+      }
+      await turn();
+    },
+  };
+}
+
+/** Webroots whose reads end when the test says so; `/dead…` never does by itself. */
+function laboratory(paths: string[], files: Record<string, TokenFile> = {}) {
+  const clock = handClock();
+  const log: string[] = [];
+  const hanging: { path: string; end: (file: TokenFile) => void }[] = [];
+  const state = { dead: true };
+  const note = (event: string, fields?: { webroot?: unknown }) =>
+    void log.push(`${event} ${fields?.webroot}`);
+  const all = new Webroots({
+    clock,
+    log: { info: note, warn: note },
+    read: (path) =>
+      path.startsWith("/dead") && state.dead
+        ? new Promise((end) => hanging.push({ path, end }))
+        : Promise.resolve(files[path] ?? ABSENT),
+  });
+  const webroots = all.of(paths);
+  const find = (token: string) => findInWebroots(webroots, { token, source: "192.0.2.1" });
+  return { clock, log, hanging, state, all, webroots, find };
+}
+
+const kindOf = async (finding: Promise<{ kind: string }>) => (await finding).kind;
+
+Deno.test("findInWebroots() takes what is found, else the gravest of what all came to", async () => {
+  const table: [Record<string, TokenFile>, string][] = [
+    [{}, "absent"],
+    [{ "/a": FOUND }, "found"],
+    [{ "/b": FOUND }, "found"],
+    [{ "/a": CLOSED, "/b": FOUND }, "found"],
+    [{ "/a": CLOSED }, "unreadable"],
+    [{ "/b": CLOSED, "/c": CLOSED }, "unreadable"],
+  ];
+  for (const [files, kind] of table) {
+    deepStrictEqual(await kindOf(laboratory(["/a", "/b", "/c"], files).find("tok")), kind);
+  }
+  deepStrictEqual(await kindOf(findInWebroots([], { token: "tok", source: "" })), "absent");
+});
+
+Deno.test("a webroot that does not answer keeps no other's token waiting", async () => {
+  const { find, clock, log, all } = laboratory(["/a", "/dead"], { "/a": FOUND });
+  deepStrictEqual(await kindOf(find("tok")), "found");
+  const missing = laboratory(["/a", "/dead"]);
+  const finding = missing.find("tok");
+  await missing.clock.pass(1_001);
+  deepStrictEqual(await kindOf(finding), "silent");
+  // From now on it is not waited for at all.
+  deepStrictEqual(await kindOf(missing.find("tok")), "silent");
+  deepStrictEqual(missing.log, ["webroot_silent /dead"]);
+  deepStrictEqual(missing.all.states(), [
+    { path: "/a", fault: undefined },
+    { path: "/dead", fault: "silent" },
+  ]);
+  await clock.pass(1_001);
+  deepStrictEqual([log, all.states()[1]!.fault], [["webroot_silent /dead"], "silent"]);
+});
+
+Deno.test("dead webroots use up few threads, however many tokens are asked for", async () => {
+  const table: [string[], number][] = [
+    [["/dead"], 12],
+    [["/a", "/dead"], 6],
+    [["/dead1", "/dead2", "/dead3", "/dead4"], 12],
+    [Array.from({ length: 16 }, (_, i) => `/dead${i}`), 16],
+    [[...Array.from({ length: 15 }, (_, i) => `/dead${i}`), "/a"], 15],
+  ];
+  for (const [paths, threads] of table) {
+    const { find, hanging, clock } = laboratory(paths, { "/a": FOUND });
+    for (let second = 0; second < 100; second++) {
+      for (let i = 0; i < 20; i++) void find(`scan${second}-${i}`);
+      await turn();
+      if (paths.includes("/a")) deepStrictEqual(await kindOf(find("tok")), "found");
+      await clock.pass(1_001);
+    }
+    // Those of the first moment, and four with which it is tried whether they answer again.
+    ok(hanging.length <= threads + 4, `${paths.length}: ${hanging.length}`);
+  }
+});
+
+Deno.test("a silent webroot is tried now and then, and is well again once it answers", async () => {
+  const { find, hanging, clock, log, state, webroots } = laboratory(["/dead"], { "/dead": FOUND });
+  void find("tok");
+  await clock.pass(1_001);
+  const first = hanging.length;
+  await clock.pass(5_000);
+  deepStrictEqual(await kindOf(find("tok")), "silent");
+  deepStrictEqual(hanging.length, first, "not before its time");
+  await clock.pass(5_000);
+  const trying = find("tok");
+  deepStrictEqual(hanging.length, first + 1);
+  for (let i = 0; i < 5; i++) deepStrictEqual(await kindOf(find("tok")), "silent");
+  await clock.pass(60_000);
+  deepStrictEqual(await kindOf(trying), "silent");
+  deepStrictEqual(hanging.length, first + 1, "one at a time");
+  // The server is back: what hung comes to its end.
+  state.dead = false;
+  for (const { end } of hanging) end(ABSENT);
+  await turn();
+  deepStrictEqual([await kindOf(find("tok")), webroots[0]!.fault], ["found", undefined]);
+  deepStrictEqual(log, ["webroot_silent /dead", "webroot_answers /dead"]);
+});
+
+Deno.test("a webroot that was mounted anew is found by trying it", async () => {
+  const { find, clock, state, webroots } = laboratory(["/dead"], { "/dead": FOUND });
+  void find("tok");
+  await clock.pass(1_001);
+  // What hangs on the old mount hangs for ever.
+  state.dead = false;
+  await clock.pass(10_001);
+  deepStrictEqual([await kindOf(find("tok")), webroots[0]!.fault], ["found", undefined]);
+});
+
+Deno.test("what is known of a webroot is kept when the configuration is read again", async () => {
+  const { find, clock, all, log } = laboratory(["/a", "/dead"]);
+  void find("tok");
+  await clock.pass(1_001);
+  const again = all.of(["/dead", "/b"]);
+  const ask = (webroots: readonly Webroot[]) =>
+    kindOf(findInWebroots(webroots, { token: "tok", source: "" }));
+  deepStrictEqual(await ask(again), "silent");
+  deepStrictEqual(all.states().map(({ path }) => path), ["/dead", "/b"]);
+  deepStrictEqual(log, ["webroot_silent /dead"], "named once");
+  deepStrictEqual(await ask(all.of(["/b"])), "absent");
+});
+
+Deno.test("a webroot that this user may not enter is named once; a token of its own is not", async () => {
+  const files: Record<string, TokenFile> = { "/a": CLOSED };
+  const { find, all, log } = laboratory(["/a", "/b"], files);
+  for (let i = 0; i < 3; i++) await find("tok");
+  deepStrictEqual([all.states()[0]!.fault, log], ["unreadable", ["webroot_unreadable /a"]]);
+  files["/a"] = ABSENT;
+  await find("tok");
+  deepStrictEqual(all.states()[0]!.fault, undefined);
+  files["/b"] = { kind: "unreadable", faults: [{ path: "/b/tok", fault: "not_public" }] };
+  await find("tok");
+  deepStrictEqual([all.states()[1]!.fault, log.length], [undefined, 1]);
+});

@@ -1,0 +1,193 @@
+/** What a server knows of itself: told to balancers, shown as a page, and in the metrics. */
+
+import { deepStrictEqual, match, ok } from "node:assert/strict";
+import { parseConfig } from "../../lib/config/parse_config.ts";
+import { textAnswer } from "../../lib/http/answer.ts";
+import { parseRequestHead, type RequestHead } from "../../lib/http/request_head.ts";
+import { createLog } from "../../lib/log.ts";
+import { STATUS_TARGET } from "../../lib/status/balancer_report.ts";
+import { createOwnLook, type OwnLook } from "../../lib/status/own_look.ts";
+import { createOwnStatus } from "../../lib/status/own_status.ts";
+import { createPageHandler } from "../../lib/status/page_handler.ts";
+import { PAGE_STYLE } from "../../lib/status/page_style.ts";
+import { readReport } from "../../lib/status/read_report.ts";
+import { createReportHandler } from "../../lib/status/report_handler.ts";
+import { formatStatusMetrics } from "../../lib/status/status_metrics.ts";
+import { DAY, issue, NOW } from "../cert/issue.ts";
+import { temporary } from "../commands/server_process.ts";
+import { latin1 } from "../http/raw_client.ts";
+import { parseExposition } from "../expiry/exposition.ts";
+import { sampleCertificate, sampleView } from "./sample_fleet.ts";
+
+const CONFIG = parseConfig(
+  `
+cluster:
+  nodes: { lb0: ["192.0.2.11"], lb1: ["192.0.2.12"] }
+  virtual_addresses: ["192.0.2.1", "192.0.2.2"]
+`,
+  "config.yaml",
+);
+const SEEN: OwnLook = {
+  certificates: [sampleCertificate()],
+  certificatesTotal: 1,
+  renewedAt: "2026-11-05T12:00:00Z",
+  hooks: [],
+};
+
+function statusOf({ look = () => Promise.resolve(SEEN) } = {}) {
+  const status = createOwnStatus({
+    metrics: { sum: (family) => family === "connections" ? 7 : 2 },
+    log: createLog({ write: () => {} }),
+    health: () => ({ faults: [], notes: ["n".repeat(1000)] }),
+    look,
+    interfaceAddresses: () => ["192.0.2.12", "192.0.2.2"],
+  });
+  return { status, source: status.under(CONFIG, [{ role: "public", address: "[::]:80" }]) };
+}
+
+Deno.test("a server tells a report that its own reader takes, whatever it has seen", async () => {
+  const { status, source } = statusOf();
+  status.events.challenge({
+    token: "a".repeat(43),
+    from: "192.0.2.9",
+    source: "own",
+    ms: 1,
+    status: 200,
+  });
+  status.events.contact("[2001:db8::f002]:31080", "found");
+  const report = await source.report();
+  deepStrictEqual(readReport(JSON.stringify(report), Date.now()), report);
+  deepStrictEqual([report.name, report.connections, report.evicted], ["lb1", 7, 2]);
+  deepStrictEqual(report.holds, [{ address: "192.0.2.2", since: null }]);
+  deepStrictEqual(report.challenges[0]!.token, "aaaaaaaa");
+  ok(report.health.notes[0]!.length <= 400);
+});
+
+Deno.test("a look that fails or hangs leaves the rest of the report as it is", async () => {
+  const failing = statusOf({ look: () => Promise.reject(new Error("disk")) });
+  deepStrictEqual((await failing.source.report()).certificates_total, 0);
+});
+
+function head(target: string, method = "GET"): RequestHead {
+  const bytes = latin1(`${method} ${target} HTTP/1.0\r\n\r\n`);
+  const parsed = parseRequestHead(bytes, 0, bytes.length);
+  ok(parsed.kind === "head");
+  return parsed;
+}
+
+Deno.test("the report is told to balancers alone; anybody else gets what any target gets", async () => {
+  const { source } = statusOf();
+  const other = textAnswer("other\n");
+  const handler = createReportHandler({
+    report: source.report,
+    told: { includes: (address) => Promise.resolve(address === "192.0.2.11") },
+    otherwise: () => Promise.resolve(other),
+  });
+  const told = await handler(head(STATUS_TARGET), "192.0.2.11", "192.0.2.12");
+  deepStrictEqual(told.status, 200);
+  match(told.headers, /Content-Type: application\/json\r\n/);
+  match(told.body, /^[ -~]+\n$/);
+  readReport(told.body, Date.now());
+  for (
+    const [target, method, from] of [
+      [STATUS_TARGET, "GET", "192.0.2.99"],
+      [STATUS_TARGET, "POST", "192.0.2.11"],
+      [`${STATUS_TARGET}?x`, "GET", "192.0.2.11"],
+      ["/", "GET", "192.0.2.11"],
+    ] as const
+  ) {
+    deepStrictEqual(await handler(head(target, method), from, "192.0.2.12"), other, target);
+  }
+});
+
+Deno.test("the page asks the balancers once for all who look, and says what it may use", async () => {
+  let asked = 0;
+  const page = createPageHandler({
+    ask: () => (asked++, Promise.resolve(sampleView())),
+    onError: (error) => {
+      throw error;
+    },
+  });
+  const [answer, still, ...rest] = await Promise.all(
+    ["/", "/?still", "/metrics", "/x"].map((target) => page(target)),
+  );
+  deepStrictEqual([asked, rest], [1, [undefined, undefined]]);
+  match(answer!.headers, /\r\nRefresh: 10\r\n/);
+  ok(!still!.headers.includes("Refresh"));
+  const style = /<style>([^]*?)<\/style>/.exec(answer!.body)![1]!;
+  deepStrictEqual(style, PAGE_STYLE);
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(style));
+  ok(answer!.headers.includes(`style-src 'sha256-${new Uint8Array(digest).toBase64()}'`));
+  match(answer!.headers, /Content-Security-Policy: default-src 'none'; /);
+  ok(!/unsafe|script-src|connect-src/.test(answer!.headers));
+});
+
+Deno.test("a page that could not be made is 503 and said in the log, and comes later", async () => {
+  const errors: unknown[] = [];
+  const page = createPageHandler({
+    ask: () => Promise.reject(new Error("no")),
+    onError: (error) => errors.push(error),
+  });
+  deepStrictEqual([(await page("/"))!.status, errors.length], [503, 1]);
+});
+
+Deno.test("the metrics tell what is held, how hooks ended and when a certificate was renewed", () => {
+  const hook = { client: "lego", out: '/a"b.pem', text: "", renewed_at: null, leaf: null };
+  const text = formatStatusMetrics({
+    held: new Map([["192.0.2.1", false], ["192.0.2.2", true]]),
+    renewedAt: "2026-11-05T12:00:00Z",
+    hooks: [{ ...hook, ok: false, at: "2026-11-25T12:00:00Z" }],
+  });
+  deepStrictEqual(
+    parseExposition(text).map(({ metric, labels, value }) => [metric, labels, value]),
+    [
+      ["acme_lb_virtual_address_held", { address: "192.0.2.1" }, 0],
+      ["acme_lb_virtual_address_held", { address: "192.0.2.2" }, 1],
+      ["acme_lb_hook_success", { client: "lego", place: '/a"b.pem' }, 0],
+      [
+        "acme_lb_hook_last_run_timestamp_seconds",
+        { client: "lego", place: '/a"b.pem' },
+        Date.parse("2026-11-25T12:00:00Z") / 1000,
+      ],
+      ["acme_lb_last_renewal_timestamp_seconds", {}, Date.parse("2026-11-05T12:00:00Z") / 1000],
+    ],
+  );
+  deepStrictEqual(formatStatusMetrics({ held: new Map(), renewedAt: null, hooks: [] }), "");
+});
+
+Deno.test("createOwnLook() tells files that it may read, and by what the hook left those it may not", async () => {
+  await using folder = await temporary();
+  const { path } = folder;
+  await Deno.mkdir(`${path}/state`);
+  const expired = await issue({
+    notAfter: new Date(NOW.getTime() - DAY),
+    notBefore: new Date(NOW.getTime() - 9 * DAY),
+  });
+  await Deno.writeTextFile(`${path}/read.pem`, expired.pem);
+  const left = {
+    ...{
+      at: "2026-11-25T12:00:00Z",
+      ok: true,
+      client: "certbot",
+      out: `${path}/keys/a.pem`,
+      text: "",
+    },
+    renewed_at: "2099-01-01T00:00:00Z",
+    leaf: {
+      ...{ names: ["left.example"], serial: "01", issuer: "CN=E7" },
+      not_before: new Date(NOW.getTime() - 80 * DAY).toISOString().replace(/\.\d+Z/, "Z"),
+      not_after: new Date(NOW.getTime() + 10 * DAY).toISOString().replace(/\.\d+Z/, "Z"),
+    },
+  };
+  await Deno.writeTextFile(`${path}/state/hook-0000000000000000.json`, JSON.stringify(left));
+  const config = parseConfig(
+    `state: ${path}/state\ncertificates: ["${path}/read.pem"]\nhaproxy: { sockets: ["${path}/none.sock"] }\n`,
+    "config.yaml",
+  );
+  const seen = await createOwnLook()(config, NOW);
+  deepStrictEqual(seen.certificates.map(({ place, verdict, names }) => [place, verdict, names]), [
+    [`${path}/read.pem`, "CRITICAL", ["service.example"]],
+    [`${path}/keys/a.pem`, "CRITICAL", ["left.example"]],
+  ]);
+  deepStrictEqual([seen.certificatesTotal, seen.renewedAt], [2, "2099-01-01T00:00:00Z"]);
+});
