@@ -43,7 +43,7 @@ export interface Network extends AsyncDisposable {
 
 export interface RunOptions {
   env?: Record<string, string>;
-  /** Ends the program after this many ms. @default 180_000 */
+  /** Ends the program after this many ms; a guard, far beyond a busy machine. @default 600_000 */
   deadline?: number;
 }
 
@@ -231,7 +231,7 @@ export async function linkLocal({ namespace }: Host): Promise<string> {
 
 /** Runs a program to its end. */
 export async function execute(argv: string[], options: RunOptions = {}): Promise<Output> {
-  const { env = {}, deadline = 180_000 } = options;
+  const { env = {}, deadline = 600_000 } = options;
   const [program, ...args] = argv;
   const child = new Deno.Command(program!, {
     args,

@@ -121,7 +121,7 @@ async function makeWebroot(): Promise<string> {
 async function tokenFile(input: Uint8Array): Promise<void> {
   const directory = await (webroot ??= makeWebroot());
   await Deno.writeFile(`${directory}/${TOKEN}`, input);
-  const found = await readTokenFile([directory], TOKEN);
+  const found = await readTokenFile(directory, TOKEN);
   if (found.kind !== "found") return;
   assert.equal(found.body, latin1(input));
   assert.match(found.body, /^[\x20-\x7e]{1,1024}(?:\r?\n)?$/);
