@@ -125,7 +125,7 @@ export async function startAuthority(
       await eventually(async () => {
         const { code } = await network.run(host, [...probe, "--max-time", "2"]);
         return code === 0 || undefined;
-      }, { what: () => `an answer to ${probe.join(" ")}`, deadline: 20_000 });
+      }, { what: () => `an answer to ${probe.join(" ")}`, deadline: 120_000 });
     }
   } catch (error) {
     await authority[Symbol.asyncDispose]();

@@ -129,7 +129,7 @@ async function start(
   await eventually(async () => {
     const said = (await reader.output()).slice(before);
     return /event=listening role=challenge/.test(said) || undefined;
-  }, { what: () => `${host.name} to listen`, deadline: 120_000 });
+  }, { what: () => `${host.name} to listen`, deadline: 300_000 });
   return serve;
 }
 

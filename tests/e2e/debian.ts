@@ -181,11 +181,11 @@ export async function startMachine(
       const { stdout } = await execute(["pgrep", "--parent", String(parent), "-l"]);
       const [, pid, name] = /^(\d+) (\S+)$/m.exec(stdout) ?? [];
       return init[0]!.endsWith(`/${name}`) ? pid : undefined;
-    }, { what: () => `${init[0]} to start in the machine`, deadline: 60_000 });
+    }, { what: () => `${init[0]} to start in the machine`, deadline: 300_000 });
     await eventually(async () => {
       const { stdout } = await machine.run(["systemctl", "is-system-running"]);
       return groups === undefined || stdout === "running\n" ? true : undefined;
-    }, { what: () => "systemd to have started everything", deadline: 120_000 });
+    }, { what: () => "systemd to have started everything", deadline: 300_000 });
     return machine;
   } catch (error) {
     await machine[Symbol.asyncDispose]();

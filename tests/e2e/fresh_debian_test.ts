@@ -93,13 +93,13 @@ async function aloneOn(root: string, log: string): Promise<void> {
   await eventually(async () => {
     const log = await machine.sh("cat /root/log");
     return /event=listening role=challenge/.test(log) ? true : undefined;
-  }, { what: () => "acme-lb serve to listen", deadline: 60_000 });
+  }, { what: () => "acme-lb serve to listen", deadline: 300_000 });
   await servesOn(machine, "Hello");
   await machine.sh("kill $(cat /root/pid)");
   await eventually(async () => {
     const log = await machine.sh("cat /root/log");
     return /event=stopped/.test(log) ? true : undefined;
-  }, { what: () => "acme-lb serve to stop", deadline: 30_000 });
+  }, { what: () => "acme-lb serve to stop", deadline: 300_000 });
   await machine.sh(`rm -rf /usr/local/bin/acme-lb /etc/haproxy /root/key.pem /root/fullchain.pem \
     /root/log /root/pid /var/cache/acme-lb`);
 }
@@ -169,7 +169,7 @@ async function installedOn(machine: Machine, t: Deno.TestContext): Promise<void>
     await eventually(async () => {
       const log = await machine.sh("journalctl --unit acme-lb --output cat");
       return /role=challenge address=\[::\]:31080/.test(log) ? true : undefined;
-    }, { what: () => "the service to listen", deadline: 60_000 });
+    }, { what: () => "the service to listen", deadline: 300_000 });
     await servesOn(machine, "Hello");
 
     const status = await machine.sh("cat /proc/$(systemctl show -P MainPID acme-lb)/status");
@@ -229,7 +229,7 @@ async function installedOn(machine: Machine, t: Deno.TestContext): Promise<void>
         "http://[::1]:9180/healthz",
       ]);
       return stdout === "ok\n" ? true : undefined;
-    }, { what: () => "the metrics port after a reload", deadline: 30_000 });
+    }, { what: () => "the metrics port after a reload", deadline: 300_000 });
     await machine.sh("echo 'peers: 3' >>/etc/acme-lb/config.yaml");
     const { code } = await machine.run(["systemctl", "reload", "acme-lb"]);
     assert.equal(code, 1);
@@ -251,13 +251,13 @@ async function installedOn(machine: Machine, t: Deno.TestContext): Promise<void>
             await stateOf(machine, "acme-lb.service") === "active"
           ? true
           : undefined;
-      }, { what: () => "the service after SIGKILL", deadline: 60_000 });
+      }, { what: () => "the service after SIGKILL", deadline: 300_000 });
       await machine.sh("echo 'peers: 3' >>/etc/acme-lb/config.yaml; systemctl restart acme-lb");
       await eventually(
         async () => await stateOf(machine, "acme-lb.service") === "failed" ? true : undefined,
         {
           what: () => "the service to fail",
-          deadline: 60_000,
+          deadline: 300_000,
         },
       );
       assert.equal(await machine.sh("systemctl show -P ExecMainStatus acme-lb"), "78\n");

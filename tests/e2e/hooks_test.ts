@@ -197,7 +197,7 @@ async function certbotWithoutWebroot(): Promise<void> {
     ...["--manual-auth-hook", `${challenge} put`, "--manual-cleanup-hook", `${challenge} remove`],
     ...["--deploy-hook", await hookOf("certbot"), "--config-dir", `${state}/config`],
     ...["--work-dir", `${state}/work`, "--logs-dir", `${state}/logs`],
-  ], { env: { HOME: state, REQUESTS_CA_BUNDLE: authority.trust, ...env }, deadline: 90_000 });
+  ], { env: { HOME: state, REQUESTS_CA_BUNDLE: authority.trust, ...env }, deadline: 600_000 });
   assert.equal(output.code, 0, `${output.stdout}\n${output.stderr}`);
   await assertServed(name, { issued: `${state}/config/live/${name}/fullchain.pem`, output });
   const log = await Deno.readTextFile(`${state}/logs/letsencrypt.log`);

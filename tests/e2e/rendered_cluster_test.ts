@@ -280,7 +280,7 @@ async function assertServed(): Promise<void> {
     const literal = address.includes(":") ? `[${address}]` : address;
     const { stdout, stderr } = await network.run(network.host("user"), [
       ...["openssl", "s_client", "-connect", `${literal}:443`, "-servername", SERVICE],
-    ], { deadline: 10_000 });
+    ], { deadline: 60_000 });
     const [leaf] = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(stdout) ?? [];
     assert.ok(leaf, stderr);
     const file = await installed(balancers.get(expected()[address]![0]!)!);

@@ -63,7 +63,7 @@ export async function startSelfTestFleet(text: string): Promise<SelfTestFleet> {
         await eventually(
           async () =>
             (await balancer.output()).split("event=reloaded").length > before || undefined,
-          { what: () => `${name} to read its configuration`, deadline: 20_000 },
+          { what: () => `${name} to read its configuration`, deadline: 120_000 },
         );
       }
     };
@@ -125,7 +125,7 @@ async function startDns(network: Network, host: Host): Promise<void> {
       `${DNS_MANAGEMENT}/add-aaaa`,
     ]);
     return code === 0 || undefined;
-  }, { what: () => "an answer of pebble-challtestsrv", deadline: 20_000 });
+  }, { what: () => "an answer of pebble-challtestsrv", deadline: 120_000 });
 }
 
 /** As where somebody wrote the one address that the article gives. */

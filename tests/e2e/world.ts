@@ -142,7 +142,7 @@ async function startResolver(network: Network, machines: Machine[]): Promise<voi
         JSON.stringify({ host: "service.example", addresses }),
       ]);
       return code === 0 || undefined;
-    }, { what: () => "the name server", deadline: 20_000 });
+    }, { what: () => "the name server", deadline: 120_000 });
   }
   for (const machine of machines) {
     await machine.write("/etc/resolv.conf", `nameserver ${CA_ADDRESS}\n`);
