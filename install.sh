@@ -10,21 +10,28 @@ usage() {
   cat <<'USAGE'
 Usage: ./install.sh --install [--prefix DIR] [--binary FILE] [--no-systemd] [--dry-run]
        ./install.sh --uninstall [--prefix DIR] [--dry-run]
+       ./install.sh --build
        ./install.sh --demo [--keep]
        ./install.sh --test
        ./install.sh --help
 
   --install      sets up this balancer: the program, its manual and completions; the user acme-lb,
                  the group acme-challenge and the webroot it may write to; /etc/acme-lb/config.yaml
-                 unless it is there; systemd units, enabled and not started. Run it again to
-                 upgrade: what is right already stays as it is. A failure takes back what was done
-  --prefix DIR   instead of /usr/local; without root, only what lies below it is installed
+                 unless it is there; systemd units, enabled and not started. It tries what the
+                 user acme-lb has to do, and says what that user cannot. Run it again to upgrade:
+                 what is right already stays as it is, a file that somebody has changed is kept
+                 beside the new one as .NAME.old-TIME, and a service that runs is restarted. A
+                 failure takes back what was done
+  --prefix DIR   instead of /usr/local; without root, or where the units run the acme-lb of another
+                 prefix, only what lies below it is installed
   --binary FILE  this executable instead of a new one; then install.sh needs no checkout and no Deno
   --no-systemd   no units and none of what they describe: no user, group or webroot
   --dry-run      says what would be done, and does nothing
-  --uninstall    removes what --install has installed; asks before it removes configuration or
-                 webroot, and keeps them where there is no terminal to ask on
+  --uninstall    removes what --install has installed with this prefix; asks before it removes
+                 configuration or webroot, and keeps them where there is no terminal to ask on;
+                 names the hooks and timers that still call the program
 
+  --build        builds dist/acme-lb, and installs nothing
   --demo         builds dist/acme-lb, starts it as three balancers on loopback ports, plays the test
                  requests of the original article against them, printing every request and answer
   --keep         leaves the three running after the demo and says how to stop them
@@ -72,6 +79,7 @@ install_program() {
   trap 'exit 130' INT
   trap 'exit 143' TERM
 
+  if [ -n "$units" ]; then warn_of_rights; fi
   choose_unpacking
   place_program
   place_documents
@@ -80,6 +88,8 @@ install_program() {
   place_list
   put_in_place
   if [ -n "$units" ]; then set_up_units; fi
+  unfit=''
+  if [ -n "$units" ] && [ -z "$dry" ]; then try_as_user; fi
   settle
 }
 
@@ -87,8 +97,14 @@ install_program() {
 check_machine() {
   machine='' units=''
   if [ "$(id -u)" -eq 0 ]; then
-    machine=yes
-    if [ -z "$no_systemd" ]; then units=yes; fi
+    only_roots "$prefix" ||
+      die "$stranger can be changed by others than root, and root would run what they put there: give another --prefix, or run this as its owner"
+    if another_runs; then
+      say "the units run $running: only what lies below $prefix is installed"
+    else
+      machine=yes
+      if [ -z "$no_systemd" ]; then units=yes; fi
+    fi
   elif [ "$prefix" != /usr/local ]; then
     say "without root: only what lies below $prefix"
   fi
@@ -102,6 +118,38 @@ check_machine() {
   [ -z "$binary" ] || [ -f "$binary" ] || die "--binary: there is no file $binary"
 }
 
+# only_roots PATH: nobody but root can change what is there, or what the path leads to; else $stranger
+# is what they can change. Of a path that is not there, what is there of it.
+only_roots() {
+  way=$1
+  while [ ! -e "$way" ]; do way=$(dirname -- "$way"); done
+  for way in "$way" "$(realpath -- "$way")"; do
+    while :; do
+      stranger=$way
+      # Of a link itself its owner counts, of what it leads to the second round.
+      [ "$(stat -c %u -- "$way")" -eq 0 ] || return 1
+      if [ ! -L "$way" ]; then
+        mode=0$(stat -c %a -- "$way")
+        [ $((mode & 01002)) -ne 2 ] || return 1
+        # Debian's group staff may write to /usr/local: it is there to stand in for root.
+        case $((mode & 01020))$(stat -c :%G -- "$way") in
+          16:root | 16:staff) ;;
+          16:*) return 1 ;;
+        esac
+      fi
+      [ "$way" != / ] || break
+      way=$(dirname -- "$way")
+    done
+  done
+}
+
+# another_runs: the units run the program of another prefix, $running, which is there.
+another_runs() {
+  running=$(sed -n 's/^ExecStart=\([^ ]*\) serve.*/\1/p' /etc/systemd/system/acme-lb.service 2>/dev/null |
+    tail -n 1)
+  [ -n "$running" ] && [ "$running" != "$prefix/bin/acme-lb" ] && [ -x "$running" ]
+}
+
 build() {
   [ -e "$checkout/compile.ts" ] ||
     die "nothing to build acme-lb from in $checkout; give the executable as --binary FILE"
@@ -109,6 +157,7 @@ build() {
   if [ -n "$dry" ]; then return; fi
   read_parts
   set_up
+  # shellcheck disable=SC2154 # set by set_up
   (cd -- "$checkout" && "$deno" run --quiet -A compile.ts)
   binary=$checkout/dist/acme-lb
 }
@@ -201,7 +250,9 @@ place_units() {
   if [ -n "$program" ]; then
     acme_lb render systemd --root "$work/root" >/dev/null ||
       die 'the units follow from the configuration: mend it and run this again'
-    sed -i "s|/usr/local/bin/acme-lb|$prefix/bin/acme-lb|" "$work/root/etc/systemd/system"/*.service
+    # They name the program that has rendered them, which has yet to come to its place.
+    sed -i -e "s|$program|$prefix/bin/acme-lb|" -e "s|/usr/local/bin/acme-lb|$prefix/bin/acme-lb|" \
+      "$work/root/etc/systemd/system"/*.service
   fi
   for file in $unit_files; do
     place "$work/root$file" "$file" 644
@@ -221,12 +272,42 @@ place_list() {
     done
     choose_units
   fi
-  if [ -e "$list" ]; then
-    cat -- "$list" "$work/list"
-  else
-    cat -- "$work/list"
-  fi | awk '!seen[$0]++' >"$work/whole-list"
+  # The digests tell a later run what has been changed since.
+  sed -n 's/^\(file\|config\) //p' "$work/list" | while read -r file; do
+    if [ "$file" = "$prefix/bin/acme-lb" ]; then continue; fi
+    new=$(beside "$file" new)
+    [ -e "$new" ] || new=$file
+    if [ -e "$new" ]; then printf 'digest %s %s\n' "$(digest_of "$new")" "$file"; fi
+  done >"$work/digests"
+  if [ -e "$list" ]; then cat -- "$list"; fi >"$work/old-list"
+  grep -hv '^digest ' "$work/old-list" "$work/list" | awk '!seen[$0]++' >"$work/whole-list"
+  # The newer digest of a file wins.
+  grep -h '^digest ' "$work/digests" "$work/old-list" | awk '!seen[$3]++' | sort -k 3 >>"$work/whole-list"
   place "$work/whole-list" "$list" 644
+}
+
+digest_of() {
+  sha256sum <"$1" | cut -c 1-64
+}
+
+# is_changed FILE: it is not what an earlier run has put there. The program itself is no operator's
+# work, and lists of older versions tell nothing of what lies below the prefix.
+is_changed() {
+  [ "$1" != "$list" ] && [ "$1" != "$prefix/bin/acme-lb" ] || return 1
+  known=''
+  if [ -e "$list" ]; then known=$(awk -v file="$1" '$1 == "digest" && $3 == file { print $2 }' "$list"); fi
+  if [ -z "$known" ] && grep -qxsF "file $1" "$list"; then
+    case $1 in "$prefix"/*) return 1 ;; esac
+  fi
+  [ "$known" != "$(digest_of "$1")" ]
+}
+
+# keep_copy FILE: beside it, under a name that nothing reads which reads such directories.
+keep_copy() {
+  copy=$(dirname -- "$1")/.$(basename -- "$1").old-$(date +%Y%m%d-%H%M%S)
+  say "keep the $1 of before as $copy"
+  journal remove "$copy"
+  cp -p -- "$1" "$copy"
 }
 
 # choose_units: sets $new_units; one that an earlier run has enabled is the operator's business.
@@ -244,7 +325,8 @@ choose_units() {
 
 # has_certificates: without anything to look at, the check would fail every hour.
 has_certificates() {
-  [ -n "$program" ] && acme_lb check-config | grep -qx -e 'certificates:' -e '  sockets:'
+  if [ -n "$program" ] && [ ! -e "$work/meaning" ]; then acme_lb check-config >"$work/meaning"; fi
+  grep -qsx -e 'certificates:' -e '  sockets:' "$work/meaning"
 }
 
 # webroots: those that systemd-tmpfiles is to make.
@@ -301,6 +383,7 @@ make_folder() {
 put_in_place() {
   while read -r file; do
     if [ -e "$file" ]; then
+      if is_changed "$file"; then keep_copy "$file"; fi
       old=$(beside "$file" old)
       journal remove "$old"
       ln -f -- "$file" "$old" 2>/dev/null || cp -p -- "$file" "$old"
@@ -323,18 +406,82 @@ set_up_units() {
       [ -e "$webroot" ] || journal rmdir "$webroot"
     done
     systemd-tmpfiles --create /etc/tmpfiles.d/acme-lb.conf
-    if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+    if is_live; then systemctl daemon-reload; fi
   fi
   for unit in $new_units; do enable_unit "$unit"; done
 }
 
-# enable_unit UNIT: a timer also starts; the service takes port 80, so its operator starts it.
+# enable_unit UNIT: at the next boot; until then its operator says when.
 enable_unit() {
   doing enable "$1"
   if [ -n "$dry" ]; then return; fi
   journal disable "$1"
   systemctl enable --quiet "$1"
-  case $1 in *.timer) if [ -d /run/systemd/system ]; then systemctl start "$1"; fi ;; esac
+}
+
+# warn_of_rights: told before all else, where a umask of 077 has closed the configuration.
+warn_of_rights() {
+  for file in /etc/acme-lb /etc/acme-lb/config.yaml; do
+    [ -e "$file" ] || continue
+    case $(stat -c %a:%G -- "$file") in
+      *[4-7]:* | *[4-7][0-7]:acme-lb) ;;
+      *) say "$file has mode $(stat -c '%a and belongs to %U:%G' -- "$file"): the user acme-lb cannot read it" ;;
+    esac
+  done
+}
+
+# try_as_user: what the service has to do, done by its user: reads the configuration, unpacks the
+# runtime, binds a low port. Sets $unfit to what that user cannot do, a line each.
+try_as_user() {
+  have setpriv || {
+    say 'not tried whether the user acme-lb can run it: there is no setpriv here'
+    return
+  }
+  unpacked=/tmp/acme-lb-$(id -u acme-lb)
+  [ ! -e "$unpacked" ] || unpacked=''
+  install -d -m 700 -o acme-lb -g acme-lb "$runtime_cache/serve"
+  if as_user check-config >"$work/tried" 2>&1; then
+    sed -n 's/^# warning: /warning: /p' "$work/tried" | while read -r line; do say "$line"; done
+    if grep -q '^AmbientCapabilities=CAP_NET_BIND_SERVICE' /etc/systemd/system/acme-lb.service; then
+      try_to_bind
+    fi
+  else
+    unfit="the user acme-lb cannot run it: $(first_line "$(cat "$work/tried")")"
+    if ! as_user_run test -r /etc/acme-lb/config.yaml; then
+      unfit="$unfit
+let it read the file: chown root:acme-lb /etc/acme-lb /etc/acme-lb/config.yaml; chmod 750 /etc/acme-lb; chmod 640 /etc/acme-lb/config.yaml"
+    fi
+  fi
+  [ -z "$unpacked" ] || rm -rf -- "$unpacked"
+}
+
+# as_user ARGUMENT...: acme-lb, in the environment that its unit has.
+as_user() {
+  as_user_run env -i PATH="$PATH" HOME=/ CACHE_DIRECTORY="$runtime_cache/serve" "$program" "$@"
+}
+
+as_user_run() {
+  # shellcheck disable=SC2086 # words
+  ${become-} setpriv --reuid=acme-lb --regid=acme-lb --clear-groups --no-new-privs ${capability-} "$@" </dev/null
+}
+
+# try_to_bind: port 80 of an address of loopback that nobody uses. Who may not is told so before it
+# is looked whether the port is free.
+try_to_bind() {
+  capability='--inh-caps=+net_bind_service --ambient-caps=+net_bind_service'
+  # Its own process, so that it can be ended.
+  (become='exec' && as_user challenge-server --listen 127.31.80.1:80 --webroot /) >"$work/tried" 2>&1 &
+  bound=$!
+  tries=0
+  while kill -0 "$bound" 2>/dev/null && ! grep -q event=listening "$work/tried" && [ $tries -lt 150 ]; do
+    sleep 0.1
+    tries=$((tries + 1))
+  done
+  kill "$bound" 2>/dev/null || :
+  wait "$bound" 2>/dev/null || :
+  capability=''
+  grep -q -e event=listening -e 'another process has the port' "$work/tried" ||
+    unfit="the user acme-lb cannot open port 80: $(first_line "$(cat "$work/tried")")"
 }
 
 journal() {
@@ -353,16 +500,35 @@ settle() {
   sed -n 's/^restore //p' "$work/journal" | while read -r file; do
     rm -f -- "$(beside "$file" old)"
   done
-  if [ -s "$work/new" ] && [ -n "$units" ] && [ -d /run/systemd/system ]; then
+  if [ -s "$work/new" ] && [ -n "$units" ] && [ -z "$unfit" ] && is_live; then
     say 'restart acme-lb.service, if it runs'
-    systemctl try-restart acme-lb.service
+    systemctl try-restart acme-lb.service ||
+      unfit='acme-lb.service does not start again; see: systemctl status acme-lb'
   fi
-  rm -rf -- "$work"
-  if [ -n "$changed" ]; then
+  if [ -n "$machine" ] && [ -z "$dry$unfit" ]; then sweep_runtimes; fi
+  if [ -n "$changed$unfit" ]; then
     next_steps
   elif [ -z "$dry" ]; then
     say 'nothing to change'
   fi
+  rm -rf -- "$work"
+  [ -z "$unfit" ] || exit 1
+}
+
+# is_live: systemd is what runs this machine.
+is_live() {
+  [ -d /run/systemd/system ]
+}
+
+# sweep_runtimes: those that earlier versions have unpacked, when no process runs them.
+sweep_runtimes() {
+  for old in "$runtime_cache"/carried-* "$runtime_cache"/serve/carried-*; do
+    case ${old##*/carried-} in *[!0-9a-f]*) continue ;; esac
+    if [ ! -f "$old/acme-lb" ] || head -c 16384 -- "$program" | grep -aqF "${old##*/carried-}" ||
+      readlink /proc/[0-9]*/exe | grep -qxF "$old/acme-lb"; then continue; fi
+    say "remove $old, which no acme-lb uses any more"
+    rm -rf -- "$old"
+  done
 }
 
 # take_back: the end of a run that failed or was ended.
@@ -380,7 +546,7 @@ take_back() {
       group) groupdel "$what" ;;
     esac || say "not taken back: $act $what"
   done
-  if [ -n "$units" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+  if [ -n "$units" ] && is_live; then systemctl daemon-reload; fi
   rm -rf -- "$work"
 }
 
@@ -394,22 +560,42 @@ restore() {
   fi
 }
 
+# next_steps: what is left to do, of what is seen to be so.
 next_steps() {
-  printf '\nacme-lb is installed. Next, unless it is done:\n'
+  if [ -n "$unfit" ]; then
+    printf '\nacme-lb is installed, but its service would not serve:\n'
+    printf '%s\n' "$unfit" | sed 's/^/  /'
+    printf 'Then run this again.\n'
+    return
+  fi
+  printf '\nacme-lb is installed. Next:\n'
   case ":$PATH:" in
     *":$prefix/bin:"*) ;;
     *) printf '  put %s on the PATH\n' "$prefix/bin" ;;
   esac
-  if [ -n "$machine" ]; then
+  if [ -z "$units" ]; then
+    printf '  acme-lb check-config\n  acme-lb serve\n'
+    return
+  fi
+  if ! grep -qs '^[^#]' /etc/acme-lb/config.yaml; then
     printf '  edit /etc/acme-lb/config.yaml: the peers, and the certificates to watch\n'
+    printf '  acme-lb check-config\n'
   fi
-  printf '  acme-lb check-config\n'
-  if [ -n "$units" ]; then
-    printf '  systemctl start acme-lb\n'
-    printf '  systemctl enable --now acme-lb-check-expiry.timer\n'
+  if is_running acme-lb.service; then
+    printf '  acme-lb self-test    (acme-lb.service runs, with this version)\n'
   else
-    printf '  acme-lb serve\n'
+    printf '  systemctl start acme-lb    (port 80 has to be free)\n'
+    printf '  acme-lb self-test\n'
   fi
+  if ! has_certificates; then
+    printf '  once certificates stand in the configuration, run this again: it enables their hourly check\n'
+  elif ! is_running acme-lb-check-expiry.timer; then
+    printf '  systemctl start acme-lb-check-expiry.timer\n'
+  fi
+}
+
+is_running() {
+  is_live && systemctl is-active --quiet "$1"
 }
 
 # ---- Uninstalling: what is on the list, backwards, and the folders that are empty then.
@@ -419,38 +605,121 @@ uninstall_program() {
   if grep -q '^cache ' "$list" && [ "$(id -u)" -ne 0 ]; then
     die 'root has installed this: run this as root'
   fi
+  if [ "$(id -u)" -eq 0 ] && ! only_roots "$list"; then
+    die "$stranger can be changed by others than root, who could have put anything on $list: run this as its owner"
+  fi
   work=$(mktemp)
   trap 'rm -f -- "$work"' EXIT
   tac -- "$list" >"$work"
   kept=''
+  foreign=''
+  if another_runs; then foreign=$running; fi
   while read -r kind what <&3; do
+    is_of_this "$kind" "$what" || continue
     case $kind in
-      folder) ;;
+      folder | digest) ;;
       unit) stop_unit "$what" ;;
       webroot) if may_remove "$what"; then take_away "$what"; else kept=acme-challenge; fi ;;
       config) if may_remove "$what"; then take_away "$what"; fi ;;
       group | user) remove_account "$kind" "$what" ;;
-      file | cache) take_away "$what" ;;
-      *) die "$list: unknown line: $kind $what" ;;
+      file) take_file "$what" ;;
+      cache) take_cache ;;
     esac
   done 3<"$work"
-  if grep -q '^unit ' "$work" && [ -z "$dry" ] && [ -d /run/systemd/system ]; then
+  if grep -q '^unit ' "$work" && [ -z "$dry" ] && is_live; then
     systemctl daemon-reload
   fi
-  take_away "$list"
+  take_file "$list"
   sed -n 's/^folder //p' "$work" | while read -r folder; do
+    is_of_this folder "$folder" || continue
     if [ -n "$dry" ]; then
       doing remove "$folder, if it is empty"
     elif [ -d "$folder" ]; then
       rmdir -- "$folder" 2>/dev/null || say "keep $folder, which is not empty"
     fi
   done
+  name_callers
+}
+
+# is_of_this KIND WHAT: an installation with this prefix can have made it. What the machine has one of
+# belongs to the prefix whose program the units run.
+is_of_this() {
+  case "$1 $2" in
+    *' '*/../* | *' '*/..) ;;
+    "file $prefix/"* | "folder $prefix" | "folder $prefix/"* | "digest "*) return ;;
+    'config /etc/acme-lb/config.yaml' | 'cache /var/cache/acme-lb' | 'group acme-challenge' | \
+      'user acme-lb' | 'unit acme-lb.service' | 'unit acme-lb-check-expiry.timer' | 'webroot /'* | \
+      'folder /'*)
+      is_ours "$2"
+      return
+      ;;
+    'file /etc/'*)
+      for file in $unit_files; do
+        if [ "$2" = "$file" ]; then
+          is_ours "$2"
+          return
+        fi
+      done
+      ;;
+    *) die "$list: unknown line: $1 $2" ;;
+  esac
+  say "keep $2, which this prefix has not installed"
+  return 1
+}
+
+is_ours() {
+  [ -n "$foreign" ] || return 0
+  say "keep $1: the units run $foreign"
+  return 1
+}
+
+# take_file FILE: one that somebody has changed is kept beside its place.
+take_file() {
+  [ -e "$1" ] || [ -L "$1" ] || return 0
+  if [ ! -L "$1" ] && [ -d "$1" ]; then
+    say "keep $1, which is a directory"
+    return
+  fi
+  doing remove "$1"
+  if [ -n "$dry" ]; then return; fi
+  if [ -f "$1" ] && is_changed "$1"; then
+    copy=$(dirname -- "$1")/.$(basename -- "$1").old-$(date +%Y%m%d-%H%M%S)
+    say "it has been changed since: keep that as $copy"
+    mv -- "$1" "$copy"
+  else
+    rm -f -- "$1"
+  fi
 }
 
 take_away() {
   [ -e "$1" ] || [ -L "$1" ] || return 0
   doing remove "$1"
   [ -n "$dry" ] || rm -rf -- "$1"
+}
+
+# take_cache: what the program has unpacked, and nothing that somebody else has put there.
+take_cache() {
+  [ -d "$runtime_cache" ] || return 0
+  doing remove "$runtime_cache"
+  if [ -n "$dry" ]; then return; fi
+  rm -rf -- "$runtime_cache"/carried-* "$runtime_cache"/.acme-lb-unpack-* "$runtime_cache/serve"
+  rmdir -- "$runtime_cache" 2>/dev/null || say "keep $runtime_cache, which is not empty"
+}
+
+# name_callers: where hooks and timers usually are, and which of them have the program in them.
+name_callers() {
+  if [ "$(id -u)" -ne 0 ] || [ -n "$dry" ]; then return; fi
+  name='(^|[^A-Za-z0-9_.-])acme-lb'
+  if [ -n "$foreign" ]; then name="$prefix/bin/acme-lb"; fi
+  for place in /etc/letsencrypt /etc/acme /usr/lib/acme/hooks /usr/libexec/acme/hooks \
+    /etc/dehydrated /etc/lego /var/lib/lego /root/.acme.sh /etc/acme.sh /etc/haproxy /etc/keepalived \
+    /etc/systemd/system /etc/cron.d /etc/cron.hourly /etc/cron.daily /etc/crontab /var/spool/cron \
+    /etc/nagios /etc/icinga2 /etc/default; do
+    [ ! -e "$place" ] || grep -rlIsE -e "$name"'([^A-Za-z0-9_.-]|$)' -- "$place" || :
+  done | while read -r caller; do
+    case $caller in *.old-* | */.*.acme-lb-*) continue ;; esac
+    say "still calls acme-lb: $caller"
+  done
 }
 
 # may_remove PATH: what holds an operator's own work goes with his consent alone.
@@ -473,7 +742,7 @@ may_remove() {
 stop_unit() {
   doing 'stop and disable' "$1"
   [ -z "$dry" ] || return 0
-  if [ -d /run/systemd/system ]; then systemctl stop "$1"; fi
+  if is_live; then systemctl stop "$1"; fi
   systemctl disable --quiet "$1"
 }
 
@@ -488,7 +757,7 @@ remove_account() {
     return
   fi
   doing "remove the $1" "$2"
-  [ -n "$dry" ] || "${1}del" "$2"
+  [ -n "$dry" ] || "${1}del" "$2" || say "keep the $1 $2: ${1}del cannot remove it now"
 }
 
 # ---- The rest: what needs the checkout, and which of all this is asked for.
@@ -522,7 +791,7 @@ checkout=$(cd -- "$(dirname -- "$0")" && pwd)
 mode='' keep='' prefix='' binary='' no_systemd='' dry=''
 while [ $# -gt 0 ]; do
   case $1 in
-    --install | --uninstall | --demo | --test) choose "$1" ;;
+    --install | --uninstall | --build | --demo | --test) choose "$1" ;;
     --keep) keep=--keep ;;
     --no-systemd) no_systemd=yes ;;
     --dry-run) dry=yes ;;
@@ -564,6 +833,10 @@ runtime_cache=/var/cache/acme-lb
 case $mode in
   --install) install_program ;;
   --uninstall) uninstall_program ;;
+  --build)
+    dry=''
+    build
+    ;;
   --demo)
     read_parts
     set_up

@@ -12,7 +12,8 @@ export type Contender =
   | "bare loop"
   | "bare Deno"
   | "openssl loop"
-  | "one openssl";
+  | "one openssl"
+  | "check_ssl_cert";
 /** The empty one is for counts. */
 export type Unit = "ms" | "µs" | "/s" | "MB" | "%" | "";
 
@@ -54,6 +55,7 @@ const CONTENDERS: Contender[] = [
   "bare Deno",
   "openssl loop",
   "one openssl",
+  "check_ssl_cert",
 ];
 
 /** Compares the figure with its target and with the other contenders. */

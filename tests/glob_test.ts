@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { globMatcher, isGlob } from "../lib/glob.ts";
+import { globMatcher, isGlob, pathMatcher } from "../lib/glob.ts";
 
 const TABLE: [pattern: string, fits: string[], fails: string[]][] = [
   ["*.pem", ["a.pem", ".pem".slice(1) + ".pem", "a.b.pem"], [".a.pem", "a.pem~", "a.pemx", "pem"]],
@@ -32,4 +32,33 @@ Deno.test("globMatcher fits a name without special characters to itself alone", 
     assert.ok(globMatcher(one)(one));
     assert.equal(globMatcher(one)(other), one === other);
   }));
+});
+
+Deno.test("pathMatcher fits a path or a directory on the way to it, names without a slash at any depth", () => {
+  const table: [pattern: string, path: string, fits: boolean][] = [
+    ["*.bak", "/etc/certs/a.pem.bak", true],
+    ["*.bak", "a.bak", true],
+    ["*.bak", "/etc/x.bak/a.pem", true],
+    ["*.bak", "/etc/certs/a.pem", false],
+    ["old", "/etc/old/certs/a.pem", true],
+    ["old", "/etc/older/a.pem", false],
+    ["/etc/certs/old", "/etc/certs/old/a/b.pem", true],
+    ["/etc/certs/old", "/etc/certs/old.pem", false],
+    ["/etc/certs/old", "etc/certs/old", false],
+    ["/etc/*/a.pem", "/etc/certs/a.pem", true],
+    ["/etc/*/a.pem", "/etc/x/y/a.pem", false],
+    ["/etc/**/a.pem", "/etc/a.pem", true],
+    ["/etc/**/a.pem", "/etc/x/y/a.pem", true],
+    ["certs/*.pem", "certs/a.pem", true],
+    ["certs/*.pem", "./certs//a.pem", true],
+    ["certs/*.pem", "/certs/a.pem", false],
+    ["certs/*.pem", "x/certs/a.pem", false],
+    ["*", "/etc/.hidden", true],
+    [".*", "/etc/.hidden", true],
+    ["[!a]*", "/x/a.pem", true],
+    ["a[", "/x/a[", true],
+  ];
+  for (const [pattern, path, fits] of table) {
+    assert.equal(pathMatcher(pattern)(path), fits, `${pattern} ${path}`);
+  }
 });

@@ -36,7 +36,7 @@ Deno.test({
 
 const FLAGS = [
   ...["--install", "--prefix DIR", "--binary FILE", "--no-systemd", "--dry-run", "--uninstall"],
-  ...["--demo", "--keep", "--test"],
+  ...["--build", "--demo", "--keep", "--test"],
 ];
 
 for (const args of [[], ["--help"], ["-h"]]) {

@@ -9,6 +9,7 @@ import { changesOf, DEFAULT_THRESHOLDS } from "../lib/expiry/thresholds.ts";
 import { ageFindings } from "../lib/expiry/age_findings.ts";
 import { makeRecord } from "../lib/expiry/certificate_record.ts";
 import { formatPrometheus, METRICS } from "../lib/expiry/format_prometheus.ts";
+import { STATUS_METRICS } from "../lib/status/status_metrics.ts";
 import { hasPromtool, promtool } from "./promtool.ts";
 import { leafOf } from "./expiry/reports.ts";
 
@@ -48,7 +49,7 @@ Deno.test("the right to run the check as root does not hold the right to write f
 });
 
 Deno.test("the examples name metrics that acme-lb exports, and the table names them all", async () => {
-  const known = new Set(Object.keys(METRICS));
+  const known = new Set(Object.keys({ ...METRICS, ...STATUS_METRICS }));
   const boards = (await dashboard()).panels.flatMap(({ targets }) =>
     targets.map(({ expr }) => expr)
   );

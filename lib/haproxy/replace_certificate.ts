@@ -10,9 +10,9 @@ import { delay } from "../time.ts";
 import {
   type Identity,
   isShown,
-  judgeAbort,
-  judgeCommit,
-  judgeSet,
+  parseAbort,
+  parseCommit,
+  parseSet,
   parseShown,
   type Verdict,
 } from "./replies.ts";
@@ -89,7 +89,7 @@ async function transact(haproxy: Haproxy, replacement: Replacement): Promise<Ver
     if (set.kind !== "done") return set;
     const look = await lookBeforeCommit(haproxy, name, identity);
     if (look.kind !== "done") return look;
-    const commit = judgeCommit(textOf(await haproxy.ask(`commit ssl cert ${name}`)), name);
+    const commit = parseCommit(textOf(await haproxy.ask(`commit ssl cert ${name}`)), name);
     open = commit.kind !== "done";
     return commit;
   } finally {
@@ -130,7 +130,7 @@ async function sendSet(haproxy: Haproxy, name: string, payload: string): Promise
   const lost = answer.kind === "silent" ||
     answer.kind === "reply" && answer.text.startsWith("Can't connect to the target CLI!");
   if (lost && payload.length >= LARGE) return { kind: "too_large" };
-  return judgeSet(textOf(answer), name);
+  return parseSet(textOf(answer), name);
 }
 
 /**
@@ -178,5 +178,5 @@ function retryReason(
 
 /** Ends the transaction of `name`, if one is open. @throws {SwapFault} when HAProxy is silent */
 async function abort(haproxy: Haproxy, name: string): Promise<void> {
-  judgeAbort(textOf(await haproxy.ask(`abort ssl cert ${name}`)), name);
+  parseAbort(textOf(await haproxy.ask(`abort ssl cert ${name}`)), name);
 }

@@ -25,55 +25,55 @@ export type Verdict =
   | { kind: "refused"; why: string };
 
 /** `set ssl cert NAME`. */
-export function judgeSet(text: string, name: string): Verdict {
+export function parseSet(text: string, name: string): Verdict {
   const last = lastLine(text);
   if (last === `Transaction created for certificate ${name}!`) return { kind: "done" };
   if (last === `Transaction updated for certificate ${name}!`) return { kind: "done" };
   const other = /^Transaction (?:created|updated) for certificate (.+)!$/.exec(last);
   if (other) return { kind: "other", name: other[1]!, mixed: true };
-  return judgeFailure(text);
+  return refusalOf(text);
 }
 
 /** `commit ssl cert NAME`; warnings may stand between the two lines that count. */
-export function judgeCommit(text: string, name: string): Verdict {
+export function parseCommit(text: string, name: string): Verdict {
   const [first = ""] = linesOf(text);
   const head = `Committing ${name}`;
   const dots = first.slice(head.length);
   if (first.startsWith(head) && /^\.*$/.test(dots) && lastLine(text) === "Success!") {
     return { kind: "done" };
   }
-  return judgeFailure(text);
+  return refusalOf(text);
 }
 
 /** `abort ssl cert NAME`. */
-export function judgeAbort(text: string, name: string): Verdict {
+export function parseAbort(text: string, name: string): Verdict {
   if (lastLine(text) === `Transaction aborted for certificate '${name}'!`) return { kind: "done" };
-  return judgeFailure(text);
+  return refusalOf(text);
 }
 
 /** `new ssl cert NAME`. */
-export function judgeNew(text: string, name: string): Verdict {
+export function parseNew(text: string, name: string): Verdict {
   if (lastLine(text) === `New empty certificate store '${name}'!`) return { kind: "done" };
-  return judgeFailure(text);
+  return refusalOf(text);
 }
 
 /** `add ssl crt-list LIST NAME`. */
-export function judgeAdd(text: string, name: string): Verdict {
+export function parseAdd(text: string, name: string): Verdict {
   const [first = ""] = linesOf(text);
   const begun = first.startsWith(`Inserting certificate '${name}' in crt-list '`);
   if (begun && lastLine(text) === "Success!") return { kind: "done" };
-  return judgeFailure(text);
+  return refusalOf(text);
 }
 
 /** `del ssl crt-list LIST NAME` and `del ssl cert NAME`. */
-export function judgeDelete(text: string, name: string): Verdict {
+export function parseDelete(text: string, name: string): Verdict {
   const last = lastLine(text);
   if (last === `Certificate '${name}' deleted!`) return { kind: "done" };
   if (last.startsWith(`Entry '${name}' deleted in crtlist '`)) return { kind: "done" };
-  return judgeFailure(text);
+  return refusalOf(text);
 }
 
-function judgeFailure(text: string): Verdict {
+function refusalOf(text: string): Verdict {
   const about = /^The ongoing transaction is about '(.+?)' but you are trying to /m.exec(text);
   if (about) return { kind: "other", name: about[1]!, mixed: false };
   if (/^No ongoing transaction!/m.test(text)) return { kind: "none" };

@@ -7,6 +7,7 @@
  */
 import { messageOf } from "../errors.ts";
 import { errnoOf } from "../system_reason.ts";
+import { deadline, orAborted } from "../time.ts";
 import { socketFault } from "../trusted_socket.ts";
 
 /** The longest that HAProxy may take for one command, in milliseconds. */
@@ -43,28 +44,25 @@ export async function askSocket(
   options: AskOptions = {},
 ): Promise<Answer> {
   const { deadlineMs = DEADLINE_MS } = options;
-  const expiry = new AbortController();
-  const timer = setTimeout(() => expiry.abort(), deadlineMs);
+  using limit = deadline(deadlineMs);
   const heard = { text: "" };
   try {
     // Here, past which no key gets to a socket.
     const carriesKey = command.includes("PRIVATE KEY-----") && socket.includes("/");
     const fault = carriesKey ? await socketFault(socket) : undefined;
     if (fault) return { kind: "denied", detail: `the private key is not sent to it: ${fault}` };
-    using connection = await connect(socket, expiry.signal);
-    expiry.signal.addEventListener("abort", () => closeQuietly(connection), { once: true });
+    using connection = await connect(socket, limit.signal);
+    limit.signal.addEventListener("abort", () => closeQuietly(connection), { once: true });
     await send(connection, command + "\n");
     await listen(connection, heard);
   } catch (error) {
     // HAProxy ends each answer with a blank line; what it does to the connection then is moot.
     if (heard.text.endsWith("\n\n")) return { kind: "reply", text: heard.text };
-    if (expiry.signal.aborted) {
+    if (limit.passed) {
       return { kind: "timeout", detail: `no complete answer within ${deadlineMs / 1000} s` };
     }
     const hungUp = heard.text === "" && HANG_UPS.has(errnoOf(error) ?? "");
-    return hungUp ? SILENT : judgeFailure(error);
-  } finally {
-    clearTimeout(timer);
+    return hungUp ? SILENT : faultOf(error);
   }
   // A command without output is answered by an empty line, so that is no silence.
   return heard.text === "" ? SILENT : { kind: "reply", text: heard.text };
@@ -75,7 +73,7 @@ const SILENT: Answer = { kind: "silent", detail: "it closed the connection witho
 /** Errno names that a peer causes by closing while the command is still being sent. */
 const HANG_UPS = new Set(["EPIPE", "ECONNRESET", "ENOTCONN"]);
 
-/** Whoever hangs up while we send may have said why, so that is left for {@link listen}. */
+/** A peer that hangs up while we send may have said why, so that is left for {@link listen}. */
 async function send(connection: Deno.Conn, text: string): Promise<void> {
   const bytes = new TextEncoder().encode(text);
   try {
@@ -96,7 +94,7 @@ async function listen(connection: Deno.Conn, heard: { text: string }): Promise<v
   }
 }
 
-function judgeFailure(error: unknown): Exclude<Answer, { kind: "reply" }> {
+function faultOf(error: unknown): Exclude<Answer, { kind: "reply" }> {
   const code = errnoOf(error);
   switch (code) {
     case "ENOENT":
@@ -113,19 +111,14 @@ function judgeFailure(error: unknown): Exclude<Answer, { kind: "reply" }> {
 }
 
 async function connect(socket: string, signal: AbortSignal): Promise<Deno.Conn> {
-  const attempt = socket.includes("/")
+  const attempt: Promise<Deno.Conn> = socket.includes("/")
     ? Deno.connect({ transport: "unix", path: socket })
     : Deno.connect({ ...splitAddress(socket), signal });
-  const { promise: expired, reject } = Promise.withResolvers<never>();
-  const expire = () => reject(new Error("too late"));
-  signal.addEventListener("abort", expire, { once: true });
   try {
-    return await Promise.race([attempt, expired]);
+    return await orAborted(attempt, signal);
   } catch (error) {
     attempt.then(closeQuietly, () => {});
     throw error;
-  } finally {
-    signal.removeEventListener("abort", expire);
   }
 }
 

@@ -16,6 +16,7 @@ import {
   methodNotAllowed,
   NOT_FOUND,
   notFound,
+  refusalAnswer,
   textAnswer,
 } from "./answer.ts";
 import { challengeToken } from "./challenge_path.ts";
@@ -73,8 +74,9 @@ export interface PublicChallengeOptions extends ChallengeOptions {
 export const CONFIG_HEADER = "Acme-Lb-Config";
 
 const NOT_ALLOWED = methodNotAllowed("GET, HEAD");
-const FORBIDDEN = errorAnswer(403);
-const BODY_REFUSED = errorAnswer(413);
+const FORBIDDEN = refusalAnswer(403, "no_peer");
+const BODY_REFUSED = refusalAnswer(413, "body");
+const NO_TOKEN: Answer = { ...NOT_FOUND, refused: "bad_token" };
 const FAILED: Record<Exclude<LookupVerdict, "found">, Readonly<Answer>> = {
   absent: NOT_FOUND,
   timeout: { ...errorAnswer(504), close: false },
@@ -198,7 +200,7 @@ function answerOfPeers({ verdict, body, peer, outcomes }: LookupResult): Told {
 function tokenAsked(head: RequestHead): string | Answer {
   if (head.method !== "GET" && head.method !== "HEAD") return NOT_ALLOWED;
   if (head.body) return BODY_REFUSED;
-  return challengeToken(head.target) ?? NOT_FOUND;
+  return challengeToken(head.target) ?? NO_TOKEN;
 }
 
 function hostOf({ host }: RequestHead): string | undefined {

@@ -234,7 +234,9 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
 
 /** A dual-stack socket shows IPv4 as ::ffff:192.0.2.1; people and peer lists do not. */
 function unmapped(hostname: string): string {
-  return hostname.startsWith("::ffff:") ? comparableAddress(hostname) : hostname;
+  if (!hostname.startsWith("::ffff:")) return hostname;
+  // As the system spells it; a front's preamble may have it in groups.
+  return hostname.includes(".") ? hostname.slice(7) : comparableAddress(hostname);
 }
 
 /**

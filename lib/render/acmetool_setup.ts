@@ -75,7 +75,7 @@ exec acme-lb assemble-pem --hook acmetool --out-dir ${CERTIFICATES}${flags} -- "
 `;
 }
 
-/** Debian's unit may write to nothing but acmetool's own directories; the hook runs in it. */
+/** Debian's unit may write to nothing but acmetool's own directories; the hook runs in it, and after it. */
 function unit(webroot: string): string {
   const paths = webroot.startsWith(WRITABLE_WEBROOTS) ? [] : [webroot];
   const writable = [CERTIFICATES, ...paths].map((path) =>
@@ -83,7 +83,11 @@ function unit(webroot: string): string {
   );
   return `${BY}# The hook writes there; without this line Debian's unit refuses.
 [Service]
-${writable.join("")}`;
+${writable.join("")}
+# acmetool runs a hook once for each renewal, whether it succeeds or not; this makes good at the next
+# run what it could not install. What is installed already is left alone.
+ExecStartPost=/bin/sh -c 'find ${STATE}/live -mindepth 1 -maxdepth 1 -type l -printf "%%f\\n" | /etc/acme/hooks/acme-lb live-updated'
+`;
 }
 
 /** Values of which acmetool cannot be told, a line each. */

@@ -47,6 +47,15 @@ ${account}
 # As in Debian's own file.
 max-log-backups = 0
 `,
+  }, {
+    path: "/etc/systemd/system/certbot.service.d/acme-lb.conf",
+    text: `${
+      by("certbot")
+    }# certbot runs a deploy hook once for each renewal, whether it succeeds or not;
+# this installs at the next run what it could not.
+[Service]
+ExecStartPost=${HOOKS}/certbot
+`,
   }];
 }
 
@@ -67,18 +76,28 @@ export function legoFiles(config: Config, { staging }: ClientOptions = {}): Rend
     ...scheduled({
       client: "lego",
       text:
-        `# lego 4. It orders when there is no certificate yet, else it renews when one is due. In version 5
-# "lego run --deploy-hook FILE" is both, and takes all options after "run".
+        `# lego 4. It orders when there is no certificate yet, else it renews when one is due: with a third of
+# the lifetime left, half of it below ten days. The hook runs each time: what is installed it leaves
+# alone, and what an earlier run could not install is made good. In version 5 "lego run" is both, and
+# takes all options after "run".
 set -eu
 state=/var/lib/lego${staging ? "-staging" : ""}
-hook=${HOOKS}/lego
+certificate=$state/certificates/${names[0]}.crt
+
+# Days for --days. Fixed ones would renew certificates of six days at every run.
+due() {
+  start=$(date -d "$(openssl x509 -noout -startdate -in "$certificate" | cut -d = -f 2)" +%s)
+  end=$(date -d "$(openssl x509 -noout -enddate -in "$certificate" | cut -d = -f 2)" +%s)
+  days=$(((end - start) / 86400))
+  if [ "$days" -lt 10 ]; then echo $((days / 2 - 1)); else echo $((days / 3 - 1)); fi
+}
+
 set -- --accept-tos --email ${shellWord(email ?? "")} --path "$state"${server} \\
   --http --http.webroot ${shellWord(webrootOf(config))}${domains}
-if [ -e "$state/certificates/${names[0]}.crt" ]; then
-  # Days; at two thirds of the lifetime: 30 for 90 days, 15 for 45.
-  exec lego "$@" renew --days 30 --renew-hook "$hook"
-fi
-exec lego "$@" run --run-hook "$hook"
+if [ -e "$certificate" ]; then lego "$@" renew --days "$(due)"; else lego "$@" run; fi
+export LEGO_CERT_DOMAIN=${shellWord(names[0]!)} LEGO_CERT_PATH="$certificate"
+export LEGO_CERT_KEY_PATH="\${certificate%.crt}.key"
+exec ${HOOKS}/lego
 `,
     }),
   ];
@@ -94,8 +113,19 @@ export function dehydratedFiles(config: Config, { staging }: ClientOptions = {})
 WELLKNOWN=${shellWord(webrootOf(config))}
 HOOK=${HOOKS}/dehydrated
 ${email === null ? "" : `CONTACT_EMAIL=${shellWord(email)}\n`}\
-# Days; at two thirds of the lifetime: 30 for 90 days, 15 for 45.
-RENEW_DAYS=30
+
+# Renewal is due with a third of the lifetime left, half of it below ten days, by the certificate with
+# the shortest one. Fixed days would renew certificates of six days at every run.
+RENEW_DAYS=$(
+  for certificate in "\${BASEDIR:-/var/lib/dehydrated}"/certs/*/cert.pem; do
+    start=$(openssl x509 -noout -startdate -in "$certificate" 2>/dev/null | cut -d = -f 2)
+    end=$(openssl x509 -noout -enddate -in "$certificate" 2>/dev/null | cut -d = -f 2)
+    [ -n "$end" ] || continue
+    days=$((($(date -d "$end" +%s) - $(date -d "$start" +%s)) / 86400))
+    if [ "$days" -lt 10 ]; then echo $((days / 2)); else echo $((days / 3)); fi
+  done | sort -n | sed -n 1p
+) || true
+RENEW_DAYS=\${RENEW_DAYS:-30}
 `,
     },
     {
@@ -114,17 +144,22 @@ export function acmeShFiles(config: Config, { staging }: ClientOptions = {}): Re
   const domains = names.map((name) => ` -d ${shellWord(name)}`).join("");
   const account = email === null ? "" : ` -m ${shellWord(email)}`;
   const server = staging ? "letsencrypt_test" : "letsencrypt";
-  return [hook("acme.sh", config), {
-    path: `${CLIENTS}/acme.sh`,
-    mode: 0o755,
-    text: `#!/bin/sh
-${by("acme.sh")}# Run once, as the user whose cron job renews (acme.sh --install-cronjob). That user must be able
-# to write to the webroot, to HAProxy's directory, and to its runtime socket.
+  return [
+    hook("acme.sh", config),
+    ...scheduled({
+      client: "acme.sh",
+      text:
+        `# It orders, or renews when that is due, and then installs: what is installed already is left alone,
+# and what an earlier run could not install is made good. The timer of systemd runs it twice a day, in
+# the place of acme.sh's own cron job.
 set -eu
-acme.sh --issue --server ${server}${account}${domains} -w ${shellWord(webrootOf(config))}
+# Exit code 2 means that nothing is due.
+acme.sh --issue --server ${server}${account}${domains} -w ${shellWord(webrootOf(config))} ||
+  [ $? = 2 ]
 acme.sh --install-cert -d ${shellWord(names[0]!)} --reloadcmd ${HOOKS}/acme.sh
 `,
-  }];
+    }),
+  ];
 }
 
 const HOOKS = "/etc/acme-lb/hooks";
@@ -143,14 +178,30 @@ function hook(client: string, { haproxy }: Config): RenderedFile {
   const sockets = haproxy.sockets.length > 0 ? haproxy.sockets : [DEFAULT_SOCKET];
   const flags = sockets.map((socket) => ` \\\n  --haproxy-socket ${shellWord(socket)}`).join("");
   const words = client === "dehydrated" ? ' -- "$@"' : "";
+  const command = `acme-lb assemble-pem --hook ${client} --out-dir ${CERTIFICATES}${flags}${words}`;
   return {
     path: `${HOOKS}/${client}`,
     mode: 0o755,
     text: `#!/bin/sh
 ${by(client)}# A new certificate becomes HAProxy's, checked and without a reload.
-exec acme-lb assemble-pem --hook ${client} --out-dir ${CERTIFICATES}${flags}${words}
+${client === "certbot" ? ofAllLineages(command) : `exec ${command}`}
 `,
   };
+}
+
+/** Without RENEWED_LINEAGE, as certbot.service calls it after each run, it takes every lineage. */
+function ofAllLineages(command: string): string {
+  return `install() {
+  ${command}
+}
+[ -z "\${RENEWED_LINEAGE:-}" ] || { install; exit; }
+status=0
+for RENEWED_LINEAGE in /etc/letsencrypt/live/*/; do
+  [ -e "$RENEWED_LINEAGE/fullchain.pem" ] || continue
+  export RENEWED_LINEAGE
+  install || status=1
+done
+exit $status`;
 }
 
 /** A client without a timer of its own: what runs it, twice a day. */

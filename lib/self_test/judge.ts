@@ -42,6 +42,8 @@ export interface Evidence {
   lifetime: number;
   /** Addresses of this machine's interfaces. */
   machine: readonly string[];
+  /** Virtual addresses that two balancers hold at once, or none. */
+  held?: readonly Finding[];
   /** The other places where tokens were planted. */
   places: readonly TriedPlace[];
 }
@@ -66,6 +68,7 @@ export function judge(evidence: Evidence): Report {
     report: judgePath(asked, { all, evidence, configurations }),
   }));
   const findings = [
+    ...evidence.held ?? [],
     ...judgeOwnPeer(evidence),
     ...configurations.here,
     ...webrootFindings(evidence, judged.find(({ path }) => path.own)?.report),

@@ -127,6 +127,84 @@ Deno.test("compareWithDisk takes the newest file for the name, of the same kind 
   }
 });
 
+Deno.test("compareWithDisk expects the very name before a wildcard, however new that is", () => {
+  const wild = (serial: string, age: number, key = "P-256") =>
+    file(`/wild${serial}`, leaf(serial, { age, names: ["*.example", "example"], key }));
+  const exact = (serial: string, age: number, key = "P-256") =>
+    file(`/a${serial}`, leaf(serial, { age, key }));
+  const serves = (serial: string, age: number, more: Shape = {}, name?: string) =>
+    served("x", leaf(serial, { age, ...more }), name);
+  const other = { names: ["*.example", "example"] };
+  const table: [what: string, endpoint: Served, files: ExpiryRecord[], summary: string][] = [
+    [
+      "asked for the name",
+      serves("01", 20, {}, "a.example"),
+      [exact("01", 20), wild("02", 1)],
+      "OK",
+    ],
+    ["asked for none", serves("01", 20), [exact("01", 20), wild("02", 1)], "OK"],
+    ["in capitals", serves("01", 20, {}, "A.EXAMPLE"), [exact("01", 20), wild("02", 1)], "OK"],
+    ["the wildcard's other name", serves("02", 1, other, "b.example"), [
+      exact("01", 20),
+      wild("02", 1),
+    ], "OK"],
+    [
+      "the wildcard's own name",
+      serves("02", 9, other, "example"),
+      [wild("02", 9), wild("03", 1)],
+      "CRITICAL not_served",
+    ],
+    ["a newer exact one", serves("01", 20, {}, "a.example"), [
+      exact("01", 20),
+      exact("03", 2),
+      wild("02", 1),
+    ], "CRITICAL not_served"],
+    ["the wildcard in its place", serves("02", 9, other, "a.example"), [
+      exact("01", 1),
+      wild("02", 9),
+    ], "CRITICAL not_served"],
+    ["an older exact one unused", serves("02", 1, other, "a.example"), [
+      exact("01", 20),
+      wild("02", 1),
+    ], "OK"],
+    [
+      "no exact file",
+      serves("02", 9, other, "a.example"),
+      [wild("02", 9), wild("03", 1)],
+      "CRITICAL not_served",
+    ],
+    ["an RSA wildcard", serves("01", 20, {}, "a.example"), [
+      exact("01", 20),
+      wild("02", 1, "RSA 2048"),
+    ], "OK"],
+  ];
+  for (const [what, endpoint, files, summary] of table) {
+    assert.equal(summaryOf(against(endpoint, ...files)), summary, what);
+  }
+});
+
+Deno.test("compareWithDisk compares each of two certificates of an address with files of its kind", () => {
+  const files = [
+    file("/a.ecdsa", leaf("11", { age: 1 })),
+    file("/a.rsa", leaf("12", { age: 2, key: "RSA 2048" })),
+    file("/wild.ecdsa", leaf("13", { age: 5, names: ["*.example"] })),
+  ];
+  const pair = (ec: LeafFacts, rsa: LeafFacts) =>
+    compareWithDisk([
+      served("x", ec, "a.example"),
+      { ...served("x (RSA)", rsa, "a.example"), address: "x", second: true },
+    ], files).map(({ record }) => summaryOf(record));
+  const rsa = (serial: string, age: number) => leaf(serial, { age, key: "RSA 2048" });
+  const table: [served: [LeafFacts, LeafFacts], summaries: string[]][] = [
+    [[leaf("11", { age: 1 }), rsa("12", 2)], ["OK", "OK"]],
+    [[leaf("01", { age: 60 }), rsa("12", 2)], ["CRITICAL not_served", "OK"]],
+    [[leaf("11", { age: 1 }), rsa("02", 60)], ["OK", "CRITICAL not_served"]],
+    [[leaf("01", { age: 60 }), rsa("02", 60)], ["CRITICAL not_served", "CRITICAL not_served"]],
+    [[leaf("21", { age: 0 }), rsa("22", 0)], ["OK", "OK"]],
+  ];
+  for (const [both, summaries] of table) assert.deepEqual(pair(...both), summaries);
+});
+
 /** The summaries of addresses that serve these. */
 function among(...all: Served[]): string[] {
   return findLeftBehind(all, NOW).map(({ record }) => summaryOf(record));

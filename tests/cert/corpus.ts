@@ -57,14 +57,29 @@ const KINDS: [name: string, algorithm: string, ...options: string[]][] = [
 
 const text = (content: string) => new TextEncoder().encode(content);
 
-/** One file of each form around a leaf; which one a specimen gets goes round. */
-const FORMS: [name: string, make: (leaf: Issued, ca: Issued) => Uint8Array][] = [
+const block = (label: string) => encodePem(label, Uint8Array.of(0x30, 0));
+
+/**
+ * One file of each form around a leaf; which one a specimen gets goes round. The twin is a second
+ * certificate of the CA's key.
+ */
+const FORMS: [name: string, make: (leaf: Issued, ca: Issued, twin: Issued) => Uint8Array][] = [
   ["leaf", (leaf) => text(leaf.pem)],
   ["haproxy", (leaf, ca) => text(leaf.key.pem + leaf.pem + ca.pem)],
   ["key-last", (leaf, ca) => text(leaf.pem + ca.pem + leaf.key.pem)],
   ["der", (leaf) => leaf.certificate.der],
   ["crlf", (leaf) => text(`\ufeff${leaf.pem.replaceAll("\n", "\r\n")}`)],
   ["repeated", (leaf, ca) => text(leaf.pem + leaf.pem + ca.pem + ca.pem)],
+  ["key-middle", (leaf, ca) => text(leaf.pem + leaf.key.pem + ca.pem)],
+  ["twins", (leaf, ca, twin) => text(leaf.pem + twin.pem + ca.pem)],
+  ["twins-turned", (leaf, ca, twin) => text(leaf.key.pem + leaf.pem + ca.pem + twin.pem)],
+  ["dh-behind", (leaf, ca) => text(leaf.pem + ca.pem + block("X9.42 DH PARAMETERS"))],
+  ["parameters-first", (leaf, ca) => text(block("EC PARAMETERS") + leaf.pem + ca.pem)],
+  ["crl-between", (leaf, ca) => text(leaf.pem + block("X509 CRL") + ca.pem)],
+  ["comment", (leaf, ca) => text(`# -----BEGIN CERTIFICATE----- of x\n${leaf.pem}${ca.pem}`)],
+  ["marks", (leaf, ca) => text(`\ufeff${leaf.pem}\ufeff${ca.pem}`)],
+  ["trusted", (leaf, ca) => text(encodePem("TRUSTED CERTIFICATE", leaf.certificate.der) + ca.pem)],
+  ["old-label", (leaf, ca) => text(encodePem("X509 CERTIFICATE", leaf.certificate.der) + ca.pem)],
   ["junk", (leaf) => text(`subject=x\n\n${leaf.pem}\n-- junk \x00\xff --\n`)],
 ];
 
@@ -76,6 +91,13 @@ export interface Corpus {
 export async function makeCorpus(): Promise<Corpus> {
   const century = { notBefore: new Date(0), notAfter: new Date(NOW.getTime() + 36_500 * DAY) };
   const ca = await issue({ names: [], commonName: "Corpus CA", ca: true, ...century });
+  const twin = await issue({
+    names: [],
+    commonName: "Corpus CA",
+    ca: true,
+    key: ca.key,
+    ...century,
+  });
   const specimens: Specimen[] = [];
   for (const [kind, algorithm, ...options] of KINDS) {
     const key = await keyOf(await opensslKey(algorithm, ...options));
@@ -89,7 +111,7 @@ export async function makeCorpus(): Promise<Corpus> {
         const sign = seconds < 0 ? "-" : seconds > 0 ? "+" : "";
         specimens.push({
           name: `${kind}-${lifetimeName}-${share}${sign}-${form}`,
-          file: make(leaf, ca),
+          file: make(leaf, ca, twin),
           pem: leaf.pem,
           lifetime,
         });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ExpiryRecord } from "../../lib/expiry/record.ts";
 import { encodePem, parsePem } from "../../lib/cert/pem.ts";
-import { issue, issueChain } from "./issue.ts";
+import { issue, issueChain, type Issued } from "./issue.ts";
 import { type RandomNumbers, randomNumbers } from "../random_numbers.ts";
 import { judge } from "./judge.ts";
 import { openssl, opensslKey } from "./openssl.ts";
@@ -45,6 +45,24 @@ async function originals(): Promise<Uint8Array[]> {
   return [leaf.certificate.der, lower.certificate.der, (await issue()).certificate.der, ...made];
 }
 
+/**
+ * A mutated certificate in front of a good one never lets that speak for the file, and behind it
+ * never hides it, whatever odd blocks stand between them.
+ */
+async function judgeInCompany(
+  mutated: string,
+  { record, good }: { record: ExpiryRecord | undefined; good: Issued },
+): Promise<void> {
+  const odd = encodePem("X9.42 DH PARAMETERS", Uint8Array.of(0x30, 0));
+  for (const between of ["", odd, "# -----BEGIN CERTIFICATE----- of x\n", "\ufeff"]) {
+    const front = await judge(mutated + between + good.pem);
+    assert.equal(front.leaf?.serial, record?.leaf?.serial, mutated);
+    if (!record?.leaf) assert.notEqual(front.state, "OK", mutated);
+    const behind = await judge(good.pem + between + mutated);
+    assert.equal(behind.leaf?.serial, good.certificate.serial, mutated);
+  }
+}
+
 /** Those that openssl cannot parse; asked of as many at once as it takes without complaint. */
 async function refusedByOpenssl(ders: Uint8Array[], file: string): Promise<Uint8Array[]> {
   if (ders.length === 0) return [];
@@ -63,6 +81,7 @@ async function refusedByOpenssl(ders: Uint8Array[], file: string): Promise<Uint8
 Deno.test("30,000 mutated certificates crash nothing, and openssl parses each one that is not UNKNOWN", async () => {
   const random = randomNumbers(20_261_124);
   const sources = await originals();
+  const good = await issue({ names: ["good.example"] });
   const judged: Uint8Array[] = [];
   let refused = 0;
   for (let i = 0; i < MUTATIONS; i++) {
@@ -75,6 +94,7 @@ Deno.test("30,000 mutated certificates crash nothing, and openssl parses each on
     }
     if (record && record.state !== "UNKNOWN") judged.push(der);
     else refused++;
+    if (i % 10 === 0) await judgeInCompany(encodePem("CERTIFICATE", der), { record, good });
   }
   assert.ok(
     judged.length > MUTATIONS / 5 && refused > MUTATIONS / 5,

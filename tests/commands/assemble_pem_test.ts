@@ -309,6 +309,97 @@ Deno.test("assemble-pem --hook goes on with the other certificates when one is w
   assert.deepEqual(await at.installed(), ["a.example.pem", "c.example.pem"]);
 });
 
+Deno.test("assemble-pem --hook installs the other names when one makes no file", async () => {
+  await using at = await scene();
+  const issued = await issue();
+  for (const name of ["a.example", "c.example", "*.d.example", "bücher.example"]) {
+    await at.write(`live/${name}/privkey`, issued.key.pem);
+    await at.write(`live/${name}/fullchain`, issued.pem);
+  }
+  const flags = ["assemble-pem", "--hook", "acmetool", "--out-dir", at.path("certs")];
+  const odd = ["..", "x/y", ".hidden", "-dash", "a".repeat(300)];
+  for (const name of odd) {
+    const { code, stdout, stderr } = await acmeLb([...flags, "--", "live-updated"], {
+      env: { ACME_STATE_DIR: at.directory },
+      stdin: `a.example\n${name}\n*.d.example\nc.example\nbücher.example\n`,
+    });
+    assert.equal(code, 1, name);
+    assert.match(stderr, /^acme-lb: ".*" cannot be part of a file name\n$/, name);
+    assert.equal(stdout.trim().split("\n").length, 4, name);
+  }
+  assert.deepEqual(await at.installed(), [
+    ...["_.d.example.pem", "a.example.pem", "c.example.pem", "xn--bcher-kva.example.pem"],
+  ]);
+});
+
+Deno.test("assemble-pem --hook dehydrated installs at unchanged_cert what is missing, and is quiet then", async () => {
+  await using at = await scene();
+  const issued = await issue();
+  const paths = ["privkey", "cert", "fullchain", "chain"].map((name) =>
+    at.path(`d/a.example/${name}.pem`)
+  );
+  for (const path of paths) {
+    const text = path.endsWith("privkey.pem") ? issued.key.pem : issued.pem;
+    await at.write(path.slice(at.directory.length + 1), text);
+  }
+  const call = (event: string) =>
+    acmeLb([
+      ...["assemble-pem", "--hook", "dehydrated", "--out-dir", at.path("certs"), "--"],
+      ...[event, "a.example", ...paths],
+    ]);
+  const target = at.path("certs/a.example.pem");
+  const stale = await issue({ notBefore: new Date(Date.now() - 86_400_000) });
+  const before: [what: string, text: string | undefined][] = [
+    ["nothing there", undefined],
+    ["an empty file", ""],
+    ["an older one", stale.key.pem + stale.pem],
+    ["the same behind a line", `# x\n${issued.key.pem}${issued.pem}`],
+    ["a damaged one", issued.key.pem + issued.pem.slice(0, 200)],
+  ];
+  for (const [what, text] of before) {
+    await Deno.remove(target).catch(() => {});
+    if (text !== undefined) await at.write("certs/a.example.pem", text);
+    const made = await call("unchanged_cert");
+    assert.equal(made.code, 0, `${what}: ${made.stderr}`);
+    assert.match(made.stdout, /a\.example\.pem: written: /, what);
+    assert.equal(await Deno.readTextFile(target), issued.key.pem + issued.pem, what);
+    const quiet = await call("unchanged_cert");
+    assert.deepEqual([quiet.code, quiet.stdout, quiet.stderr], [0, "", ""], what);
+  }
+  assert.match((await call("deploy_cert")).stdout, /: unchanged: /);
+});
+
+Deno.test("assemble-pem tells when the rights of others go, and asks for no name where --out has one", async () => {
+  await using at = await scene();
+  const issued = await issue();
+  const args = await given(at, [issued]);
+  const target = at.path("certs/a.pem");
+  const table: [mode: number, flags: string[], after: number, told: boolean][] = [
+    [0o644, [], 0o640, true],
+    [0o604, [], 0o600, true],
+    [0o666, [], 0o660, true],
+    [0o640, [], 0o640, false],
+    [0o600, [], 0o600, false],
+    [0o644, ["--mode", "0600"], 0o600, false],
+  ];
+  for (const [mode, flags, after, told] of table) {
+    await at.write("certs/a.pem", "");
+    await Deno.chmod(target, mode);
+    const { code, stderr } = await acmeLb([...args, ...flags]);
+    assert.equal(code, 0, stderr);
+    assert.equal((await Deno.stat(target)).mode! & 0o777, after, mode.toString(8));
+    assert.equal(/every user could read the key \(mode 06\d\d\)/.test(stderr), told, stderr);
+  }
+  for (const name of ["bücher example/x", "..", "a b", "\u202e", "x".repeat(500)]) {
+    const env = { Le_Domain: name, CERT_KEY_PATH: args[2]!, CERT_FULLCHAIN_PATH: args[4]! };
+    const out = at.path("certs/o.pem");
+    const { code, stderr } = await acmeLb(["assemble-pem", "--hook", "acme.sh", "--out", out], {
+      env,
+    });
+    assert.deepEqual([code, stderr], [0, ""], name);
+  }
+});
+
 Deno.test("assemble-pem never shows a byte of the key, whatever goes wrong", async () => {
   await using at = await scene();
   const { leaf, lower, upper } = await issueChain();

@@ -104,6 +104,64 @@ Deno.test("challenge put refuses what is no key authorization for the token", as
   });
 });
 
+Deno.test("challenge put refuses what is longer than the CA reads, and takes what is not", async () => {
+  await withWebroot(async (webroot) => {
+    const thumbprint = "9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI";
+    const table: [token: string, thumbprint: string, taken: boolean][] = [
+      [TOKEN, thumbprint, true],
+      ["a".repeat(82), thumbprint, true],
+      ["a".repeat(83), thumbprint, true],
+      ["a".repeat(84), thumbprint, false],
+      ["a".repeat(90), thumbprint, false],
+      ["a".repeat(128), thumbprint, false],
+      ["b", "a".repeat(125), true],
+      ["b", "a".repeat(126), false],
+    ];
+    for (const [token, tail, taken] of table) {
+      const text = `${token}.${tail}`;
+      const { code, stderr } = await put(webroot, token, text);
+      const what = `${text.length} bytes`;
+      assert.equal(code, taken ? 0 : 1, what);
+      if (!taken) {
+        assert.match(stderr, /too long: it has \d+ bytes, and the CA reads no more than 127/);
+      }
+      const there = await Deno.lstat(`${webroot}/${token}`).then(() => true, () => false);
+      assert.equal(there, taken, what);
+      if (taken) await acmeLb(["challenge", "remove", token, "--webroot", webroot]);
+    }
+  });
+});
+
+Deno.test("challenge remove takes files away, and leaves all else alone, saying so", async () => {
+  await withWebroot(async (webroot) => {
+    await Deno.mkdir(`${webroot}/directory`, { recursive: true });
+    await Deno.mkdir(`${webroot}/full`);
+    await Deno.writeTextFile(`${webroot}/full/x`, "");
+    await Deno.writeTextFile(`${webroot}.elsewhere`, "precious");
+    await Deno.symlink(`${webroot}.elsewhere`, `${webroot}/link`);
+    await Deno.symlink(`${webroot}/directory`, `${webroot}/way`);
+    await Deno.symlink(`${webroot}/nowhere`, `${webroot}/dangling`);
+    await new Deno.Command("mkfifo", { args: [`${webroot}/pipe`] }).output();
+    const table: [token: string, reason: RegExp | undefined][] = [
+      ["directory", /is left alone: it is a directory/],
+      ["full", /is left alone: it is a directory/],
+      ["link", /is left alone: it is a symbolic link/],
+      ["way", /is left alone: it is a symbolic link/],
+      ["dangling", /is left alone: it is a symbolic link/],
+      ["pipe", /is left alone: it is no file/],
+      ["absent", undefined],
+    ];
+    for (const [token, reason] of table) {
+      const { code, stderr } = await acmeLb(["challenge", "remove", token, "--webroot", webroot]);
+      assert.equal(code, reason ? 1 : 0, token);
+      if (!reason) continue;
+      assert.match(stderr, reason, token);
+      await Deno.lstat(`${webroot}/${token}`);
+    }
+    assert.equal(await Deno.readTextFile(`${webroot}.elsewhere`), "precious");
+  });
+});
+
 Deno.test("challenge replaces a link that somebody planted, and does not follow it", async () => {
   await withWebroot(async (webroot) => {
     await Deno.mkdir(webroot, { recursive: true });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { DAY, issue, issueChain, NOW } from "../cert/issue.ts";
+import { DAY, issue, issueChain, makeKey, NOW } from "../cert/issue.ts";
 import { openssl, opensslKey } from "../cert/openssl.ts";
 import { listenAt, served, startTlsServer } from "../http/tls_server.ts";
 import { check } from "./expiry_report.ts";
@@ -68,4 +68,76 @@ Deno.test("check-expiry waits for no hung endpoint longer than for all of them",
   assert.equal(summaries[args[1]!], "CRITICAL timeout");
   assert.equal(summaries[args[2]!], "CRITICAL timeout");
   assert.equal(report.records.length, 3);
+});
+
+Deno.test("check-expiry has a record for each kind of key that an endpoint has, and one for each name", async () => {
+  const ec = await issue({ names: ["a.example", "b.example"] });
+  const rsa = await issue({
+    ...{ names: ["a.example"], key: await makeKey("RSA") },
+    notBefore: new Date(NOW.getTime() - 90 * DAY),
+    notAfter: new Date(NOW.getTime() - DAY),
+  });
+  const directory = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${directory}/rsa.pem`, rsa.pem);
+  await Deno.writeTextFile(`${directory}/rsa.key`, rsa.key.pem);
+  const pair = ["-dcert", `${directory}/rsa.pem`, "-dkey", `${directory}/rsa.key`];
+  await using server = await startTlsServer(served(ec), pair);
+  const at = `127.0.0.1:${server.port}`;
+  const { code, summaries, report } = await check("", [
+    ...["--connect", at, "--servername", "a.example", "--servername", "b.example"],
+  ]);
+  assert.equal(code, 2);
+  assert.deepEqual(summaries, {
+    [`${at} (a.example)`]: "OK",
+    [`${at} (a.example, RSA)`]: "CRITICAL expired",
+    [`${at} (b.example)`]: "OK",
+    [`${at} (b.example, RSA)`]: "CRITICAL expired, name_missing",
+  });
+  assert.deepEqual(new Set(report.records.map(({ target }) => target)), new Set([at]));
+  const names = report.records.map(({ servername }) => servername);
+  assert.deepEqual(new Set(names), new Set(["a.example", "b.example"]));
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("check-expiry tells of an old process that answers for a new one, whichever comes first", async () => {
+  const dates = (from: number, to: number) => ({
+    notBefore: new Date(NOW.getTime() + from * DAY),
+    notAfter: new Date(NOW.getTime() + to * DAY),
+  });
+  const old = await issue(dates(-91, -1));
+  const young = await issue();
+  await using one = await startTlsServer(served(old));
+  await using other = await startTlsServer(served(young));
+  const ports = [one.port, other.port];
+  let turn = 0;
+  await using balancer = listenAt(["127.0.0.1"], async (near) => {
+    using far = await Deno.connect({ hostname: "127.0.0.1", port: ports[turn++ % 2]! });
+    await Promise.race([near.readable.pipeTo(far.writable), far.readable.pipeTo(near.writable)]);
+    near.close();
+  });
+  for (let first = 0; first < 2; first++) {
+    const { code, report } = await check("", ["--connect", `127.0.0.1:${balancer.port}`]);
+    const [{ findings, certificate }] = report.records as [(typeof report.records)[0]];
+    assert.deepEqual(findings.map(({ reason }) => reason), ["expired", "answers_differ"]);
+    assert.equal(certificate!.serial, old.certificate.serial);
+    assert.match(findings[1]!.text, /^8 handshakes were not answered alike \(\d with serial /);
+    assert.equal(code, 2);
+    turn++;
+  }
+});
+
+Deno.test("check-expiry asks the addresses of one family when it is told to, and takes what was typed for a label", async () => {
+  const { leaf, lower } = await issueChain({ names: ["localhost"] });
+  await using server = await startTlsServer(served(leaf, lower));
+  const typed = `LOCALHOST:${server.port}`;
+  const { summaries, report } = await check("", ["--connect", typed, "-4"]);
+  assert.deepEqual(summaries, { [`127.0.0.1:${server.port} (localhost)`]: "OK" });
+  assert.equal(report.records[0]!.target, typed);
+  const [above] = report.records[0]!.chain;
+  assert.deepEqual([above!.title, above!.serial], ["CN=Lower", lower.certificate.serial]);
+  const none = await check("", ["--connect", `127.0.0.1:${server.port}`, "-6"]);
+  assert.deepEqual(Object.values(none.summaries), ["CRITICAL unreachable"]);
+  const zone = await check("", ["--connect", `[fe80::1%lo]:${server.port}`, "--timeout", "2s"]);
+  assert.match(Object.keys(zone.summaries)[0]!, /^\[fe80::1%lo\]:\d+$/);
+  assert.equal(zone.code, 2);
 });

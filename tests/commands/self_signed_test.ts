@@ -90,6 +90,24 @@ Deno.test("self-signed --if-missing makes the file when there is none", async ()
   });
 });
 
+Deno.test("self-signed --if-missing takes a file without content for missing, and names no name twice", async () => {
+  await withTarget(async (out) => {
+    const names = ["--name", "a.example", "--name", "A.example", "--name", "a.example."];
+    const args = ["self-signed", ...names, "--out", out, "--if-missing"];
+    for (const blank of ["", "\n", " \n\t\r\n", "\n".repeat(4096), "\v\f"]) {
+      await Deno.writeTextFile(out, blank);
+      assert.match((await acmeLb(args)).stdout, /: written: /, JSON.stringify(blank));
+      const { names: made } = await certificateAt(out);
+      assert.deepEqual(made.map(({ value }) => value), ["a.example"]);
+    }
+    for (const content of ["x", "# later\n", "\0", "-----BEGIN PRIVATE KEY-----\n"]) {
+      await Deno.writeTextFile(out, content);
+      assert.match((await acmeLb(args)).stdout, /: left as it is\n$/, JSON.stringify(content));
+      assert.equal(await Deno.readTextFile(out), content);
+    }
+  });
+});
+
 Deno.test("self-signed gives way to assemble-pem, whatever the dates, and not the other way", async () => {
   await withTarget(async (out) => {
     await acmeLb(["self-signed", "--name", "placeholder.example", "--out", out, "--days", "3650"]);

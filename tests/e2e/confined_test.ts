@@ -39,6 +39,8 @@ async function confined(capabilities: string): Promise<Confined> {
   const folder = await Deno.makeTempDir({ prefix: "acme-lb-e2e-" });
   await Deno.chmod(folder, 0o755);
   await Deno.writeTextFile(`${folder}/key.pem`, "a key\n", { mode: 0o600 });
+  // A checkout may lie where that user cannot go.
+  await Deno.copyFile(await executablePath(), `${folder}/acme-lb`);
   await Deno.mkdir(`${folder}/cache`);
   await Deno.chown(`${folder}/cache`, UID, UID);
   const namespaces = ["--net", "--mount", "--pid", "--fork", "--kill-child"];
@@ -46,7 +48,7 @@ async function confined(capabilities: string): Promise<Confined> {
     log: `${folder}/log`,
     command: [
       ...["unshare", ...namespaces, "sh", "-ec", CONFINE, "sh", folder, capabilities],
-      ...["env", `ACME_LB_CACHE=${folder}/cache`, await executablePath(), "serve"],
+      ...["env", `ACME_LB_CACHE=${folder}/cache`, `${folder}/acme-lb`, "serve"],
     ],
     [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
   };

@@ -149,7 +149,7 @@ async function installedOn(machine: Machine, t: Deno.TestContext): Promise<void>
   await t.step("--install", async () => {
     const { code, stdout, stderr } = await install("--install", ...WITH);
     assert.equal(code, 0, stderr);
-    assert.match(stdout, /Next, .*systemctl start acme-lb\n/s);
+    assert.match(stdout, /Next:\n.*systemctl start acme-lb .*acme-lb self-test\n/s);
     assert.equal(
       await machine.sh("stat -c '%U %G %a' /run/acme/acme-challenge /etc/acme-lb/config.yaml"),
       "root acme-challenge 2775\nroot root 644\n",
@@ -265,13 +265,57 @@ async function installedOn(machine: Machine, t: Deno.TestContext): Promise<void>
     },
   );
 
+  await t.step(
+    "start, restart and reload fail when it does not serve afterwards, and say why",
+    async () => {
+      const config = "/etc/acme-lb/config.yaml";
+      await machine.sh(`cp -p ${config} /root/good.yaml
+      acme-lb redirect --listen '[::1]:9999' >/root/squatter 2>&1 & echo $! >/root/pid`);
+      await eventually(async () => {
+        const log = await machine.sh("cat /root/squatter");
+        return /event=listening/.test(log) ? true : undefined;
+      }, { what: () => "another process to have the port", deadline: 60_000 });
+      const faults: [what: string, spoil: string, said: RegExp][] = [
+        ["a wrong key", `echo 'pears: []' >>${config}`, /config\.yaml:\d+:1: pears/],
+        ["an unreadable file", `chmod 600 ${config}`, /config\.yaml: permission denied/],
+        [
+          "a port that is taken",
+          `sed -i '/^metrics/d' ${config}; echo 'metrics: { listen: ["[::1]:9999"] }' >>${config}`,
+          /cannot listen on \[::1\]:9999: another process has the port/,
+        ],
+      ];
+      for (const [what, spoil, said] of faults) {
+        await machine.sh(spoil);
+        const process = await mainPid(machine);
+        for (const verb of ["reload", "restart", "start"]) {
+          const since = (await machine.sh("date +%s")).trim();
+          const { code } = await machine.run(["systemctl", verb, "acme-lb"]);
+          assert.notEqual(code, 0, `${verb} with ${what}`);
+          const log = await machine.sh(`journalctl --unit acme-lb --output cat --since @${since}`);
+          assert.match(log, said, `${verb} with ${what}`);
+          if (verb === "reload") {
+            assert.equal(await mainPid(machine), process, what);
+            await servesOn(machine, "Hello");
+          }
+        }
+        assert.match((await machine.run(["systemctl", "status", "acme-lb"])).stdout, said, what);
+        await machine.sh(`cp -p /root/good.yaml ${config}; systemctl start acme-lb`);
+        await servesOn(machine, "Hello");
+      }
+      await machine.sh("kill $(cat /root/pid); rm /root/squatter /root/good.yaml /root/pid");
+    },
+  );
+
   await t.step("expiry is checked every hour, once there are certificates", async () => {
     await machine.sh(`acme-lb self-signed --name service.example --out /etc/haproxy/certs/own.pem
       rm ${PEM}
       echo 'certificates: [/etc/haproxy/certs]' >>/etc/acme-lb/config.yaml`);
-    const { code, stderr } = await install(...WITH);
+    const { code, stdout, stderr } = await install(...WITH);
     assert.equal(code, 0, stderr);
-    assert.equal(await stateOf(machine, "acme-lb-check-expiry.timer"), "active");
+    assert.equal(await machine.sh("systemctl is-enabled acme-lb-check-expiry.timer"), "enabled\n");
+    assert.equal(await stateOf(machine, "acme-lb-check-expiry.timer"), "inactive");
+    assert.match(stdout, /systemctl start acme-lb-check-expiry\.timer\n/);
+    await machine.sh("systemctl start acme-lb-check-expiry.timer");
 
     await machine.sh("mkdir -p /var/lib/prometheus/node-exporter");
     const { code: verdict } = await machine.run(["systemctl", "start", "acme-lb-check-expiry"]);

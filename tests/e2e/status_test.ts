@@ -27,6 +27,7 @@ const missing = lacking({
 });
 
 const CONFIG = "/etc/acme-lb/config.yaml";
+const KEEPALIVED = "/etc/keepalived/keepalived.conf";
 const WATCHED = "/etc/acme-lb/watched";
 /** In place of what the example watches, which the server's own user may not read. */
 const MORE = `metrics: { listen: ["[::]:9180"] }\\ncertificates: [${WATCHED}]\\n`;
@@ -43,6 +44,10 @@ Deno.test.beforeAll(async () => {
       await balancer.must(`printf '${MORE}' >>${CONFIG}`);
       await plant(balancer, {});
       await reload(balancer);
+      // Whether its check moves addresses has stories of its own; here a dead machine does, and no
+      // check that a busy one answers late.
+      await balancer.must(`sed -i 's,^  script .*,  script "/bin/true",' ${KEEPALIVED}`);
+      balancer.daemons.get("keepalived")!.signal("SIGHUP");
     }
     await cluster.settled();
   } catch (error) {
@@ -99,34 +104,30 @@ story(
   },
 );
 
-story("an address that two hold, and one that nobody holds, are the first lines", async () => {
-  const [address] = cluster.virtual as [string];
-  const owner = cluster.balancers.get(cluster.expected()[address]![0]!)!;
-  const other = cluster.balancers.get(owner.name === "lb0" ? "lb1" : "lb0")!;
-  const length = address.includes(":") ? 128 : 32;
-  await other.must(`ip address add ${address}/${length} dev eth0 nodad`);
-  const twice = await text("lb0");
-  assert.match(twice.split("\n")[0]!, /held by lb\d and lb\d at once/);
-  assert.ok(twice.startsWith(`${address}: held by `), twice);
-  assert.match(twice, /^fail {2}\S+: held by .* protocol 112 .*virtual_router_id/m);
-  await other.must(`ip address del ${address}/${length} dev eth0`);
-
-  await owner.must(`ip address del ${address}/${length} dev eth0`);
-  try {
-    const none = await text("lb0");
-    assert.ok(none.startsWith(`${address}: held by no balancer`), none);
-  } finally {
-    // keepalived does not look whether its addresses are there.
-    await owner.must(`ip address add ${address}/${length} dev eth0 nodad`);
-  }
-  await assertWell("lb0");
-});
+story(
+  "an address that two hold at once is the first line, and gone with the second holder",
+  async () => {
+    const [address] = cluster.virtual as [string];
+    const owner = cluster.balancers.get(cluster.expected()[address]![0]!)!;
+    const other = cluster.balancers.get(owner.name === "lb0" ? "lb1" : "lb0")!;
+    const length = address.includes(":") ? 128 : 32;
+    await other.must(`ip address add ${address}/${length} dev eth0 nodad`);
+    const twice = await text("lb0");
+    assert.match(twice.split("\n")[0]!, /held by lb\d and lb\d at once/);
+    assert.ok(twice.startsWith(`${address}: held by `), twice);
+    assert.match(twice, /^fail {2}\S+: held by .* protocol 112 .*virtual_router_id/m);
+    await other.must(`ip address del ${address}/${length} dev eth0`);
+    await assertWell("lb0");
+  },
+);
 
 interface Fault {
   name: string;
   rule: string;
   about: string;
   text: RegExp;
+  /** What stands before it: virtual addresses come first. */
+  after?: string;
   begin(): Promise<unknown>;
   end(): Promise<unknown>;
 }
@@ -156,18 +157,16 @@ const FAULTS: Fault[] = [
   {
     name: "a dead peer",
     rule: "silent",
+    // keepalived's check, which would move its addresses, is not at work here.
+    after: "address_unheld",
     about: "lb2",
     text: /nothing listens on .*: look there with systemctl status acme-lb/,
     async begin() {
       const acmeLb = on("lb2").daemons.get("acme-lb")!;
       acmeLb.signal("SIGKILL");
       await acmeLb.status;
-      await cluster.settled(["lb2"]);
     },
-    async end() {
-      await on("lb2").startAcmeLb();
-      await cluster.settled();
-    },
+    end: () => on("lb2").startAcmeLb(),
   },
   {
     name: "a failing hook",
@@ -215,12 +214,13 @@ for (const fault of FAULTS) {
   story(`${fault.name} is on top, and gone when it is mended`, async () => {
     await fault.begin();
     try {
-      const { findings: [first], ok } = await askUntil(
+      const { findings, ok } = await askUntil(
         "lb0",
-        ({ findings }) => findings[0]?.rule === fault.rule,
+        ({ findings }) => findings.some(({ rule }) => rule === fault.rule),
       );
-      assert.deepEqual([first!.rule, first!.about, ok], [fault.rule, fault.about, false]);
-      assert.match(first!.text, fault.text);
+      const first = findings.find(({ rule }) => rule !== fault.after)!;
+      assert.deepEqual([first.rule, first.about, ok], [fault.rule, fault.about, false]);
+      assert.match(first.text, fault.text);
     } finally {
       await fault.end();
     }
@@ -271,10 +271,15 @@ async function text(name: string): Promise<string> {
   return (await on(name).machine.sh("acme-lb status")).stdout;
 }
 
+/** Told again for a while: a busy machine's event loop may stand still, which status tells too. */
 async function assertWell(name: string): Promise<void> {
-  const { code, stdout } = await on(name).machine.sh("acme-lb status");
-  assert.match(stdout, /^all is well \(3 balancers\)\n/);
-  assert.equal(code, 0);
+  await askUntil(name, ({ ok }) => ok);
+  let last = "";
+  await eventually(async () => {
+    const { code, stdout } = await on(name).machine.sh("acme-lb status");
+    last = stdout;
+    return code === 0 && /^all is well \(3 balancers\)\n/.test(stdout) || undefined;
+  }, { what: () => last, deadline: 30_000 });
 }
 
 function holders({ balancers }: JsonStatus): Record<string, string[]> {
@@ -306,7 +311,7 @@ async function writeIssued(
   { machine }: RenderedBalancer,
   { mismatch }: { mismatch: boolean },
 ): Promise<void> {
-  const { pem, key } = await issue(good);
+  const { pem, key } = await issue({ ...good, names: ["hooked.example"] });
   await machine.write("/root/fullchain.pem", pem);
   await machine.write("/root/key.pem", mismatch ? (await makeKey()).pem : key.pem);
 }

@@ -40,7 +40,7 @@ export async function startWorld(page: string): Promise<World> {
     ca: { ipv6: CA_ADDRESS, ipv4: "192.0.2.100" },
   }, { names: { "service.example": VIRTUAL_ADDRESSES, [LETS_ENCRYPT]: [CA_ADDRESS] } });
   try {
-    if (page !== KEEPALIVED_MOVES) await placeAddresses(network);
+    if (!FROM_NOTHING.includes(page)) await placeAddresses(network);
     const balancers = await Promise.all(
       Object.keys(BALANCERS).map((name) => startMachine(network, network.host(name))),
     );
@@ -70,11 +70,11 @@ export async function startWorld(page: string): Promise<World> {
   }
 }
 
-/** The page that starts keepalived. */
-const KEEPALIVED_MOVES = "docs/operations.md";
+/** The pages that begin with nothing of acme-lb, and start keepalived. */
+const FROM_NOTHING = ["docs/operations.md", "docs/quickstart.md"];
 
 /** Pages that order certificates. */
-const WITH_CA = ["docs/clients.md", "docs/operations.md"];
+const WITH_CA = ["docs/clients.md", ...FROM_NOTHING];
 
 /** Pebble's own addresses, under the paths and the terms of service of Let's Encrypt. */
 const DIRECTORY = JSON.stringify({
@@ -168,10 +168,12 @@ const PREPARATIONS: Record<string, Preparation> = {
       "--out /etc/haproxy/certs/service.example.pem",
     ]);
   },
-  // The page itself begins with nothing of acme-lb.
-  "docs/operations.md": async (machine) => {
-    await withHaproxy(machine);
-  },
+  ...Object.fromEntries(FROM_NOTHING.map((page): [string, Preparation] => [
+    page,
+    async (machine) => {
+      await withHaproxy(machine);
+    },
+  ])),
 };
 
 async function withNginx(machine: Machine, world: World): Promise<void> {

@@ -2,17 +2,17 @@ import assert from "node:assert/strict";
 import {
   attributeOf,
   isShown,
-  judgeAbort,
-  judgeAdd,
-  judgeCommit,
-  judgeDelete,
-  judgeNew,
-  judgeSet,
+  parseAbort,
+  parseAdd,
+  parseCommit,
   parseCrtList,
   parseCrtLists,
+  parseDelete,
   parseInventory,
+  parseNew,
   parseProcesses,
   parseReload,
+  parseSet,
   parseShown,
   plainPath,
   quoteReply,
@@ -43,8 +43,8 @@ const SHARED: Row[] = [
   ["not Permission denied\n", "refused"],
 ];
 
-Deno.test("judgeSet() takes two sentences for a yes, with this name in them", () =>
-  checkAll(judgeSet, [
+Deno.test("parseSet() takes two sentences for a yes, with this name in them", () =>
+  checkAll(parseSet, [
     ...SHARED,
     [`Transaction created for certificate ${NAME}!\n\n`, "done"],
     [`Transaction updated for certificate ${NAME}!\n\n`, "done"],
@@ -95,8 +95,8 @@ Deno.test("judgeSet() takes two sentences for a yes, with this name in them", ()
     ],
   ]));
 
-Deno.test("judgeCommit() wants its first line and its last", () =>
-  checkAll(judgeCommit, [
+Deno.test("parseCommit() wants its first line and its last", () =>
+  checkAll(parseCommit, [
     ...SHARED,
     [`Committing ${NAME}.\nSuccess!\n\n`, "done"],
     [`Committing ${NAME}\nSuccess!\n\n`, "done"],
@@ -129,8 +129,8 @@ Deno.test("judgeCommit() wants its first line and its last", () =>
     ],
   ]));
 
-Deno.test("judgeAbort(), judgeNew(), judgeAdd() and judgeDelete() take one sentence each", () => {
-  checkAll(judgeAbort, [
+Deno.test("parseAbort(), parseNew(), parseAdd() and parseDelete() take one sentence each", () => {
+  checkAll(parseAbort, [
     ...SHARED,
     [`Transaction aborted for certificate '${NAME}'!\n\n`, "done"],
     ["Transaction aborted for certificate '/tmp/hx/b.pem'!\n\n", "refused"],
@@ -142,12 +142,12 @@ Deno.test("judgeAbort(), judgeNew(), judgeAdd() and judgeDelete() take one sente
       { name: "/tmp/hx/b.pem" },
     ],
   ]);
-  checkAll(judgeNew, [
+  checkAll(parseNew, [
     ...SHARED,
     [`New empty certificate store '${NAME}'!\n\n`, "done"],
     [`Certificate '${NAME}' already exists!\n\n`, "exists"],
   ]);
-  checkAll(judgeAdd, [
+  checkAll(parseAdd, [
     ...SHARED,
     [`Inserting certificate '${NAME}' in crt-list '/tmp/hx/dir'.\nSuccess!\n\n`, "done"],
     [`Inserting certificate '${NAME}' in crt-list '/tmp/hx/dir'.\n`, "refused"],
@@ -155,7 +155,7 @@ Deno.test("judgeAbort(), judgeNew(), judgeAdd() and judgeDelete() take one sente
     ["Can't edit the crt-list: crt-list '/nope' does not exist!\n\n", "unknown"],
     [`Can't edit the crt-list: certificate '${NAME}' is empty!\n\n`, "refused"],
   ]);
-  checkAll(judgeDelete, [
+  checkAll(parseDelete, [
     ...SHARED,
     [`Entry '${NAME}' deleted in crtlist '/tmp/hx/dir'!\n\n`, "done"],
     [`Certificate '${NAME}' deleted!\n\n`, "done"],

@@ -224,6 +224,12 @@ Deno.test("every refusal has a line at debug and a count, by its reason", async 
     ["GET /x HTTP/1.1\r\n\r\n", 400, "bad_host"],
     ["GET /x HTTP/3.0\r\n", 505, "bad_version"],
     ["\x16\x03\x01", 400, "bad_request_line"],
+    ["GET /.well-known/acme-challenge/a.b HTTP/1.1\r\nHost: h\r\n\r\n", 404, "bad_token"],
+    [
+      `GET /.well-known/acme-challenge/${TOKEN} HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx`,
+      413,
+      "body",
+    ],
     [`POST /.well-known/acme-challenge/${TOKEN} HTTP/1.1\r\nHost: h\r\n\r\n`, 405, "method"],
   ];
   for (const [request, status, reason] of table) {

@@ -1,7 +1,10 @@
 #!/bin/sh
 # acme.sh on every balancer, by: acme-lb render acme.sh
-# Run once, as the user whose cron job renews (acme.sh --install-cronjob). That user must be able
-# to write to the webroot, to HAProxy's directory, and to its runtime socket.
+# It orders, or renews when that is due, and then installs: what is installed already is left alone,
+# and what an earlier run could not install is made good. The timer of systemd runs it twice a day, in
+# the place of acme.sh's own cron job.
 set -eu
-acme.sh --issue --server letsencrypt -d service.example -w /run/acme/acme-challenge
+# Exit code 2 means that nothing is due.
+acme.sh --issue --server letsencrypt -d service.example -w /run/acme/acme-challenge ||
+  [ $? = 2 ]
 acme.sh --install-cert -d service.example --reloadcmd /etc/acme-lb/hooks/acme.sh
