@@ -12,17 +12,17 @@ import { parseConfig } from "../../lib/config/parse_config.ts";
 import { ConfigError } from "../../lib/errors.ts";
 import { readContents } from "../../lib/expiry/read_certificates.ts";
 import {
-  judgeAbort,
-  judgeAdd,
-  judgeCommit,
-  judgeDelete,
-  judgeNew,
-  judgeSet,
+  parseAbort,
+  parseAdd,
+  parseCommit,
   parseCrtList,
   parseCrtLists,
+  parseDelete,
   parseInventory,
+  parseNew,
   parseProcesses,
   parseReload,
+  parseSet,
   parseShown,
 } from "../../lib/haproxy/replies.ts";
 import { peerAnswerOf } from "../../lib/http/peer_answer.ts";
@@ -170,8 +170,8 @@ async function key(input: Uint8Array): Promise<void> {
 
 function runtimeReply(input: Uint8Array): void {
   const text = new TextDecoder().decode(input);
-  for (const judge of [judgeSet, judgeCommit, judgeAbort, judgeNew, judgeAdd, judgeDelete]) {
-    judge(text, NAME);
+  for (const parse of [parseSet, parseCommit, parseAbort, parseNew, parseAdd, parseDelete]) {
+    parse(text, NAME);
   }
   parseReload(text);
   parseCrtList(text);
