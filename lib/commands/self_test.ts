@@ -16,6 +16,7 @@ import { type Path, planPaths } from "../self_test/paths.ts";
 import { dnsBy, resolveNames } from "../self_test/resolve_names.ts";
 import { documentPlan, otherPlaces, type Plan, randomPlan } from "../self_test/test_plan.ts";
 import { parseDuration } from "../time.ts";
+import { findingsHere } from "./findings_here.ts";
 import { askFleet } from "../status/ask_fleet.ts";
 import { findAddressFaults } from "../status/address_findings.ts";
 import { fault, type Finding } from "../self_test/findings.ts";
@@ -74,7 +75,11 @@ export const selfTest: Subcommand<SelfTestFlags> = {
   async run(options) {
     const loaded = await loadConfig(options.config);
     const config = withFlags(loaded.config, options);
-    const [webroot = ""] = config.webroot;
+    const here = await findingsHere(config);
+    const [webroot] = here.webroots;
+    if (webroot === undefined) {
+      throw new JobError(`${config.webroot[0]} is on a file system that does not answer`);
+    }
     const machine = Deno.networkInterfaces().map(({ address }) => address);
     const plan = options.document ? documentPlan(config, machine) : randomPlan();
     if (options.document) await refuseExisting(`${webroot}/${plan.token}`);
@@ -89,7 +94,7 @@ export const selfTest: Subcommand<SelfTestFlags> = {
     const paths = planPaths({ config, records, peers: peers.peers, machine });
     const file = loaded.path ?? "the defaults";
     const [asked, held] = await Promise.all([
-      askWhilePlanted(config, { plan, paths, lineEnd: options.document }),
+      askWhilePlanted(here.webroots, { plan, paths, lineEnd: options.document }),
       heldWrongly(config, { file, machine }),
     ]);
     const report = judge({
@@ -98,6 +103,7 @@ export const selfTest: Subcommand<SelfTestFlags> = {
       file,
       held,
       digest: await configDigest(config),
+      here: here.findings,
       unresolved: peers.unresolved,
       lifetime: options.lifetime,
     });
@@ -127,7 +133,7 @@ async function heldWrongly(
 
 /** Plants a token for every path, and one for every place in which a client may write. */
 async function askWhilePlanted(
-  { webroot: webroots }: Config,
+  webroots: readonly string[],
   { plan, paths, lineEnd }: { plan: Plan; paths: readonly Path[]; lineEnd: boolean | undefined },
 ): Promise<{ replies: Replies[]; places: TriedPlace[] }> {
   const [webroot = ""] = webroots;

@@ -46,6 +46,8 @@ export interface Evidence {
   held?: readonly Finding[];
   /** The other places where tokens were planted. */
   places: readonly TriedPlace[];
+  /** What was found on this machine before anybody was asked. */
+  here: readonly Finding[];
 }
 
 /** A directory in which a client may write, and what came of a token there. */
@@ -70,6 +72,7 @@ export function judge(evidence: Evidence): Report {
   const findings = [
     ...evidence.held ?? [],
     ...judgeOwnPeer(evidence),
+    ...evidence.here,
     ...configurations.here,
     ...webrootFindings(evidence, judged.find(({ path }) => path.own)?.report),
     ...evidence.unresolved.map(unresolvedPeer),

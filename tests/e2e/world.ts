@@ -8,7 +8,7 @@
 import assert from "node:assert/strict";
 import { issue, type Issued } from "../cert/issue.ts";
 import { executableCache, executablePath } from "../executable.ts";
-import { type Authority, startAuthority } from "./authority.ts";
+import { type Authority, nameServer, startAuthority } from "./authority.ts";
 import { BALANCERS, keepers, VIRTUAL_ADDRESSES } from "./cluster.ts";
 import { connectMachines, type Machine, startMachine } from "./machine.ts";
 import { eventually, logged, startDaemon } from "./daemon.ts";
@@ -129,12 +129,8 @@ http {
 async function startResolver(network: Network, machines: Machine[]): Promise<void> {
   const host = network.host("ca");
   const management = "[::1]:8056";
-  const off = ["-http01", "-https01", "-tlsalpn01", "-defaultIPv4", "-defaultIPv6"]
-    .flatMap((flag) => [flag, ""]);
   const resolver = await startDaemon(
-    network.on(host, [
-      ...["pebble-challtestsrv", "-management", management, "-dns01", `[${CA_ADDRESS}]:53`, ...off],
-    ]),
+    network.on(host, await nameServer({ management, address: `[${CA_ADDRESS}]:53` })),
     { log: `${network.directory}/resolver.log` },
   );
   await logged(resolver, /Starting management server/);
@@ -146,7 +142,7 @@ async function startResolver(network: Network, machines: Machine[]): Promise<voi
         JSON.stringify({ host: "service.example", addresses }),
       ]);
       return code === 0 || undefined;
-    }, { what: () => "the name server", deadline: 20_000 });
+    }, { what: () => "the name server", deadline: 120_000 });
   }
   for (const machine of machines) {
     await machine.write("/etc/resolv.conf", `nameserver ${CA_ADDRESS}\n`);
