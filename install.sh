@@ -849,6 +849,8 @@ case $mode in
     read_parts
     set_up
     prepare_tests
+    choose_cache
+    export ACME_LB_BUILD_CACHE="$cache"
     cd -- "$checkout"
     exec "$deno" run --quiet -A tests/run.ts
     ;;

@@ -2,10 +2,12 @@
 # Debian packages: what the end-to-end tests run against, installed without starting any service.
 # Read by install.sh. Only for root on Debian; elsewhere those tests are skipped.
 
-# What the end-to-end tests run against; all in Debian 12's main.
+# What the end-to-end tests run against; all in main of Debian 12 and later.
 test_packages='acl acmetool ca-certificates certbot curl debootstrap dehydrated faketime fish groff-base
 haproxy iproute2 keepalived lego man-db mandoc nftables nghttp2-client nginx-light openssl pebble procps
 prometheus shellcheck slowhttptest strace wget wrk zsh'
+# The same, where the release has them: acme.sh is in Debian 13 and later.
+test_packages_if_any='acme.sh'
 # Services and timers of those packages, which no test needs.
 test_units='haproxy.service keepalived.service nginx.service prometheus.service acmetool.timer
 certbot.timer'
@@ -25,10 +27,7 @@ apt_get() {
 
 # prepare_tests: installs what the end-to-end tests need, or says which of them will be skipped.
 prepare_tests() {
-  missing=
-  for package in $test_packages; do
-    is_installed "$package" || missing="$missing $package"
-  done
+  find_missing
   [ -n "$missing" ] || return 0
   if ! may_install; then
     say "tests that need these Debian packages, and root, are skipped:$missing"
@@ -36,6 +35,8 @@ prepare_tests() {
   fi
   say "installing for the end-to-end tests:$missing"
   hold_services
+  apt_get -qq update || :
+  find_missing
   # shellcheck disable=SC2086 # a list of words
   install_packages $missing ||
     for package in $missing; do
@@ -43,6 +44,21 @@ prepare_tests() {
         say "tests that need the Debian package $package are skipped: it cannot be installed"
     done
   release_services
+}
+
+# find_missing: sets $missing to what is to be installed.
+find_missing() {
+  missing=
+  for package in $test_packages; do
+    is_installed "$package" || missing="$missing $package"
+  done
+  for package in $test_packages_if_any; do
+    is_installed "$package" || ! in_release "$package" || missing="$missing $package"
+  done
+}
+
+in_release() {
+  have apt-cache && [ -n "$(apt-cache show --no-all-versions "$1" 2>/dev/null)" ]
 }
 
 is_installed() {

@@ -7,7 +7,7 @@
  */
 
 import { type Read, tryToRead } from "./read_input.ts";
-import { type Clock, type Deadline, deadline, orAborted, SYSTEM_CLOCK } from "./time.ts";
+import { type Clock, deadline, DeadlineError, orAborted, SYSTEM_CLOCK } from "./time.ts";
 
 export interface BoundedFiles {
   /** What stands at the end of the links. */
@@ -51,17 +51,22 @@ const SYSTEM_FILES: FileSystem = {
 };
 
 /** Milliseconds for an answer when there is no time left: a living disk needs far less. */
-export const HURRY_MS = 100;
+export const HURRY_MS = 500;
 
-/** Silent files after which their directory counts as dead. */
+/** Silent files after which their directory counts as dead, when none in it answers meanwhile. */
 const MAX_SILENT_BESIDE = 3;
+
+/** How often a question gets the time again that this process itself did not run. */
+const MAX_STALLS = 5;
 
 /** Questions with a deadline each, by one check that ends with its process. */
 export function boundFiles(options: BoundedFilesOptions = {}): BoundedFiles {
   const { patienceMs = 2000, hurry, maxSilent = 20 } = options;
   const { clock = SYSTEM_CLOCK, system = SYSTEM_FILES } = options;
-  const silent = new Map<string, number>();
-  let lost = 0;
+  /** Paths that were asked and have not answered yet. */
+  const silent = new Set<string>();
+  /** Silent files in a row, by directory. */
+  const silentBeside = new Map<string, number>();
 
   async function ask<T>(
     path: string,
@@ -72,42 +77,48 @@ export function boundFiles(options: BoundedFilesOptions = {}): BoundedFiles {
     if (place !== undefined) {
       throw new SilentFileError(`was not looked at, because ${place} does not answer`);
     }
-    using limit = patience();
+    const directory = directoryOf(path);
     const answer = question();
     try {
-      return await orAborted(answer, limit.signal);
+      const given = await inTime(answer);
+      if (isFile) silentBeside.delete(directory);
+      return given;
     } catch (error) {
-      if (!limit.signal.aborted) throw error;
+      if (!(error instanceof DeadlineError)) throw error;
+      silent.add(path);
       // Mount points lie side by side without being one file system; files do not.
-      const places = isFile ? [path, directoryOf(path)] : [path];
-      mark(places, 1);
-      const unmark = () => mark(places, -1);
-      answer.then(unmark, unmark);
+      if (isFile) silentBeside.set(directory, (silentBeside.get(directory) ?? 0) + 1);
+      const answered = () => {
+        silent.delete(path);
+        silentBeside.delete(directory);
+      };
+      answer.then(answered, answered);
       throw new SilentFileError(
         "does not answer: its disk or network file system may be dead, or it is a pipe",
       );
     }
   }
 
-  /** The first place is silent itself, the second is what it lies in. */
-  function mark([path, beside]: string[], sign: 1 | -1): void {
-    lost += sign;
-    const add = (place: string, number: number) =>
-      silent.set(place, (silent.get(place) ?? 0) + sign * number);
-    add(path!, MAX_SILENT_BESIDE);
-    if (beside !== undefined) add(beside, 1);
-  }
-
-  function patience(): Deadline {
-    if (hurry?.aborted) return deadline(Math.min(HURRY_MS, patienceMs), { clock });
-    return deadline(patienceMs, { clock });
+  /** A busy machine is no dead disk: time in which this process did not run does not count. */
+  async function inTime<T>(answer: Promise<T>): Promise<T> {
+    for (let stalls = 0;; stalls++) {
+      const waitMs = hurry?.aborted ? Math.min(HURRY_MS, patienceMs) : patienceMs;
+      const begun = clock.monotonic();
+      using limit = deadline(waitMs, { clock });
+      try {
+        return await orAborted(answer, limit.signal);
+      } catch (error) {
+        const stalled = clock.monotonic() - begun > waitMs * 1.2;
+        if (!limit.passed || !stalled || stalls === MAX_STALLS) throw error;
+      }
+    }
   }
 
   function silentPlace(path: string): string | undefined {
-    if (lost >= maxSilent) return `the file system, in ${lost} places,`;
-    if (lost === 0) return undefined;
+    if (silent.size >= maxSilent) return `the file system, in ${silent.size} places,`;
+    if (silent.size === 0) return undefined;
     for (let place = path;; place = directoryOf(place)) {
-      if ((silent.get(place) ?? 0) >= MAX_SILENT_BESIDE) return place;
+      if (silent.has(place) || (silentBeside.get(place) ?? 0) >= MAX_SILENT_BESIDE) return place;
       if (place === directoryOf(place)) return undefined;
     }
   }

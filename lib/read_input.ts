@@ -1,7 +1,7 @@
 /** Reads the small files and streams that an operator names, within a limit. */
 
 import { JobError } from "./errors.ts";
-import { systemReason } from "./system_reason.ts";
+import { errnoOf, systemReason } from "./system_reason.ts";
 
 /** Files of certificates are a few KiB; more than this is not one of them. */
 const MAX_FILE = 1024 * 1024;
@@ -27,35 +27,33 @@ export async function readIfPresent(path: string): Promise<Uint8Array | undefine
 /** A file's content, or why there is none. */
 export type Read = { bytes: Uint8Array } | { reason: string; absent: boolean; cause?: unknown };
 
-/** The content of a regular file, symlinks followed. Never throws. */
+/**
+ * The content of a regular file, symlinks followed. Never throws.
+ *
+ * Another user may exchange the file for a FIFO, whose opening would wait for a writer for ever: it
+ * is opened without blocking, and what was opened is looked at.
+ */
 export async function tryToRead(path: string): Promise<Read> {
   try {
-    // Asked first: opening a FIFO waits for a writer, for ever.
-    return refusalOf(await Deno.stat(path)) ?? { bytes: await Deno.readFile(path) };
+    const refusal = refusalOf(await Deno.stat(path));
+    if (refusal) return refusal;
+    const { open, constants } = await import("node:fs/promises");
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const held = await file.stat();
+    return refusalOf({ isFile: held.isFile(), size: held.size }) ??
+      { bytes: new Uint8Array(await file.readFile()) };
   } catch (cause) {
     return failure(cause);
   }
 }
 
-/**
- * The same while everything else waits, in a third of the time: for commands that read thousands
- * of files, not for servers.
- */
-export function tryToReadNow(path: string): Read {
-  try {
-    return refusalOf(Deno.statSync(path)) ?? { bytes: Deno.readFileSync(path) };
-  } catch (cause) {
-    return failure(cause);
-  }
-}
-
-function refusalOf({ isFile, size }: Deno.FileInfo): Read | undefined {
+function refusalOf({ isFile, size }: Pick<Deno.FileInfo, "isFile" | "size">): Read | undefined {
   if (!isFile) return { reason: "it is not a regular file", absent: false };
   return size > MAX_FILE ? { reason: "it is larger than 1 MiB", absent: false } : undefined;
 }
 
 function failure(cause: unknown): Read {
-  const absent = cause instanceof Deno.errors.NotFound;
+  const absent = cause instanceof Deno.errors.NotFound || errnoOf(cause) === "ENOENT";
   return { reason: systemReason(cause), absent, cause };
 }
 

@@ -19,6 +19,11 @@ export function executableCache(): string {
   return Deno.env.get("ACME_LB_CACHE") ?? new URL("../dist/cache", import.meta.url).pathname;
 }
 
+/** The runtime's own cache, for one that is started without the caller's HOME. */
+export function runtimeCache(otherwise: string): Record<string, string> {
+  return { DENO_DIR: Deno.env.get("DENO_DIR") ?? `${otherwise}/deno` };
+}
+
 /** Itself, or a copy where a folder on the way is closed to others, as for a clone below /root. */
 async function openToAll(executable: string): Promise<string> {
   for (let folder = dirname(executable); folder !== "/"; folder = dirname(folder)) {

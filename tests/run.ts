@@ -1,15 +1,23 @@
 /**
  * Every check and every test, for `./install.sh --test` and `deno task ok`: format, lint, types, the
  * tests of lib side by side, then the end-to-end tests: each file is a process of its own, and
- * SIDE_BY_SIDE of them run at a time, since each has namespaces, folders and ports of its own. The
- * output of such a file is shown when it has ended.
+ * SIDE_BY_SIDE of them run at a time, since each has namespaces, folders and ports of its own. Last
+ * come those of them that run in other releases of Debian. The output of such a file is shown when
+ * it has ended.
  *
  * The last line on stdout is `N passed, N failed`, with `, N skipped` when any were, from the JUnit
  * files that the test runner writes into dist/tests; a check that fails counts as one failed.
+ *
+ * Usage: deno task ok [NAME]...
+ *   NAME  only the runs whose names begin so, without the checks: lib, e2e/hooks, "trixie: e2e/hooks"
  */
 
 import { ensureExecutable } from "../compile.ts";
+import { ownRelease } from "./e2e/debian.ts";
+import { execute } from "./e2e/network.ts";
+import { noUserlands, prepareUserland, type Userland } from "./e2e/userland.ts";
 import { casesOf, type Outcome, outcomeOf, summary } from "./outcome.ts";
+import { programsDifferences, programsPage, QUERY, type Versions, versionsIn } from "./programs.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const REPORTS = `${ROOT}dist/tests`;
@@ -23,12 +31,55 @@ const SIDE_BY_SIDE = 3;
 /** Those that take longest begin first, so that none is left to run alone at the end. */
 const LONGEST = ["documentation", "rendered_cluster", "fresh_debian", "issuance", "self_test"];
 
+/** Two balancers dead is the hardest of the stories, and all well the one that must not fail. */
+const TWO_STORIES = "--filter=/while (all balancers are well|lb0 and lb2 swallow packets)/";
+const JUDGED_BY_PROGRAMS = {
+  name: "lib by its programs",
+  args: ["--parallel", "tests/haproxy", "tests/render", "tests/cert/coverage_test.ts"]
+    .concat(
+      "tests/commands/assemble_pem_accepted_test.ts",
+      "tests/commands/assemble_pem_swap_test.ts",
+    ),
+};
+const endToEndOf = (name: string, ...args: string[]): Job => ({
+  name: `e2e/${name}`,
+  args: [`tests/e2e/${name}_test.ts`, ...args],
+});
+/** What runs in other releases: all that the versions of other programs decide. */
+const MATRIX: { release: string; jobs: Job[] }[] = [
+  {
+    release: "trixie",
+    jobs: [
+      endToEndOf("fresh_debian"),
+      endToEndOf("rendered_cluster"),
+      endToEndOf("hooks"),
+      endToEndOf("issuance", TWO_STORIES),
+      endToEndOf("self_test"),
+      endToEndOf("rendered_programs"),
+      endToEndOf("mixed_fleet"),
+      JUDGED_BY_PROGRAMS,
+    ],
+  },
+  {
+    release: "sid",
+    jobs: [
+      endToEndOf("rendered_cluster"),
+      endToEndOf("hooks"),
+      endToEndOf("issuance", TWO_STORIES),
+      endToEndOf("rendered_programs"),
+      JUDGED_BY_PROGRAMS,
+    ],
+  },
+];
+
 /** One run of `deno test`. */
 interface Job {
   name: string;
   args: string[];
   /** Its output is shown as it comes, for one that runs alone. */
   live?: boolean;
+  /** Where it runs, other than here; a text says why it cannot. */
+  within?: { release: string; userland: Promise<Userland | string> };
 }
 
 interface Report {
@@ -38,6 +89,15 @@ interface Report {
   skipped: string[];
   seconds: number;
 }
+
+const wanted = ({ name }: { name: string }) =>
+  Deno.args.length === 0 || Deno.args.some((arg) => name.startsWith(arg));
+
+/** Of {@link MATRIX}, what is wanted. */
+const matrix = MATRIX.map(({ release, jobs }) => ({
+  release,
+  jobs: jobs.filter(({ name }) => wanted({ name: `${release}: ${name}` })),
+})).filter(({ jobs }) => jobs.length > 0);
 
 const place = await Deno.makeTempDir({ prefix: "acme-lb-run-" });
 let result: { line: string; code: number };
@@ -51,7 +111,7 @@ Deno.exit(result.code);
 
 async function runAll(place: string): Promise<{ line: string; code: number }> {
   const outcomes: Outcome[] = [];
-  for (const check of CHECKS) {
+  for (const check of Deno.args.length === 0 ? CHECKS : []) {
     await show(`\n$ deno ${check.join(" ")}\n`);
     const { code } = await deno(check, { live: true });
     outcomes.push({ passed: 0, failed: code === 0 ? 0 : 1, skipped: 0 });
@@ -63,14 +123,74 @@ async function runAll(place: string): Promise<{ line: string; code: number }> {
     args: ["--parallel", "--ignore=tests/e2e", "tests/"],
     live: true,
   };
-  const reports = [await run(unit, env)];
-  const queue = await endToEnd();
+  const reports = wanted(unit) ? [await run(unit, env)] : [];
+  const userlands = await startUserlands(env);
+  const others = matrix.flatMap(({ release, jobs }) =>
+    jobs.map((job): Job => ({
+      ...job,
+      name: `${release}: ${job.name}`,
+      within: { release, userland: userlands.get(release)! },
+    }))
+  );
+  const queue = [...(await endToEnd()).filter(wanted), ...others];
   await show(`\n${queue.length} files of end-to-end tests, ${SIDE_BY_SIDE} at a time\n`);
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, async () => {
     for (let job; (job = queue.shift());) reports.push(await run(job, env));
   }));
+  if (Deno.args.length === 0) outcomes.push(await comparePrograms(userlands));
   await show(overview(reports));
   return summary([...outcomes, ...reports.map(({ outcome }) => outcome)]);
+}
+
+/** Begins to make the userlands of the matrix, one after the other; a text says why there is none. */
+async function startUserlands(
+  env: Record<string, string>,
+): Promise<Map<string, Promise<Userland | string>>> {
+  const reason = await noUserlands();
+  const given = Deno.env.get("ACME_LB_BUILD_CACHE");
+  // Never in the checkout, where it would be linted and tested.
+  const cache = given && !`${given}/`.startsWith(ROOT) ? given : "/var/cache/acme-lb-build";
+  let last: Promise<unknown> = Promise.resolve();
+  const prepare = async (release: string): Promise<Userland | string> => {
+    if (reason !== undefined) return reason;
+    try {
+      return await prepareUserland(release, { cache, env });
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  };
+  return new Map(matrix.map(({ release }) => {
+    const userland = last.then(() => prepare(release));
+    last = userland;
+    return [release, userland];
+  }));
+}
+
+/** The versions of all programs, shown, written into dist/, and compared with the page of docs. */
+async function comparePrograms(
+  userlands: Map<string, Promise<Userland | string>>,
+): Promise<Outcome> {
+  const met = new Map<string, Versions>();
+  const own = await ownRelease();
+  if (own !== undefined) met.set(own, versionsIn((await execute(QUERY)).stdout));
+  for (const [release, promise] of userlands) {
+    const userland = await promise;
+    if (typeof userland === "string") continue;
+    met.set(release, versionsIn((await execute(userland.argv(QUERY))).stdout));
+  }
+  if (met.size === 0) return { passed: 0, failed: 0, skipped: 1 };
+  const page = programsPage(met);
+  await Deno.writeTextFile(`${ROOT}dist/programs.md`, page);
+  const differences = programsDifferences(
+    await Deno.readTextFile(`${ROOT}docs/programs.md`),
+    met,
+  );
+  await show(`\n${page.slice(page.indexOf("|"))}`);
+  for (const difference of differences) {
+    await show(`docs/programs.md: ${difference}; dist/programs.md has what this run met\n`);
+  }
+  const failed = differences.length > 0;
+  return { passed: failed ? 0 : 1, failed: failed ? 1 : 0, skipped: 0 };
 }
 
 /**
@@ -91,20 +211,25 @@ async function endToEnd(): Promise<Job[]> {
   const names = files.filter((name) => name.endsWith("_test.ts"))
     .map((name) => name.replace("_test.ts", "")).sort();
   const rank = (name: string) => (LONGEST.indexOf(name) + 1) || LONGEST.length + 1;
-  return names.sort((a, b) => rank(a) - rank(b))
-    .map((name) => ({ name: `e2e/${name}`, args: [`tests/e2e/${name}_test.ts`] }));
+  return names.sort((a, b) => rank(a) - rank(b)).map((name) => endToEndOf(name));
 }
 
 async function run(job: Job, env: Record<string, string>): Promise<Report> {
-  const { name, args, live } = job;
-  const file = `${REPORTS}/${name.replaceAll("/", "-")}.xml`;
+  const { name, args, live, within } = job;
+  const userland = await within?.userland;
+  if (typeof userland === "string") {
+    await show(`\nskipped: ${name}: ${userland}\n`);
+    const outcome = { passed: 0, failed: 0, skipped: 1 };
+    return { name, outcome, skipped: ["all of it"], seconds: 0 };
+  }
+  const file = `${REPORTS}/${name.replaceAll(/[^\w-]+/g, "-")}.xml`;
   await Deno.remove(file).catch(() => {});
   // Types have been checked above.
   const words = ["test", "-A", "--no-check", `--junit-path=${file}`, ...args];
-  const heading = `\n$ deno ${words.join(" ")}\n`;
+  const heading = `\n${within ? `${within.release}` : ""}$ deno ${words.join(" ")}\n`;
   if (live) await show(heading);
   const start = performance.now();
-  const { code, output } = await deno(words, { env, live });
+  const { code, output } = await deno(words, { env, live, userland });
   if (!live) await show(heading + output);
   const junit = await Deno.readTextFile(file).catch(() => undefined);
   return {
@@ -133,15 +258,17 @@ function overview(reports: Report[]): string {
 interface DenoOptions {
   env?: Record<string, string>;
   live?: boolean;
+  userland?: Userland;
 }
 
 /** Runs deno in the checkout. What it says on both streams is shown at once, or returned. */
 async function deno(
   args: string[],
-  { env = {}, live = false }: DenoOptions,
+  { env = {}, live = false, userland }: DenoOptions,
 ): Promise<{ code: number; output: string }> {
+  const command = [Deno.execPath(), ...args];
   const process = new Deno.Command("/bin/sh", {
-    args: ["-c", 'exec "$@" 2>&1', "sh", Deno.execPath(), ...args],
+    args: ["-c", 'exec "$@" 2>&1', "sh", ...userland?.argv(command) ?? command],
     cwd: ROOT,
     // The runner colours what goes into a pipe too.
     env: { ...env, ...(live && Deno.stdout.isTerminal() ? {} : { NO_COLOR: "1" }) },

@@ -7,6 +7,7 @@
 
 import { messageOf } from "../errors.ts";
 import { type Certificate, sameBytes } from "./certificate.ts";
+import { readDer, readInteger, readSequence } from "./der.ts";
 import type { KeyKind } from "./key_kind.ts";
 
 /** `unknown` carries why the signature could not be judged; it must not be taken for a yes. */
@@ -45,11 +46,59 @@ export async function issuedBy(certificate: Certificate, issuer: Certificate): P
   if (!isJudged(issuer.key)) {
     return { answer: "unknown", reason: `signatures by ${issuer.key.name} keys are not supported` };
   }
+  const quick = QUICK.get(issuer.key.name);
+  if (quick?.digest === digest) return await verifyEcdsa(certificate, { issuer, ...quick });
   const { createPublicKey, verify } = await import("node:crypto");
   try {
     const key = createPublicKey({ key: issuer.spki as never, format: "der", type: "spki" });
     return { answer: verify(digest, signed, key, value) ? "yes" : "no" };
   } catch (error) {
     return { answer: "unknown", reason: `${issuer.key.name}: ${messageOf(error)}` };
+  }
+}
+
+/** The curves and digests that WebCrypto verifies at a fifth of node:crypto's cost. */
+const QUICK = new Map([
+  ["P-256", { digest: "sha256", hash: "SHA-256", bytes: 32 }],
+  ["P-384", { digest: "sha384", hash: "SHA-384", bytes: 48 }],
+]);
+
+/** The issuer's key that was read last: thousands of files have the same intermediate. */
+let last: { spki: Uint8Array; key: CryptoKey } | undefined;
+
+async function verifyEcdsa(
+  { signature: { value, signed } }: Certificate,
+  { issuer, hash, bytes }: { issuer: Certificate; hash: string; bytes: number },
+): Promise<Issued> {
+  try {
+    const raw = rawSignature(value, bytes);
+    if (!raw) return { answer: "no" };
+    const algorithm = { name: "ECDSA", namedCurve: issuer.key.name, hash };
+    const known = sameBytes(issuer.spki, last?.spki) ? last : undefined;
+    const spki = issuer.spki as BufferSource;
+    const key = known?.key ??
+      await crypto.subtle.importKey("spki", spki, algorithm, false, ["verify"]);
+    last = { spki: issuer.spki, key };
+    const good = await crypto.subtle.verify(algorithm, key, raw, signed as BufferSource);
+    return { answer: good ? "yes" : "no" };
+  } catch (error) {
+    return { answer: "unknown", reason: `${issuer.key.name}: ${messageOf(error)}` };
+  }
+}
+
+/** r and s of RFC 3279 section 2.2.3 side by side, as WebCrypto wants them; undefined for others. */
+function rawSignature(der: Uint8Array, bytes: number): Uint8Array<ArrayBuffer> | undefined {
+  const raw = new Uint8Array(2 * bytes);
+  try {
+    const parts = readSequence(readDer(der), "signature");
+    if (parts.length !== 2) return undefined;
+    for (const [i, part] of parts.entries()) {
+      const { magnitude, negative } = readInteger(part, "signature");
+      if (negative || magnitude.length > bytes) return undefined;
+      raw.set(magnitude, (i + 1) * bytes - magnitude.length);
+    }
+    return raw;
+  } catch {
+    return undefined;
   }
 }

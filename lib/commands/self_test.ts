@@ -16,6 +16,10 @@ import { type Path, planPaths } from "../self_test/paths.ts";
 import { dnsBy, resolveNames } from "../self_test/resolve_names.ts";
 import { documentPlan, otherPlaces, type Plan, randomPlan } from "../self_test/test_plan.ts";
 import { parseDuration } from "../time.ts";
+import { findingsHere } from "./findings_here.ts";
+import { askFleet } from "../status/ask_fleet.ts";
+import { findAddressFaults } from "../status/address_findings.ts";
+import { fault, type Finding } from "../self_test/findings.ts";
 import { whilePlanted } from "./while_planted.ts";
 
 export interface SelfTestFlags extends ConfigFlags {
@@ -71,7 +75,11 @@ export const selfTest: Subcommand<SelfTestFlags> = {
   async run(options) {
     const loaded = await loadConfig(options.config);
     const config = withFlags(loaded.config, options);
-    const [webroot = ""] = config.webroot;
+    const here = await findingsHere(config);
+    const [webroot] = here.webroots;
+    if (webroot === undefined) {
+      throw new JobError(`${config.webroot[0]} is on a file system that does not answer`);
+    }
     const machine = Deno.networkInterfaces().map(({ address }) => address);
     const plan = options.document ? documentPlan(config, machine) : randomPlan();
     if (options.document) await refuseExisting(`${webroot}/${plan.token}`);
@@ -84,12 +92,18 @@ export const selfTest: Subcommand<SelfTestFlags> = {
       ]),
     );
     const paths = planPaths({ config, records, peers: peers.peers, machine });
-    const asked = await askWhilePlanted(config, { plan, paths, lineEnd: options.document });
+    const file = loaded.path ?? "the defaults";
+    const [asked, held] = await Promise.all([
+      askWhilePlanted(here.webroots, { plan, paths, lineEnd: options.document }),
+      heldWrongly(config, { file, machine }),
+    ]);
     const report = judge({
       ...{ config, records, paths, webroot, machine, questions: plan, text: plan.text },
       ...asked,
-      file: loaded.path ?? "the defaults",
+      file,
+      held,
       digest: await configDigest(config),
+      here: here.findings,
       unresolved: peers.unresolved,
       lifetime: options.lifetime,
     });
@@ -99,9 +113,27 @@ export const selfTest: Subcommand<SelfTestFlags> = {
   },
 };
 
+/**
+ * Virtual addresses that two balancers hold at once, or none: as `status` tells them. Of none can
+ * be spoken only where every balancer tells what it holds; other servers may be peers too.
+ */
+async function heldWrongly(
+  config: Config,
+  where: { file: string; machine: string[] },
+): Promise<Finding[]> {
+  if (config.cluster.virtual_addresses.length === 0) return [];
+  const view = await askFleet({ config, ...where });
+  const allTell = view.rows.every(({ report }) => report !== undefined);
+  return findAddressFaults(view).flatMap(({ rule, text, about }) =>
+    rule === "address_twice" || (rule === "address_unheld" && allTell)
+      ? [{ ...fault(rule, text), about }]
+      : []
+  );
+}
+
 /** Plants a token for every path, and one for every place in which a client may write. */
 async function askWhilePlanted(
-  { webroot: webroots }: Config,
+  webroots: readonly string[],
   { plan, paths, lineEnd }: { plan: Plan; paths: readonly Path[]; lineEnd: boolean | undefined },
 ): Promise<{ replies: Replies[]; places: TriedPlace[] }> {
   const [webroot = ""] = webroots;

@@ -23,7 +23,28 @@ export async function webrootWarnings(webroot: string): Promise<string[]> {
   }
 }
 
+/** Those whose file system does not answer. Waits a second at most. */
+export async function silentWebroots(webroots: readonly string[]): Promise<string[]> {
+  using limit = deadline(LOOK_TIME_MS);
+  const answers = await Promise.all(
+    webroots.map((webroot) => orAborted(anyAnswer(webroot), limit.signal).catch(() => false)),
+  );
+  return webroots.filter((_, i) => !answers[i]);
+}
+
+/** What is doubtful about the nested layout of a webroot whose file system answers. Never throws. */
+export async function layoutDoubt(webroot: string): Promise<string | undefined> {
+  return await doubtAboutLayout(webroot).catch(() => undefined);
+}
+
+/** A name that nobody has, so that no answer can come from what the kernel remembers. */
+async function anyAnswer(webroot: string): Promise<true> {
+  await Deno.lstat(`${webroot}/.acme-lb-${crypto.randomUUID()}`).catch(() => {});
+  return true;
+}
+
 async function doubtAbout(webroot: string): Promise<string | undefined> {
+  await anyAnswer(webroot);
   return await doubtAboutDirectories(webroot) ?? await doubtAboutLayout(webroot);
 }
 
@@ -62,7 +83,9 @@ async function doubtAboutLayout(webroot: string): Promise<string | undefined> {
           "directory, or give the directory that it leads to as another webroot";
       }
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
+      const absent = error instanceof Deno.errors.NotFound ||
+        error instanceof Deno.errors.NotADirectory;
+      if (absent) return undefined;
       const { mode } = await Deno.stat(path.slice(0, path.lastIndexOf("/")));
       return `${path.slice(0, path.lastIndexOf("/"))} cannot be read by this user (mode ` +
         `${octal(mode)}): ${

@@ -1,5 +1,6 @@
 /** What the validity of one certificate comes to at an instant. */
 
+import { isExpired, isYetToCome } from "../cert/age.ts";
 import { formatRemaining, isoSeconds } from "../time.ts";
 import type { Finding } from "./record.ts";
 import {
@@ -31,14 +32,14 @@ export function ageFindings(
   if (now >= notBefore && now < changes.warningFrom) return slow;
   const left = formatRemaining(now, notAfter);
   const end = isoSeconds(notAfter);
-  if (now >= notAfter) {
+  if (isExpired({ notAfter }, now)) {
     const ago = left.endsWith("ago") ? left : "this very second";
     return [
       { state: "CRITICAL", reason: "expired", text: `expired ${ago}, on ${end}: renew it now` },
       ...slow,
     ];
   }
-  if (now < notBefore && slow.length === 0) {
+  if (isYetToCome({ notBefore }, now) && slow.length === 0) {
     const [start, clockTime] = [notBefore, now].map(isoSeconds);
     const text = `is not valid before ${start}, and the clock says ${clockTime}: is it right?`;
     return [{ state: "CRITICAL", reason: "not_yet_valid", text }];

@@ -5,6 +5,7 @@
  * with the reason: a false OK is worse than no monitor.
  */
 
+import { isExpired } from "../cert/age.ts";
 import { messageOf } from "../errors.ts";
 import { formatRemaining } from "../time.ts";
 import { authorityOf } from "../cert/age.ts";
@@ -126,7 +127,7 @@ function noCertificate({ keys, others }: Contents): Finding {
 
 /** Nobody knows which of them is served, but what has expired is of no use in any place. */
 function expiredBehind(certificates: Certificate[], now: Date): Finding[] {
-  return certificates.filter(({ notAfter }) => now >= notAfter).map((certificate) => ({
+  return certificates.filter((one) => isExpired(one, now)).map((certificate) => ({
     state: certificate.ca ? "WARNING" : "CRITICAL",
     reason: "expired",
     text: `${titleOf(certificate)}, which follows, expired ` +

@@ -6,6 +6,7 @@
  * not asked; a self-signed certificate there is sent for nothing and harms nobody while it is valid.
  */
 
+import { isExpired, isYetToCome } from "../cert/age.ts";
 import { formatRemaining, isoSeconds } from "../time.ts";
 import { type Certificate, sameBytes, titleOf } from "../cert/certificate.ts";
 import { unique } from "../cert/chain.ts";
@@ -151,8 +152,8 @@ function endFindings(
     changes: Changes;
   },
 ): Finding[] {
-  const lasts = ({ notBefore, notAfter }: Certificate) =>
-    notBefore <= now && now < notAfter && notAfter >= leaf.notAfter;
+  const lasts = (one: Certificate) =>
+    !isYetToCome(one, now) && !isExpired(one, now) && one.notAfter >= leaf.notAfter;
   const findings: Finding[] = [];
   const told = new Set<Certificate>();
   for (const certificate of [leaf, ...others]) {
@@ -193,13 +194,13 @@ function endFinding(
 ): Finding {
   const { notBefore, notAfter } = certificate;
   const title = titleOf(certificate);
-  if (now < notBefore) {
+  if (isYetToCome(certificate, now)) {
     const text = `${title} in the chain is not valid before ${isoSeconds(notBefore)}`;
     return { state: direct ? "CRITICAL" : "WARNING", reason: "not_yet_valid", text };
   }
   const marginMs = leaf.notAfter.getTime() - changes.criticalFrom.getTime();
   const late = now.getTime() >= notAfter.getTime() - marginMs;
-  const verb = now >= notAfter ? "expired" : "expires in";
+  const verb = isExpired(certificate, now) ? "expired" : "expires in";
   const text = `${title} in the chain ${verb} ${formatRemaining(now, notAfter)}, before the ` +
     "certificate itself: renew to get another chain";
   return { state: direct && late ? "CRITICAL" : "WARNING", reason: "chain_expires_first", text };

@@ -13,10 +13,12 @@ export type ListenSystem = (
 ) => Deno.TcpListener;
 
 /**
- * Connections that the kernel keeps until they are accepted, as nginx has it. When more come than
- * can be accepted, a longer queue would only make each of them wait longer.
+ * Connections that the kernel keeps until they are accepted; it caps this at net.core.somaxconn.
+ * Long enough for a flood of some thousands a second to outlast a pause of the process: what does
+ * not fit is dropped, and tries again after one second, then after two more. Not longer, because
+ * in a lasting overload everybody waits for the whole queue.
  */
-const BACKLOG = 511;
+const BACKLOG = 2_048;
 
 export interface Bound {
   /** One, or two where IPv4 needs a socket of its own. */

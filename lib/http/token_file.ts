@@ -173,7 +173,11 @@ async function isForeignLink(webroot: string): Promise<boolean> {
 
 let loaded: Promise<typeof import("node:fs/promises")> | undefined;
 
-/** Loaded when a file is there for the first time: it costs a start some milliseconds. */
+/** Loads what the first file takes, some tens of milliseconds, so that no answer has to wait for it. */
+export async function prepareReading(): Promise<void> {
+  await fileSystem();
+}
+
 function fileSystem(): Promise<typeof import("node:fs/promises")> {
   return loaded ??= import("node:fs/promises");
 }

@@ -10,7 +10,7 @@ import { FairSemaphore } from "../fair_semaphore.ts";
 import { type Log, printable } from "../log.ts";
 import { type Clock, deadline, orAborted, SYSTEM_CLOCK } from "../time.ts";
 import type { HealthCheck } from "./health.ts";
-import { type IgnoredFile, readTokenFile, type TokenFile } from "./token_file.ts";
+import { type IgnoredFile, prepareReading, readTokenFile, type TokenFile } from "./token_file.ts";
 
 /** For one token in one webroot: less than a balancer that asks this one waits. */
 const READ_TIME_MS = 1_000;
@@ -111,7 +111,8 @@ export class Webroot {
     const { clock = SYSTEM_CLOCK } = this.options;
     if (clock.monotonic() < this.#lookedAt + LOOK_MS) return;
     this.#lookedAt = clock.monotonic();
-    void this.find(NO_TOKEN, NO_SOURCE);
+    // Afterwards, so that the start has not to wait for it.
+    void this.find(NO_TOKEN, NO_SOURCE).then(prepareReading);
   }
 
   /**

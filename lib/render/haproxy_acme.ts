@@ -36,8 +36,19 @@ export function storedCertificate({ cluster }: Config): string {
 }
 
 /** Names for which HTTP-01 obtains nothing, or HAProxy does not, a line each. */
-export function haproxyAcmeFaults({ cluster }: Config): string[] {
-  return cluster.names.flatMap((name, i) => {
+export function haproxyAcmeFaults({ cluster, challenge }: Config): string[] {
+  const asked = challenge.solvers.some((one) =>
+    one.hostname === SOLVER.hostname && one.port === SOLVER.port
+  );
+  const solver = `"${formatSocketAddress(SOLVER)}"`;
+  const missing = asked
+    ? []
+    : [`challenge.solvers: add ${solver}, where HAProxy answers for its own orders`];
+  return [...missing, ...nameFaults(cluster.names)];
+}
+
+function nameFaults(names: string[]): string[] {
+  return names.flatMap((name, i) => {
     if (name.startsWith("*.")) {
       return [`cluster.names[${i}]: ${name} needs DNS-01; acme-lb is for HTTP-01`];
     }

@@ -62,6 +62,9 @@ TimeoutStopSec=10
 # Where the executable unpacks its runtime, unless root has done so in /var/cache/acme-lb.
 CacheDirectory=acme-lb/serve
 CacheDirectoryMode=0700
+# Where assemble-pem leaves how its last run ended, for the server to tell.
+StateDirectory=acme-lb
+StateDirectoryMode=0755
 # Where the server says what configuration it uses, for check-config --running.
 RuntimeDirectory=acme-lb
 

@@ -27,6 +27,8 @@ export type Rule =
   | "not_from_here"
   | "no_family"
   | "webroot"
+  | "address_twice"
+  | "address_unheld"
   | "wildcard"
   | "weekly_limit";
 

@@ -9,9 +9,15 @@ const OUTCOMES: { [outcome: string]: string } = { absent: "absent, as it should 
 
 /** Lines, each with its end; whatever servers said is escaped. */
 export function formatReport(report: Report): string {
+  // What clients meet at once comes before the paths.
+  const [first, last] = [true, false].map((held) =>
+    report.findings.filter(({ rule }) => rule.startsWith("address_") === held)
+      .map((finding) => line(finding.level, `${finding.about}: ${said(finding)}`))
+  );
   const lines = [
+    ...first!,
     ...report.paths.flatMap(pathLines),
-    ...report.findings.map((finding) => line(finding.level, `${finding.about}: ${said(finding)}`)),
+    ...last!,
     summary(report),
     report.verdict.text,
   ];

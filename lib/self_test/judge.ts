@@ -42,8 +42,12 @@ export interface Evidence {
   lifetime: number;
   /** Addresses of this machine's interfaces. */
   machine: readonly string[];
+  /** Virtual addresses that two balancers hold at once, or none. */
+  held?: readonly Finding[];
   /** The other places where tokens were planted. */
   places: readonly TriedPlace[];
+  /** What was found on this machine before anybody was asked. */
+  here: readonly Finding[];
 }
 
 /** A directory in which a client may write, and what came of a token there. */
@@ -66,7 +70,9 @@ export function judge(evidence: Evidence): Report {
     report: judgePath(asked, { all, evidence, configurations }),
   }));
   const findings = [
+    ...evidence.held ?? [],
     ...judgeOwnPeer(evidence),
+    ...evidence.here,
     ...configurations.here,
     ...webrootFindings(evidence, judged.find(({ path }) => path.own)?.report),
     ...evidence.unresolved.map(unresolvedPeer),

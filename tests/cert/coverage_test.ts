@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { covers, parseSubjectName } from "../../lib/cert/coverage.ts";
 import { issue } from "./issue.ts";
-import { openssl } from "./openssl.ts";
+import { runPiped } from "../piped.ts";
 
 Deno.test("parseSubjectName accepts names and addresses in one spelling, and refuses the rest", () => {
   const good: Record<string, string> = {
@@ -63,7 +63,9 @@ Deno.test("covers agrees with openssl's check of names, wildcards and addresses"
     const { certificate, pem } = await issue({ names, commonName: "service.example" });
     assert.equal(covers(certificate.names, name), covered, `${names} ${name}`);
     const option = /^[\d.]+$|:/.test(name) ? "-checkip" : "-checkhost";
-    const answer = await openssl(["x509", "-noout", option, name], pem);
+    // From 3.5 on it ends with 1 for a name that does not match.
+    const { stdout: answer } = await runPiped("openssl", ["x509", "-noout", option, name], pem);
+    assert.match(answer, /does (?:NOT )?match/);
     const agrees = answer.includes("does match") === covered;
     // OpenSSL falls back to the common name, has partial wildcards and takes one for a name.
     const differs = names.length === 0 || names[0]!.startsWith("a*") || name.startsWith("*");

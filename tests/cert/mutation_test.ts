@@ -2,25 +2,14 @@ import assert from "node:assert/strict";
 import type { ExpiryRecord } from "../../lib/expiry/record.ts";
 import { encodePem, parsePem } from "../../lib/cert/pem.ts";
 import { issue, issueChain, type Issued } from "./issue.ts";
+import { type RandomNumbers, randomNumbers } from "../random_numbers.ts";
 import { judge } from "./judge.ts";
 import { openssl, opensslKey } from "./openssl.ts";
 
 const MUTATIONS = 30_000;
 
-/** A generator that gives the same numbers each time, so that a failure can be looked at again. */
-function randomNumbers(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    // Mulberry32.
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
-
 /** One to three bytes changed, taken out or put in, or the end cut off. */
-function mutate(der: Uint8Array, random: (below: number) => number): Uint8Array {
+function mutate(der: Uint8Array, random: RandomNumbers): Uint8Array {
   let bytes = [...der];
   for (let times = 1 + random(3); times > 0; times--) {
     const at = random(bytes.length);

@@ -16,6 +16,8 @@ interface Case {
   fullchain: string;
   /** What an operator's `cat` would have made of it. @default key, then fullchain */
   raw?: string;
+  /** Not every version of HAProxy refuses it. */
+  loadedBySome?: boolean;
 }
 
 async function withDirectory<T>(job: (directory: string) => Promise<T>): Promise<T> {
@@ -126,9 +128,10 @@ async function weakChains(directory: string): Promise<Case[]> {
   });
   const below = await make("below", { key: ec, issuer: "sha1ca" });
   return [
-    { what: "SHA-1 leaf", key: ec, fullchain: sha1Leaf },
+    // HAProxy 3 loads SHA-1, and no client accepts it.
+    { what: "SHA-1 leaf", key: ec, fullchain: sha1Leaf, loadedBySome: true },
     { what: "RSA 1024 leaf", key: short, fullchain: rsaLeaf },
-    { what: "SHA-1 intermediate", key: ec, fullchain: below + sha1Ca },
+    { what: "SHA-1 intermediate", key: ec, fullchain: below + sha1Ca, loadedBySome: true },
   ];
 }
 
@@ -140,7 +143,8 @@ Deno.test({
       await withDirectory(async (directory) => {
         await Deno.mkdir(`${directory}/certs`);
         await Deno.writeTextFile(`${directory}/certs/a.pem`, one.raw ?? one.key + one.fullchain);
-        assert.ok(await haproxyRefuses(directory), `HAProxy loads: ${one.what}`);
+        const refused = await haproxyRefuses(directory);
+        assert.ok(refused || one.loadedBySome, `HAProxy loads: ${one.what}`);
         await Deno.remove(`${directory}/certs/a.pem`);
         const { code, stderr, written } = await assemble(directory, one);
         assert.deepEqual([code, written], [1, false], one.what);

@@ -32,6 +32,20 @@ export interface AuthorityOptions {
 const MANAGEMENT = "http://[::1]:8055";
 const RESOLVER = "[::1]:8053";
 
+/** The command line of pebble's name server; pebble 2.10 has renamed the option for its address. */
+export async function nameServer(
+  { management, address }: { management: string; address: string },
+): Promise<string[]> {
+  const { stdout, stderr } = await execute(["pebble-challtestsrv", "-help"]);
+  const options = new Set(
+    [...`${stdout}${stderr}`.matchAll(/^ +-([\w-]+)/gm)].map(([, option]) => option!),
+  );
+  const off = ["http01", "https01", "tlsalpn01", "defaultIPv4", "defaultIPv6", "doh"]
+    .filter((option) => options.has(option)).flatMap((option) => [`-${option}`, ""]);
+  const dns = options.has("dnsserver") ? "-dnsserver" : "-dns01";
+  return ["pebble-challtestsrv", "-management", management, dns, address, ...off];
+}
+
 /** Starts both, and waits until they answer. */
 export async function startAuthority(
   network: Network,
@@ -58,23 +72,8 @@ export async function startAuthority(
     }),
   );
 
-  const off = [
-    "-http01",
-    "",
-    "-https01",
-    "",
-    "-tlsalpn01",
-    "",
-    "-defaultIPv4",
-    "",
-    "-defaultIPv6",
-    "",
-  ];
   const names = await startDaemon(
-    network.on(host, [
-      ...["pebble-challtestsrv", "-management", "[::1]:8055", "-dns01", RESOLVER],
-      ...off,
-    ]),
+    network.on(host, await nameServer({ management: "[::1]:8055", address: RESOLVER })),
     { log: `${network.directory}/names.log` },
   );
   const pebble = await startDaemon(
@@ -126,7 +125,7 @@ export async function startAuthority(
       await eventually(async () => {
         const { code } = await network.run(host, [...probe, "--max-time", "2"]);
         return code === 0 || undefined;
-      }, { what: () => `an answer to ${probe.join(" ")}`, deadline: 20_000 });
+      }, { what: () => `an answer to ${probe.join(" ")}`, deadline: 120_000 });
     }
   } catch (error) {
     await authority[Symbol.asyncDispose]();

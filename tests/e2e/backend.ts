@@ -26,7 +26,7 @@ export async function startBackend(
         ...["curl", "-fsk", "--max-time", "2", "--globoff", `https://[${host.ipv6}]/status`],
       ]);
       return code === 0 || undefined;
-    }, { what: () => `the backend ${host.name}`, deadline: 20_000 });
+    }, { what: () => `the backend ${host.name}`, deadline: 120_000 });
   } catch (error) {
     await daemon.stop();
     throw new Error(await tail(daemon.log), { cause: error });

@@ -121,5 +121,23 @@ async function acmetool(order: Order): Promise<Issued> {
   return { ...output, certificate: `${state}/live/${names[0]}/fullchain` };
 }
 
+/** An ECC key, as is its default; {@link Order.hook} is its --reloadcmd. */
+async function acmeSh(order: Order): Promise<Issued> {
+  const { network, host, webroot, names, state, directory, trust, hook, env } = order;
+  const output = await network.run(host, [
+    ...["acme.sh", "--issue", "--server", directory, "--ca-bundle", trust, "--home", state],
+    ...["--config-home", state, "--accountemail", "ops@service.example", "--webroot", webroot],
+    ...names.flatMap((name) => ["-d", name]),
+    ...hook ? ["--reloadcmd", hook] : [],
+  ], { env: { HOME: state, ...env }, deadline: DEADLINE });
+  return { ...output, certificate: `${state}/${names[0]}_ecc/fullchain.cer` };
+}
+
 /** By the name of the client's program. */
-export const CLIENTS: Record<string, Client> = { acmetool, lego, certbot, dehydrated };
+export const CLIENTS: Record<string, Client> = {
+  acmetool,
+  lego,
+  certbot,
+  dehydrated,
+  "acme.sh": acmeSh,
+};

@@ -63,7 +63,7 @@ Deno.test({
     await using server = await confined(",+net_bind_service");
     const daemon = await startDaemon(server.command, { log: server.log });
     try {
-      await logged(daemon, /event=listening role=challenge/, { deadline: 60_000 });
+      await logged(daemon, /event=listening role=challenge/, { deadline: 300_000 });
       const get = (path: string) =>
         execute([
           ...["nsenter", "--target", String(daemon.pid), "--net"],

@@ -64,7 +64,7 @@ export async function logged(
   pattern: RegExp,
   options: { deadline?: number } = {},
 ): Promise<RegExpExecArray> {
-  const { deadline = 60_000 } = options;
+  const { deadline = 300_000 } = options;
   let ended = false;
   daemon.status.then(() => ended = true);
   return await eventually(async () => {

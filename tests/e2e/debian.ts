@@ -1,5 +1,5 @@
 /**
- * Debian 12 in a folder, made by debootstrap from the mirror that apt uses here, and machines that
+ * Debian in a folder, made by debootstrap from the mirror that apt uses here, and machines that
  * run in it: namespaces for processes, mounts, network and names, with systemd as the first process
  * or with none. They see the kernel's settings, and cannot change them.
  *
@@ -9,25 +9,42 @@
 import { BARE_ENVIRONMENT, eventually, tail } from "./daemon.ts";
 import { execute, type Output, type RunOptions } from "./network.ts";
 
-const RELEASE = "bookworm";
+interface Source {
+  mirror: string;
+  release: string;
+}
 
-/** Where apt gets this release from, or undefined when it does not, or when that cannot be reached. */
-export async function debianMirror(): Promise<string | undefined> {
-  const format = "$(REPO_URI) $(CODENAME) $(COMPONENT)";
+/** Where apt gets Debian's main from; a release has other sources beside it, for its updates. */
+async function sources(): Promise<Source[]> {
+  const format = "$(LABEL)|$(COMPONENT)|$(REPO_URI)|$(CODENAME)";
   const args = ["indextargets", "--format", format, "Created-By: Packages"];
-  const { code, stdout } = await execute(["apt-get", ...args]).catch(() => ({
-    code: 1,
-    stdout: "",
-  }));
-  const line = stdout.split("\n").find((line) => line.endsWith(` ${RELEASE} main`));
-  if (code !== 0 || line === undefined) return undefined;
-  const mirror = line.split(" ")[0]!.replace(/\/$/, "");
-  const release = `${mirror}/dists/${RELEASE}/InRelease`;
-  const asked = await execute(
-    ["wget", "-q", "--spider", "--timeout=10", "--tries=2", release],
-    { env: await proxies() },
-  );
-  return asked.code === 0 ? mirror : undefined;
+  const { stdout } = await execute(["apt-get", ...args]).catch(() => ({ stdout: "" }));
+  return [...stdout.matchAll(/^Debian\|main\|(\S+?)\/?\|([a-z]+)$/gm)]
+    .map(([, mirror, release]) => ({ mirror: mirror!, release: release! }));
+}
+
+/** The release that apt installs from here, as its mirror calls it. */
+export async function ownRelease(): Promise<string | undefined> {
+  return (await sources())[0]?.release;
+}
+
+/** A mirror that apt uses and that has the release, or undefined when none answers. */
+export async function debianMirror(release: string): Promise<string | undefined> {
+  for (const { mirror } of await sources()) {
+    const asked = await execute(
+      [
+        "wget",
+        "-q",
+        "--spider",
+        "--timeout=10",
+        "--tries=2",
+        `${mirror}/dists/${release}/InRelease`,
+      ],
+      { env: await proxies() },
+    );
+    if (asked.code === 0) return mirror;
+  }
+  return undefined;
 }
 
 /** debootstrap asks wget, which does not know apt's proxy. */
@@ -37,14 +54,15 @@ async function proxies(): Promise<Record<string, string>> {
   return proxy === undefined ? {} : { http_proxy: proxy, https_proxy: proxy };
 }
 
-/** Makes the smallest Debian, with these packages. */
-export async function makeDebian(
+/** Makes the smallest Debian in a folder, with these packages. */
+export async function debootstrap(
   folder: string,
-  { mirror, packages }: { mirror: string; packages: string[] },
+  { mirror, release, packages }: Source & { packages: string[] },
 ): Promise<void> {
+  const include = packages.length > 0 ? [`--include=${packages}`] : [];
   const { code, stdout, stderr } = await execute(
-    ["debootstrap", "--variant=minbase", `--include=${packages}`, RELEASE, folder, mirror],
-    { env: await proxies(), deadline: 900_000 },
+    ["debootstrap", "--variant=minbase", ...include, release, folder, mirror],
+    { env: await proxies(), deadline: 1_800_000 },
   );
   if (code !== 0) throw new Error(`debootstrap: ${stderr}${stdout.slice(-2000)}`);
 }
@@ -163,11 +181,11 @@ export async function startMachine(
       const { stdout } = await execute(["pgrep", "--parent", String(parent), "-l"]);
       const [, pid, name] = /^(\d+) (\S+)$/m.exec(stdout) ?? [];
       return init[0]!.endsWith(`/${name}`) ? pid : undefined;
-    }, { what: () => `${init[0]} to start in the machine`, deadline: 60_000 });
+    }, { what: () => `${init[0]} to start in the machine`, deadline: 300_000 });
     await eventually(async () => {
       const { stdout } = await machine.run(["systemctl", "is-system-running"]);
       return groups === undefined || stdout === "running\n" ? true : undefined;
-    }, { what: () => "systemd to have started everything", deadline: 120_000 });
+    }, { what: () => "systemd to have started everything", deadline: 300_000 });
     return machine;
   } catch (error) {
     await machine[Symbol.asyncDispose]();

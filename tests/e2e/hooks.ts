@@ -80,7 +80,7 @@ frontend service
       const target = `[${host.ipv6}]:443`;
       const { stdout, stderr } = await network.run(host, [
         ...["openssl", "s_client", "-connect", target, "-servername", name, "-showcerts"],
-      ], { deadline: 10_000 });
+      ], { deadline: 60_000 });
       const blocks = stdout.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
       assert.ok(blocks, `no certificate for ${name}: ${stderr}`);
       return { serial: await serialOf(blocks[0]!), certificates: blocks.length };
@@ -98,7 +98,7 @@ frontend service
   try {
     await eventually(() => front.worker().catch(() => undefined), {
       what: () => "HAProxy's socket",
-      deadline: 20_000,
+      deadline: 120_000,
     });
   } catch (error) {
     await daemon.stop();

@@ -1,5 +1,5 @@
 /**
- * The main job on the real thing: acmetool, lego, certbot and dehydrated each obtain a certificate
+ * The main job on the real thing: each ACME client obtains a certificate
  * on the second of three balancers from a real CA, whichever balancer the CA reaches, whichever
  * are dead, and while they restart or reload.
  */

@@ -178,7 +178,7 @@ export async function startMachine(network: Network, host: Host): Promise<Machin
     sh: (line, options = {}) =>
       execute(machine.on(["sh", "-c", 'exec 2>&1; eval "$1"', "sh", line], options), {
         env: { HOME: "/root", ...options.env },
-        deadline: 120_000,
+        deadline: 600_000,
       }),
     async write(path, text, { mode = 0o644 } = {}) {
       const file = `/proc/${daemon.pid}/root${path}`;

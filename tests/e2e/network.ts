@@ -43,7 +43,7 @@ export interface Network extends AsyncDisposable {
 
 export interface RunOptions {
   env?: Record<string, string>;
-  /** Ends the program after this many ms. @default 180_000 */
+  /** Ends the program after this many ms; a guard, far beyond a busy machine. @default 600_000 */
   deadline?: number;
 }
 
@@ -116,10 +116,13 @@ export async function createNetwork(
     heal: (host) => netns(host, ["nft", HEAL]),
     unplug: async ({ name }) => void await must(["ip", "-n", bridge, "link", "set", name, "down"]),
     plug: async ({ name }) => void await must(["ip", "-n", bridge, "link", "set", name, "up"]),
-    async [Symbol.asyncDispose]() {
-      await reaper.stdin.close();
-      await reaper.status;
-    },
+    // Closed once: a test that fails while it sets up closes what another hook closes again.
+    [Symbol.asyncDispose]: () => closed ??= close(),
+  };
+  let closed: Promise<void> | undefined;
+  const close = async () => {
+    await reaper.stdin.close();
+    await reaper.status;
   };
 
   try {
@@ -228,7 +231,7 @@ export async function linkLocal({ namespace }: Host): Promise<string> {
 
 /** Runs a program to its end. */
 export async function execute(argv: string[], options: RunOptions = {}): Promise<Output> {
-  const { env = {}, deadline = 180_000 } = options;
+  const { env = {}, deadline = 600_000 } = options;
   const [program, ...args] = argv;
   const child = new Deno.Command(program!, {
     args,

@@ -38,7 +38,7 @@ export async function startNginx(
     await eventually(async () => {
       const { status } = await fetchOn(host, { network, url, deadline: 2_000 });
       return status === 301 || undefined;
-    }, { what: () => "nginx's redirect", deadline: 20_000 });
+    }, { what: () => "nginx's redirect", deadline: 120_000 });
   } catch (error) {
     await daemon.stop();
     throw new Error(await tail(daemon.log), { cause: error });

@@ -70,7 +70,7 @@ async function start({ name, directory, config, argv }: Start): Promise<Redirect
       const conn = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => undefined);
       conn?.close();
       return conn && true;
-    }, { what: () => `${name} on port ${port}`, deadline: 20_000 });
+    }, { what: () => `${name} on port ${port}`, deadline: 120_000 });
   } catch (error) {
     await stop();
     throw new Error(`${error}\n${await tail(daemon.log)}`, { cause: error });

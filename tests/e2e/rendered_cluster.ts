@@ -92,7 +92,7 @@ export async function startRenderedCluster(): Promise<RenderedCluster> {
         await eventually(async () => {
           last = JSON.stringify(await holders(hosts, virtual));
           return last === wanted || undefined;
-        }, { what: () => `addresses at ${wanted}, last at ${last}`, deadline: 120_000 });
+        }, { what: () => `addresses at ${wanted}, last at ${last}`, deadline: 300_000 });
       },
       async logs() {
         const daemons = [...balancers.values()].flatMap(({ daemons }) => [...daemons.values()]);

@@ -84,7 +84,7 @@ story("with placeholders, every virtual address leads over TLS to both backends"
     await eventually(async () => {
       const all = await Promise.all(own.map((address) => answered(address)));
       return new Set(all.flat().map(({ body }) => body)).size === 2 || undefined;
-    }, { what: () => `both backends through ${host.name}`, deadline: 120_000 });
+    }, { what: () => `both backends through ${host.name}`, deadline: 300_000 });
   }
   for (const address of virtual) {
     const literal = address.includes(":") ? `[${address}]` : address;
@@ -249,7 +249,7 @@ async function answered(address: string, { after = 0 } = {}): Promise<Request[]>
       request.address === address && request.start > after && !isLost(request)
     );
     return good.length > 0 ? good : undefined;
-  }, { what: () => `an answer through ${address}`, deadline: 60_000 });
+  }, { what: () => `an answer through ${address}`, deadline: 300_000 });
 }
 
 async function order(balancer: RenderedBalancer, { again = false } = {}): Promise<Output> {
@@ -280,7 +280,7 @@ async function assertServed(): Promise<void> {
     const literal = address.includes(":") ? `[${address}]` : address;
     const { stdout, stderr } = await network.run(network.host("user"), [
       ...["openssl", "s_client", "-connect", `${literal}:443`, "-servername", SERVICE],
-    ], { deadline: 10_000 });
+    ], { deadline: 60_000 });
     const [leaf] = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(stdout) ?? [];
     assert.ok(leaf, stderr);
     const file = await installed(balancers.get(expected()[address]![0]!)!);

@@ -3,7 +3,8 @@
  * machines that have something wrong with them, and one with servers that are almost balancers.
  */
 
-import { executablePath } from "../executable.ts";
+import { executablePath, runtimeCache } from "../executable.ts";
+import { nameServer } from "./authority.ts";
 import { ready, startBalancer } from "./balancer.ts";
 import { type Daemon, eventually, logged, startDaemon } from "./daemon.ts";
 import { createNetwork, type Host, type HostAddresses, type Network } from "./network.ts";
@@ -62,7 +63,7 @@ export async function startSelfTestFleet(text: string): Promise<SelfTestFleet> {
         await eventually(
           async () =>
             (await balancer.output()).split("event=reloaded").length > before || undefined,
-          { what: () => `${name} to read its configuration`, deadline: 20_000 },
+          { what: () => `${name} to read its configuration`, deadline: 120_000 },
         );
       }
     };
@@ -84,7 +85,7 @@ export async function startSelfTestFleet(text: string): Promise<SelfTestFleet> {
         const run = ["run", "--no-check", "--no-config", "-N", program, JSON.stringify(spec)];
         const daemon = await startDaemon(
           network.on(odd, ["env", "NO_COLOR=1", Deno.execPath(), ...run]),
-          { log: `${network.directory}/odd.log` },
+          { log: `${network.directory}/odd.log`, env: runtimeCache(network.directory) },
         );
         await logged(daemon, /^ready$/m);
       },
@@ -114,12 +115,8 @@ export async function startSelfTestFleet(text: string): Promise<SelfTestFleet> {
 
 /** The resolver that /etc/resolv.conf of every host names, here lb0's own. */
 async function startDns(network: Network, host: Host): Promise<void> {
-  const off = ["-http01", "-https01", "-tlsalpn01", "-defaultIPv4", "-defaultIPv6"];
   await startDaemon(
-    network.on(host, [
-      ...["pebble-challtestsrv", "-management", "[::1]:8055", "-dns01", "[::1]:53"],
-      ...off.flatMap((flag) => [flag, ""]),
-    ]),
+    network.on(host, await nameServer({ management: "[::1]:8055", address: "[::1]:53" })),
     { log: `${network.directory}/names.log` },
   );
   await eventually(async () => {
@@ -128,7 +125,7 @@ async function startDns(network: Network, host: Host): Promise<void> {
       `${DNS_MANAGEMENT}/add-aaaa`,
     ]);
     return code === 0 || undefined;
-  }, { what: () => "an answer of pebble-challtestsrv", deadline: 20_000 });
+  }, { what: () => "an answer of pebble-challtestsrv", deadline: 120_000 });
 }
 
 /** As where somebody wrote the one address that the article gives. */

@@ -8,7 +8,7 @@
 import assert from "node:assert/strict";
 import { issue, type Issued } from "../cert/issue.ts";
 import { executableCache, executablePath } from "../executable.ts";
-import { type Authority, startAuthority } from "./authority.ts";
+import { type Authority, nameServer, startAuthority } from "./authority.ts";
 import { BALANCERS, keepers, VIRTUAL_ADDRESSES } from "./cluster.ts";
 import { connectMachines, type Machine, startMachine } from "./machine.ts";
 import { eventually, logged, startDaemon } from "./daemon.ts";
@@ -40,7 +40,7 @@ export async function startWorld(page: string): Promise<World> {
     ca: { ipv6: CA_ADDRESS, ipv4: "192.0.2.100" },
   }, { names: { "service.example": VIRTUAL_ADDRESSES, [LETS_ENCRYPT]: [CA_ADDRESS] } });
   try {
-    if (page !== KEEPALIVED_MOVES) await placeAddresses(network);
+    if (!FROM_NOTHING.includes(page)) await placeAddresses(network);
     const balancers = await Promise.all(
       Object.keys(BALANCERS).map((name) => startMachine(network, network.host(name))),
     );
@@ -70,11 +70,11 @@ export async function startWorld(page: string): Promise<World> {
   }
 }
 
-/** The page that starts keepalived. */
-const KEEPALIVED_MOVES = "docs/operations.md";
+/** The pages that begin with nothing of acme-lb, and start keepalived. */
+const FROM_NOTHING = ["docs/operations.md", "docs/quickstart.md"];
 
 /** Pages that order certificates. */
-const WITH_CA = ["docs/clients.md", "docs/operations.md"];
+const WITH_CA = ["docs/clients.md", ...FROM_NOTHING];
 
 /** Pebble's own addresses, under the paths and the terms of service of Let's Encrypt. */
 const DIRECTORY = JSON.stringify({
@@ -129,12 +129,8 @@ http {
 async function startResolver(network: Network, machines: Machine[]): Promise<void> {
   const host = network.host("ca");
   const management = "[::1]:8056";
-  const off = ["-http01", "-https01", "-tlsalpn01", "-defaultIPv4", "-defaultIPv6"]
-    .flatMap((flag) => [flag, ""]);
   const resolver = await startDaemon(
-    network.on(host, [
-      ...["pebble-challtestsrv", "-management", management, "-dns01", `[${CA_ADDRESS}]:53`, ...off],
-    ]),
+    network.on(host, await nameServer({ management, address: `[${CA_ADDRESS}]:53` })),
     { log: `${network.directory}/resolver.log` },
   );
   await logged(resolver, /Starting management server/);
@@ -146,7 +142,7 @@ async function startResolver(network: Network, machines: Machine[]): Promise<voi
         JSON.stringify({ host: "service.example", addresses }),
       ]);
       return code === 0 || undefined;
-    }, { what: () => "the name server", deadline: 20_000 });
+    }, { what: () => "the name server", deadline: 120_000 });
   }
   for (const machine of machines) {
     await machine.write("/etc/resolv.conf", `nameserver ${CA_ADDRESS}\n`);
@@ -172,10 +168,12 @@ const PREPARATIONS: Record<string, Preparation> = {
       "--out /etc/haproxy/certs/service.example.pem",
     ]);
   },
-  // The page itself begins with nothing of acme-lb.
-  "docs/operations.md": async (machine) => {
-    await withHaproxy(machine);
-  },
+  ...Object.fromEntries(FROM_NOTHING.map((page): [string, Preparation] => [
+    page,
+    async (machine) => {
+      await withHaproxy(machine);
+    },
+  ])),
 };
 
 async function withNginx(machine: Machine, world: World): Promise<void> {

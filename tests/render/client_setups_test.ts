@@ -79,7 +79,8 @@ Deno.test("lego has no account without an address, and says which key is missing
 Deno.test("HAProxy that orders has an acme section, a solver on loopback and a store", () => {
   const config = (names: string, more = "") =>
     parseConfig(
-      `cluster: {names: [${names}], virtual_addresses: ["192.0.2.1"], backends: ["192.0.2.9:443"]${more}}`,
+      `challenge: {solvers: ["127.0.0.1:31081"]}\n` +
+        `cluster: {names: [${names}], virtual_addresses: ["192.0.2.1"], backends: ["192.0.2.9:443"]${more}}`,
       "c",
     );
   const render = (names: string, { more = "", staging = false } = {}) =>
@@ -117,6 +118,11 @@ Deno.test("HAProxy that orders has an acme section, a solver on loopback and a s
     faultsOf(KINDS["haproxy"]!, config(names), { node: "", acme: true }).map((line) =>
       line.split(":")[0]
     );
+  const unasked = parseConfig("cluster: {names: [a.test]}", "c");
+  assert.match(
+    faultsOf(KINDS["haproxy"]!, unasked, { node: "", acme: true }).join("\n"),
+    /^challenge\.solvers: add "127\.0\.0\.1:31081"/m,
+  );
   assert.deepEqual(faults('a.test, "*.a.test", "192.0.2.1", "[2001:db8::1]"'), [
     "cluster.names[1]",
     "cluster.names[2]",

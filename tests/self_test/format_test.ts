@@ -57,3 +57,14 @@ Deno.test("formatReportAsJson() reads back as the report, and holds nothing that
   // deno-lint-ignore no-control-regex
   deepStrictEqual(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/.test(text), false);
 });
+
+Deno.test("formatReport() begins with an address that two balancers hold at once", () => {
+  const held = {
+    level: "fail",
+    rule: "address_twice",
+    about: "2001:db8::1",
+    text: "held",
+  } as const;
+  const [first] = formatReport({ ...REPORT, findings: [...REPORT.findings, held] }).split("\n");
+  deepStrictEqual(first, "fail  2001:db8::1: address_twice: held");
+});

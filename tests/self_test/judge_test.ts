@@ -39,7 +39,7 @@ function report(
   });
   return judge({
     ...{ config, paths, replies, text: TEXT, webroot: "/w", file: "config.yaml", digest: DIGEST },
-    ...{ records: new Map(), unresolved: [], lifetime: 90 * 86_400_000, places: [] },
+    ...{ records: new Map(), unresolved: [], lifetime: 90 * 86_400_000, places: [], here: [] },
     machine: ["2001:db8::f001", "192.0.2.11"],
     questions: { token: "token", unknown: "unknown", page: PAGE },
     ...more,

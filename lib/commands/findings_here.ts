@@ -1,0 +1,34 @@
+/** What self-test finds on this machine before it asks anybody. */
+
+import type { Config } from "../config/schema.ts";
+import { layoutDoubt, silentWebroots } from "../config/webroot_warnings.ts";
+import { solversThatAnswerAll } from "../http/solvers.ts";
+import type { Finding } from "../self_test/findings.ts";
+
+/** Waits for no file system and no solver for much longer than a second. */
+export async function findingsHere(
+  config: Config,
+): Promise<{ findings: Finding[]; webroots: string[] }> {
+  const [silent, catchAll] = await Promise.all([
+    silentWebroots(config.webroot),
+    solversThatAnswerAll(config.challenge.solvers),
+  ]);
+  const webroots = config.webroot.filter((webroot) => !silent.includes(webroot));
+  const doubts = await Promise.all(
+    webroots.map(async (about) => ({ about, text: await layoutDoubt(about) })),
+  );
+  return {
+    webroots,
+    findings: [
+      ...silent.map((about): Finding => ({ level: "fail", rule: "webroot", about, text: SILENT })),
+      ...catchAll.map(({ address, doubt }): Finding => ({
+        ...{ level: "warn", rule: "catch_all", about: `challenge.solvers ${address}`, text: doubt },
+      })),
+      ...doubts.flatMap(({ about, text }): Finding[] =>
+        text === undefined ? [] : [{ level: "warn", rule: "webroot", about, text }]
+      ),
+    ],
+  };
+}
+
+const SILENT = "its file system does not answer; see its server and mount. No token is tried there";
