@@ -272,6 +272,7 @@ place_list() {
       make_folder "$(dirname -- "$webroot")"
       [ -e "$webroot" ] || listed webroot "$webroot"
     done
+    [ -e "$state" ] || listed state "$state"
     choose_units
   fi
   # The digests tell a later run what has been changed since.
@@ -622,7 +623,7 @@ uninstall_program() {
       folder | digest) ;;
       unit) stop_unit "$what" ;;
       webroot) if may_remove "$what"; then take_away "$what"; else kept=acme-challenge; fi ;;
-      config) if may_remove "$what"; then take_away "$what"; fi ;;
+      config | state) if may_remove "$what"; then take_away "$what"; fi ;;
       group | user) remove_account "$kind" "$what" ;;
       file) take_file "$what" ;;
       cache) take_cache ;;
@@ -649,7 +650,7 @@ is_of_this() {
   case "$1 $2" in
     *' '*/../* | *' '*/..) ;;
     "file $prefix/"* | "folder $prefix" | "folder $prefix/"* | "digest "*) return ;;
-    'config /etc/acme-lb/config.yaml' | 'cache /var/cache/acme-lb' | 'group acme-challenge' | \
+    'config /etc/acme-lb/config.yaml' | 'cache /var/cache/acme-lb' | 'state /var/lib/acme-lb' | 'group acme-challenge' | \
       'user acme-lb' | 'unit acme-lb.service' | 'unit acme-lb-check-expiry.timer' | 'webroot /'* | \
       'folder /'*)
       is_ours "$2"
@@ -828,9 +829,11 @@ case $prefix in
     ;;
 esac
 case $binary in '' | /*) ;; *) binary=$PWD/$binary ;; esac
-# What --uninstall has to remove, and where root lets the runtime unpack for all.
+# What --uninstall has to remove, where root lets the runtime unpack for all, and the StateDirectory=
+# of the server's unit.
 list=$prefix/share/acme-lb/installed
 runtime_cache=/var/cache/acme-lb
+state=/var/lib/acme-lb
 
 case $mode in
   --install) install_program ;;

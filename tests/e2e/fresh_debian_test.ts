@@ -299,7 +299,11 @@ async function installedOn(machine: Machine, t: Deno.TestContext): Promise<void>
             await servesOn(machine, "Hello");
           }
         }
-        assert.match((await machine.run(["systemctl", "status", "acme-lb"])).stdout, said, what);
+        // It tries again every second, and shows the log of the newest try alone.
+        await eventually(async () => {
+          const { stdout } = await machine.run(["systemctl", "status", "acme-lb"]);
+          return said.test(stdout) ? true : undefined;
+        }, { what: () => `systemctl status to tell of ${what}`, deadline: 60_000 });
         await machine.sh(`cp -p /root/good.yaml ${config}; systemctl start acme-lb`);
         await servesOn(machine, "Hello");
       }
@@ -337,11 +341,14 @@ async function installedOn(machine: Machine, t: Deno.TestContext): Promise<void>
       assert.equal(code, 0, stderr);
       assert.match(stderr, /^install\.sh: keep \/etc\/acme-lb\/config\.yaml$/m);
       assert.match(stderr, /^install\.sh: keep \/run\/acme\/acme-challenge$/m);
+      assert.match(stderr, /^install\.sh: keep \/var\/lib\/acme-lb$/m);
       assert.match(await machine.sh("cat /etc/acme-lb/config.yaml"), /^certificates: /m);
       assert.match(await machine.sh("getent group acme-challenge"), /^acme-challenge:/);
       assert.equal((await machine.run(["getent", "passwd", "acme-lb"])).code, 2);
       assert.equal(await stateOf(machine, "acme-lb.service"), "inactive");
-      await machine.sh(`rm -r /etc/acme-lb /etc/haproxy /run/acme; groupdel acme-challenge`);
+      await machine.sh(
+        `rm -r /etc/acme-lb /etc/haproxy /run/acme /var/lib/acme-lb; groupdel acme-challenge`,
+      );
       assert.deepEqual(await filesOn(machine), before);
     },
   );
@@ -350,10 +357,11 @@ async function installedOn(machine: Machine, t: Deno.TestContext): Promise<void>
     assert.equal((await install(...WITH)).code, 0);
     await machine.sh("systemctl start acme-lb");
     // One answer for each question: more than the terminal holds would keep both sides waiting.
-    const said = await machine.sh(`printf 'y\\ny\\n' |
+    const said = await machine.sh(`printf 'y\\ny\\ny\\n' |
       script --quiet --return --command '/root/acme-lb/install.sh --uninstall' /dev/null`);
     assert.match(said, /remove \/etc\/acme-lb\/config\.yaml\? \[y\/N\]/);
     assert.match(said, /remove \/run\/acme\/acme-challenge\? \[y\/N\]/);
+    assert.match(said, /remove \/var\/lib\/acme-lb\? \[y\/N\]/);
     assert.deepEqual(await filesOn(machine), before);
   });
 }
