@@ -62,22 +62,43 @@ export interface Deadline extends Disposable {
   abort(reason?: unknown): void;
 }
 
+export interface DeadlineOptions {
+  /** Ends it early, with its own reason. */
+  parent?: AbortSignal;
+  clock?: Clock;
+  /**
+   * Count only time in which this process runs: for what the machine itself does, such as reading a
+   * file, where a process that gets no processor must not be taken for a disk that does not answer.
+   * @default false
+   */
+  whileRunning?: boolean;
+}
+
+/** Of a wait that counts running time: a longer pause of the process counts as one of these. */
+const SLICE_MS = 50;
+
 /**
  * A signal that is aborted with a {@link DeadlineError} after so many milliseconds, or with the
  * parent's reason when the parent is. Unlike that of AbortSignal.timeout its timer can be ended,
  * and unlike AbortSignal.any it leaves no listener behind on a parent that lives for long.
  */
-export function deadline(
-  ms: number,
-  { parent, clock = SYSTEM_CLOCK }: { parent?: AbortSignal; clock?: Clock } = {},
-): Deadline {
+export function deadline(ms: number, options: DeadlineOptions = {}): Deadline {
+  const { parent, clock = SYSTEM_CLOCK, whileRunning = false } = options;
   const controller = new AbortController();
   const follow = () => controller.abort(parent!.reason);
   const end = () => {
     cancel();
     parent?.removeEventListener("abort", follow);
   };
-  const cancel = clock.schedule(ms, () => controller.abort(new DeadlineError(ms)));
+  let cancel = () => {};
+  const wait = (leftMs: number) => {
+    const sliceMs = whileRunning ? Math.min(SLICE_MS, leftMs) : leftMs;
+    cancel = clock.schedule(sliceMs, () => {
+      if (leftMs > sliceMs) wait(leftMs - sliceMs);
+      else controller.abort(new DeadlineError(ms));
+    });
+  };
+  wait(ms);
   if (parent?.aborted) follow();
   else parent?.addEventListener("abort", follow, { once: true });
   return {

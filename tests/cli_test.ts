@@ -106,7 +106,7 @@ const FLAGS: Record<string, string[]> = {
   "challenge-server": ["--listen", "--webroot", "--peer"],
   "proxy": ["--listen", "--webroot", "--peer"],
   "redirect": ["--listen", "--https-port"],
-  "check-config": [],
+  "check-config": ["--running"],
   "generate": [],
 };
 const GLOBAL = ["--config", "--log-format", "--log-level", "--version", "--help"];

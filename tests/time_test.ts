@@ -1,8 +1,8 @@
 /** Durations, exact to the thousandth of a millisecond. */
 
-import { deepStrictEqual, throws } from "node:assert/strict";
+import { deepStrictEqual, ok, throws } from "node:assert/strict";
 import fc from "fast-check";
-import { formatDuration, parseDuration } from "../lib/time.ts";
+import { type Clock, deadline, formatDuration, parseDuration } from "../lib/time.ts";
 
 const UNITS = { ms: 1n, s: 1000n, m: 60_000n, h: 3_600_000n, d: 86_400_000n };
 
@@ -90,4 +90,24 @@ Deno.test("formatDuration() takes the largest unit that leaves no fraction", () 
     [86_400_000, "1d"],
   ];
   for (const [ms, text] of table) deepStrictEqual(formatDuration(ms), text);
+});
+
+Deno.test("deadline() counts only running time where that is asked: a pause counts as one slice", () => {
+  // Wakes each waiter late, as a machine does that gives the process no processor.
+  const waiting: (() => void)[] = [];
+  let woken = 0;
+  const late: Clock = {
+    now: () => 0,
+    monotonic: () => 0,
+    schedule(_ms, wake) {
+      waiting.push(wake);
+      return () => {};
+    },
+  };
+  using plain = deadline(1_000, { clock: late });
+  waiting.shift()!();
+  ok(plain.passed);
+  using running = deadline(1_000, { clock: late, whileRunning: true });
+  for (; !running.passed && woken < 100; woken++) waiting.shift()!();
+  deepStrictEqual(woken, 20);
 });

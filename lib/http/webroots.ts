@@ -123,7 +123,7 @@ export class Webroot {
   async find(token: string, source: string): Promise<OwnFile> {
     const { clock = SYSTEM_CLOCK } = this.options;
     if (this.#silentSince !== undefined) return await this.#retry(token);
-    using limit = deadline(READ_TIME_MS, { clock });
+    using limit = deadline(READ_TIME_MS, { clock, whileRunning: true });
     if (!await this.#slots.acquire(source, limit.signal)) return SILENT;
     return await this.#read(token, {
       signal: limit.signal,
@@ -137,7 +137,7 @@ export class Webroot {
     if (clock.monotonic() < this.#retryAt || !retries.tryAcquire(this.path)) return SILENT;
     // As long as this one hangs there is no other.
     this.#retryAt = Infinity;
-    using limit = deadline(READ_TIME_MS, { clock });
+    using limit = deadline(READ_TIME_MS, { clock, whileRunning: true });
     return await this.#read(token, {
       signal: limit.signal,
       release: () => {

@@ -13,7 +13,9 @@ async function helpTells(): Promise<Record<string, string[]>> {
   const told: Record<string, string[]> = {};
   for (const [, command] of list.matchAll(/^ {2}([a-z][a-z-]+) /mg)) {
     const help = (await acmeLb([command!, "--help"])).stdout;
-    const flags = [...help.matchAll(/^ +(?:-\w, )?(--[a-z-]+)/mg)].map(([, flag]) => flag!);
+    const flags = [...help.matchAll(/^ +(?:-[\w], )?(--[a-z][a-z\d-]*)/mg)].map(([, flag]) =>
+      flag!
+    );
     told[command!] = flags;
   }
   return told;

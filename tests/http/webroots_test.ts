@@ -3,7 +3,7 @@
 import { deepStrictEqual, ok } from "node:assert/strict";
 import type { TokenFile } from "../../lib/http/token_file.ts";
 import { findInWebroots, type Webroot, Webroots } from "../../lib/http/webroots.ts";
-import type { Clock } from "../../lib/time.ts";
+import { ManualClock } from "../manual_clock.ts";
 
 const FOUND: TokenFile = { kind: "found", body: "tok.thumb", path: "/a/tok" };
 const ABSENT: TokenFile = { kind: "absent", faults: [] };
@@ -14,33 +14,18 @@ const CLOSED: TokenFile = {
 
 const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
 
-/** A clock that the test moves. */
-function handClock(): Clock & { pass(ms: number): Promise<void> } {
-  let now = 0;
-  const timers = new Set<{ at: number; wake: () => void }>();
-  return {
-    now: () => now,
-    monotonic: () => now,
-    schedule(ms, wake) {
-      const timer = { at: now + ms, wake };
-      timers.add(timer);
-      return () => void timers.delete(timer);
-    },
-    async pass(ms) {
-      await turn();
-      now += ms;
-      for (const timer of [...timers].filter(({ at }) => at <= now)) {
-        timers.delete(timer);
-        timer.wake();
-      }
-      await turn();
-    },
-  };
+/** A clock that the test moves, with a turn of the event loop on either side. */
+class HandClock extends ManualClock {
+  async pass(ms: number): Promise<void> {
+    await turn();
+    this.advance(ms);
+    await turn();
+  }
 }
 
 /** Webroots whose reads end when the test says so; `/dead…` never does by itself. */
 function laboratory(paths: string[], files: Record<string, TokenFile> = {}) {
-  const clock = handClock();
+  const clock = new HandClock();
   const log: string[] = [];
   const hanging: { path: string; end: (file: TokenFile) => void }[] = [];
   const state = { dead: true };
