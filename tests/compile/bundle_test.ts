@@ -27,7 +27,7 @@ async function modules(directory: string): Promise<Map<string, Module>> {
     const named = (pattern: RegExp) => Array.from(text.matchAll(pattern), ([, target]) => target!);
     found.set(name, {
       text,
-      imports: named(/\b(?:from|import)\s*"([^"]+)"/g),
+      imports: named(/\b(?:from|import)\s*"([\w./:@-]+)"/g),
       later: named(/\bimport\("([^"]+)"\)/g),
     });
   }
