@@ -26,8 +26,11 @@ const REPORTS = `${ROOT}dist/tests`;
 const DEADLINE = AbortSignal.timeout(60 * 60_000);
 
 const CHECKS = [["fmt", "--check"], ["lint"], ["check"]];
-/** Most of an end-to-end test is waiting, for clients and for clocks of other programs. */
-const SIDE_BY_SIDE = 3;
+/**
+ * Most of an end-to-end test is waiting, for clients and for clocks of other programs; more at a time
+ * would starve balancers of two processors beyond the deadlines of a lookup.
+ */
+const SIDE_BY_SIDE = 2;
 /** Those that take longest begin first, so that none is left to run alone at the end. */
 const LONGEST = ["documentation", "rendered_cluster", "fresh_debian", "issuance", "self_test"];
 
