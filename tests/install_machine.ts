@@ -29,7 +29,8 @@ case $1 in
   --version) echo acme-lb 0.0.0 ;;
   generate) echo "$2 of 0.0.0" ;;
   render) cp -R RENDERED/. "$4" ;;
-  check-config) [ ! -e /etc/acme-lb/config.yaml ] || cat /etc/acme-lb/config.yaml || { echo "acme-lb: /etc/acme-lb/config.yaml: permission denied" >&2; exit 78; } ;;
+  check-config) { [ -x /etc/acme-lb ] || [ ! -d /etc/acme-lb ]; } &&
+    { [ ! -e /etc/acme-lb/config.yaml ] || cat /etc/acme-lb/config.yaml; } || { echo "acme-lb: /etc/acme-lb/config.yaml: permission denied" >&2; exit 78; } ;;
   challenge-server) echo "event=listening role=challenge address=$3" >&2; exec sleep 30 ;;
 esac
 `;
