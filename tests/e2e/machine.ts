@@ -140,6 +140,8 @@ for unit in $units; do
     start) active "$unit" || start "$unit" ;;
     restart) stop "$unit"; start "$unit" ;;
     reload) active "$unit" && kill -"$(signal "$unit")" "$pid" ;;
+    reload-or-restart)
+      if active "$unit"; then kill -"$(signal "$unit")" "$pid"; else start "$unit"; fi ;;
     stop) stop "$unit" ;;
     try-restart) ! active "$unit" || { stop "$unit"; start "$unit"; } ;;
     enable) touch "/run/acme-lb-stand-in/enabled/$unit"; [ -z "$now" ] || start "$unit" ;;
