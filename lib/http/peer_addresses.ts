@@ -20,8 +20,8 @@ export interface PeerAddressesOptions {
   /** The challenge listeners of this balancer. */
   own: readonly SocketAddress[];
   names: PeerNames;
-  /** Whether an address is this machine's now. @default {@link isOwnAddress} */
-  isHere?: (hostname: string) => boolean;
+  /** Whether a comparable address is this machine's now. @default {@link isOwnAddress} */
+  isHere?: (address: string) => boolean;
   clock?: Clock;
 }
 
@@ -53,7 +53,8 @@ export function createPeerAddresses(options: PeerAddressesOptions): PeerAddresse
       (isWildcard(listener.hostname) ||
         comparableAddress(listener.hostname) === comparableAddress(hostname))
     );
-    return heard && (comparableAddress(hostname).startsWith("127.") || isHere(hostname));
+    const address = comparableAddress(hostname);
+    return heard && (address.startsWith("127.") || isHere(address));
   }
 
   return {

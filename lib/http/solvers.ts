@@ -4,7 +4,7 @@
  * acme-lb, so that their port need not be open to other balancers. Most of the time none listens.
  */
 
-import { formatSocketAddress, type SocketAddress } from "../address.ts";
+import { comparableAddress, formatSocketAddress, type SocketAddress } from "../address.ts";
 import { FairSemaphore } from "../fair_semaphore.ts";
 import { isOwnAddress } from "../own_addresses.ts";
 import { deadline } from "../time.ts";
@@ -89,7 +89,8 @@ export function createSolvers(
 }
 
 function isHereNow({ hostname }: SocketAddress): boolean {
-  return hostname.startsWith("127.") || isOwnAddress(hostname);
+  const address = comparableAddress(hostname);
+  return address.startsWith("127.") || isOwnAddress(address);
 }
 
 /**

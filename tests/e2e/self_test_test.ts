@@ -206,7 +206,7 @@ e2e("self-test says when the server's user may not read the webroot", async () =
   try {
     await ready(daemon);
     const found = await report();
-    assert.match(textAt(found, `challenge [${host.ipv6}]:31080`), /or its user may not read this/);
+    assert.match(textAt(found, `challenge [${host.ipv6}]:31080`), /unreadable for its user/);
     // Nor may that user write to it.
     const { code, stdout, stderr } = await network.run(host, [
       ...[...AS_NOBODY, await executablePath(), "self-test", "--config", config],

@@ -8,8 +8,9 @@ import { parsePeer } from "../../lib/peer.ts";
 
 const QUIET = { warn: () => {} };
 
-const isAmong = (here: string[]) => (hostname: string) =>
-  here.map(comparableAddress).includes(comparableAddress(hostname));
+/** Exact, as the list of the system's interfaces is: it has neither zones nor other spellings. */
+const isAmong = (here: string[]) => (address: string) =>
+  here.map(comparableAddress).includes(address);
 
 function others(
   peers: string[],
@@ -39,6 +40,8 @@ Deno.test("others() leaves this balancer out by its interfaces and its challenge
     ["another port", ["[::]:31081"], ["2001:db8::f001"], [one, two, three]],
     ["none of them", ["[::]:31080"], ["2001:db8::f009"], [one, two, three]],
   ];
+  const linkLocal = ["[fe80::1%eth0]:31080", "[fe80::2%eth0]:31080"];
+  deepStrictEqual(others(linkLocal, ["[::]:31080"], ["fe80::1"]), [linkLocal[1]], "with a zone");
   for (const [name, own, here, expected] of table) {
     deepStrictEqual(others(FLEET, own, here), expected, name);
   }
