@@ -69,7 +69,7 @@ const MATRIX: { release: string; jobs: Job[]; more: Job[] }[] = [
   },
   {
     release: "sid",
-    jobs: [endToEndOf("rendered_programs"), JUDGED_BY_PROGRAMS],
+    jobs: [endToEndOf("rendered_programs"), endToEndOf("haproxy_acme"), JUDGED_BY_PROGRAMS],
     more: [
       endToEndOf("rendered_cluster"),
       endToEndOf("hooks"),

@@ -16,6 +16,9 @@ import { argumentWord, unitWord } from "./systemd_escape.ts";
 /** Where HAProxy answers challenges, for acme-lb on the same machine. */
 export const SOLVER = { hostname: "127.0.0.1", port: 31081 };
 
+/** Of root alone: releases of HAProxy before August 2026 let everybody read the key they make. */
+export const ACCOUNTS = "/etc/haproxy/acme";
+
 /** The names of the store and of the acme section. */
 const STORE = "acme-lb";
 const SECTION = "letsencrypt";
@@ -68,7 +71,7 @@ export function acmeSections(
   return `acme ${SECTION}
   directory ${directoryOf({ staging })}
   # Made by HAProxy when it first starts; keep it, the CA knows this balancer by it.
-  account-key /etc/haproxy/${SECTION}.account.key
+  account-key ${ACCOUNTS}/${SECTION}.account.key
 ${contact}  challenge HTTP-01
   keytype ECDSA
   curves P-256

@@ -20,6 +20,11 @@ const SUCCESSION: Record<string, string[]> = {
 
 export const VIRTUAL_ADDRESSES = Object.keys(SUCCESSION);
 
+const inIpv4 = (address: string) => address.replace("2001:db8::", "192.0.2.");
+
+/** The virtual addresses of examples/article/config.yaml, as the DNS says them of the service. */
+export const SERVED_ADDRESSES = [...VIRTUAL_ADDRESSES, ...VIRTUAL_ADDRESSES.map(inIpv4)];
+
 /** Which balancer keepalived would leave each virtual address with. */
 export function keepers(hosts: Host[], options: { down?: string[] } = {}): Map<string, Host> {
   const { down = [] } = options;
@@ -29,6 +34,14 @@ export function keepers(hosts: Host[], options: { down?: string[] } = {}): Map<s
       return [address, hosts.find((host) => host.name === name)!];
     }),
   );
+}
+
+/** With the IPv4 address beside each virtual one, on the same balancer. */
+export function inBothFamilies(keepers: Map<string, Host>): Map<string, Host> {
+  return new Map([...keepers].flatMap(([address, host]): [string, Host][] => [
+    [address, host],
+    [inIpv4(address), host],
+  ]));
 }
 
 /** The configuration for all three. */

@@ -13,7 +13,7 @@ import { keepers, VIRTUAL_ADDRESSES } from "./cluster.ts";
 import { tail } from "./daemon.ts";
 import { fetchOn } from "./fetch_on.ts";
 import { CA_ADDRESS, CA_NAME, type Fleet, NAMES, webrootOf } from "./fleet.ts";
-import type { Host } from "./network.ts";
+import type { Host, Network } from "./network.ts";
 
 export interface Story {
   /** What is going on while the clients order. */
@@ -90,7 +90,7 @@ async function runStory(
 
   const end = new AbortController();
   try {
-    for (const name of swallowing) await swallow(fleet, name);
+    for (const name of swallowing) await swallow(network, name);
     const disturbance = story.disturbance?.(fleet, end.signal);
     // Told below; until then a failure must not count as unhandled.
     disturbance?.catch(() => {});
@@ -111,7 +111,7 @@ async function runStory(
 }
 
 /** A balancer that still answered, or refused, would make the story an easier one. */
-async function swallow({ network }: Fleet, name: string): Promise<void> {
+export async function swallow(network: Network, name: string): Promise<void> {
   const host = network.host(name);
   const url = `http://[${host.ipv6}]/`;
   const ask = () => fetchOn(network.host("user"), { network, url, deadline: 500 });
