@@ -45,7 +45,9 @@ export function inBothFamilies(keepers: Map<string, Host>): Map<string, Host> {
 }
 
 /** The configuration for all three. */
-export function clusterConfig({ webroots }: { webroots: string[] }): string {
+export function clusterConfig(
+  { webroots, solvers = [] }: { webroots: string[]; solvers?: string[] },
+): string {
   return [
     "webroot:",
     ...webroots.map((webroot) => `  - ${webroot}`),
@@ -53,6 +55,7 @@ export function clusterConfig({ webroots }: { webroots: string[] }): string {
     '  listen: ["[::]:80"]',
     "challenge:",
     '  listen: ["[::]:31080"]',
+    `  solvers: ${JSON.stringify(solvers)}`,
     "peers:",
     ...Object.values(BALANCERS).map(({ ipv6 }) => `  - "[${ipv6}]:31080"`),
     "",

@@ -171,7 +171,7 @@ async function order(fleet: Fleet, options: OrderOptions): Promise<void> {
   }
 }
 
-async function assertCertificate(path: string): Promise<void> {
+export async function assertCertificate(path: string): Promise<void> {
   const certificate = new X509Certificate(await Deno.readTextFile(path));
   const names = certificate.subjectAltName?.split(", ").map((name) => name.replace("DNS:", ""));
   assert.deepEqual(names?.sort(), Object.keys(NAMES).sort());
@@ -200,7 +200,7 @@ async function assertAnswered(
 }
 
 /** The tokens that the CA was told from there, by a log of acme-lb. */
-function toldByAcmeLb(log: string, source: "own" | "peer"): string[] {
+export function toldByAcmeLb(log: string, source: "own" | "solver" | "peer"): string[] {
   const wanted = ["event=challenge", "role=public", `from=${CA_ADDRESS}`, "status=200"];
   return log.split("\n").map((line) => line.split(" "))
     .filter((words) => [...wanted, `source=${source}`].every((field) => words.includes(field)))
