@@ -102,11 +102,12 @@ frontend service
 /** Serial and number of certificates that a client of this name is shown on the host's port 443. */
 export async function servedOn(
   network: Network,
-  { host, name }: { host: Host; name: string },
+  { host, name, options = [] }: { host: Host; name: string; options?: string[] },
 ): Promise<{ serial: string; certificates: number }> {
   const target = `[${host.ipv6}]:443`;
   const { stdout, stderr } = await network.run(host, [
     ...["openssl", "s_client", "-connect", target, "-servername", name, "-showcerts"],
+    ...options,
   ], { deadline: 60_000 });
   const blocks = stdout.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
   assert.ok(blocks, `no certificate for ${name}: ${stderr}`);
