@@ -57,7 +57,13 @@ const endToEndOf = (name: string, ...args: string[]): Job => ({
 const MATRIX: { release: string; jobs: Job[]; more: Job[] }[] = [
   {
     release: "trixie",
-    jobs: [endToEndOf("rendered_programs"), JUDGED_BY_PROGRAMS],
+    jobs: [
+      endToEndOf("rendered_programs"),
+      JUDGED_BY_PROGRAMS,
+      endToEndOf("acme_sh"),
+      endToEndOf("monitoring"),
+      endToEndOf("solvers"),
+    ],
     more: [
       endToEndOf("fresh_debian"),
       endToEndOf("rendered_cluster"),
@@ -69,7 +75,12 @@ const MATRIX: { release: string; jobs: Job[]; more: Job[] }[] = [
   },
   {
     release: "sid",
-    jobs: [endToEndOf("rendered_programs"), endToEndOf("haproxy_acme"), JUDGED_BY_PROGRAMS],
+    jobs: [
+      endToEndOf("haproxy_acme"),
+      endToEndOf("rendered_programs"),
+      JUDGED_BY_PROGRAMS,
+      endToEndOf("solvers"),
+    ],
     more: [
       endToEndOf("rendered_cluster"),
       endToEndOf("hooks"),
