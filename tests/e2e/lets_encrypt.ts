@@ -13,23 +13,27 @@ import type { Network } from "./network.ts";
 
 export const LETS_ENCRYPT = "acme-v02.api.letsencrypt.org";
 
-/** Pebble's own addresses, under the paths and the terms of service of Let's Encrypt. */
-const DIRECTORY = JSON.stringify({
-  newNonce: `https://${LETS_ENCRYPT}/nonce-plz`,
-  newAccount: `https://${LETS_ENCRYPT}/sign-me-up`,
-  newOrder: `https://${LETS_ENCRYPT}/order-plz`,
-  revokeCert: `https://${LETS_ENCRYPT}/revoke-cert`,
-  keyChange: `https://${LETS_ENCRYPT}/rollover-account-key`,
-  meta: { termsOfService: "https://letsencrypt.org/documents/LE-SA-v1.5.pdf" },
-});
+/** What pebble says of itself by that name, with the terms of service of Let's Encrypt. */
+async function directoryOf(network: Network): Promise<string> {
+  const { stdout } = await network.run(network.host("ca"), [
+    ...["curl", "-fsSk", "--max-time", "30", "-H", `Host: ${LETS_ENCRYPT}`],
+    "https://[::1]:14000/dir",
+  ]);
+  const termsOfService = "https://letsencrypt.org/documents/LE-SA-v1.5.pdf";
+  return JSON.stringify({ ...JSON.parse(stdout), meta: { termsOfService } });
+}
 
 /** On the network's host `ca`; `names` have these IPv6 addresses for it, the first is asked. */
 export async function startLetsEncrypt(
   network: Network,
-  { machines, names }: { machines: Machine[]; names: Record<string, string[]> },
+  { machines, names, lifetimeHours }: {
+    machines: Machine[];
+    names: Record<string, string[]>;
+    lifetimeHours?: number;
+  },
 ): Promise<Authority> {
   const host = network.host("ca");
-  const authority = await startAuthority(network, { host, name: LETS_ENCRYPT });
+  const authority = await startAuthority(network, { host, name: LETS_ENCRYPT, lifetimeHours });
   for (const [name, addresses] of Object.entries(names)) await authority.resolve(name, addresses);
   const front = await startMachine(network, host);
   await front.write("/etc/nginx/tls.crt", await Deno.readTextFile(authority.trust));
@@ -49,7 +53,7 @@ http {
     ssl_certificate_key /etc/nginx/tls.key;
     location = /directory {
       default_type application/json;
-      return 200 '${DIRECTORY}';
+      return 200 '${await directoryOf(network)}';
     }
     location / {
       proxy_pass https://[::1]:14000;
