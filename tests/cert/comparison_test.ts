@@ -304,6 +304,19 @@ Deno.test("loadedRecord is as the file when it is the same, and tells of itself 
       "WARNING memory_only",
     ],
     [
+      "older than a placeholder, as by a CA that dates back",
+      summary(loaded(1), file("/a.pem", { ...leaf("02", { age: 0 }), placeholder: true })),
+      "WARNING memory_only",
+    ],
+    [
+      "a placeholder, older than another",
+      summary(
+        loaded(1, { organisation: "acme-lb placeholder" }),
+        file("/a.pem", { ...leaf("02", { age: 0 }), placeholder: true }),
+      ),
+      "CRITICAL not_served, placeholder",
+    ],
+    [
       "older than a file of a CA that backdates",
       summary(loaded(5), file("/a.pem", backdated)),
       "CRITICAL not_served",

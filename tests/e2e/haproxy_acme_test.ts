@@ -82,7 +82,7 @@ story("killed after it was saved, HAProxy serves what it had obtained", async ()
   await onAll(async ({ name, machine, must, save, served }) => {
     const obtained = await served();
     const { stdout: verdict } = await machine.sh("acme-lb check-expiry");
-    assert.match(verdict, /in memory only/, name);
+    assert.match(verdict, /in memory only/, `${name}: ${verdict}`);
     await save();
     await must('kill -KILL -- "-$(cat /run/acme-lb-stand-in/haproxy)"');
     await assert.rejects(served());
