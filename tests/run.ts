@@ -17,7 +17,14 @@ import { ownRelease } from "./e2e/debian.ts";
 import { execute } from "./e2e/network.ts";
 import { noUserlands, prepareUserland, type Userland } from "./e2e/userland.ts";
 import { casesOf, type Outcome, outcomeOf, summary } from "./outcome.ts";
-import { programsDifferences, programsPage, QUERY, type Versions, versionsIn } from "./programs.ts";
+import {
+  programsDifferences,
+  programsPage,
+  QUERY,
+  QUERY_WITHIN,
+  type Versions,
+  versionsIn,
+} from "./programs.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const REPORTS = `${ROOT}dist/tests`;
@@ -62,7 +69,7 @@ const MATRIX: { release: string; jobs: Job[]; more: Job[] }[] = [
       JUDGED_BY_PROGRAMS,
       endToEndOf("acme_sh"),
       endToEndOf("monitoring"),
-      endToEndOf("solvers"),
+      endToEndOf("short_lived"),
     ],
     more: [
       endToEndOf("fresh_debian"),
@@ -80,6 +87,7 @@ const MATRIX: { release: string; jobs: Job[]; more: Job[] }[] = [
       endToEndOf("rendered_programs"),
       JUDGED_BY_PROGRAMS,
       endToEndOf("solvers"),
+      endToEndOf("short_lived"),
     ],
     more: [
       endToEndOf("rendered_cluster"),
@@ -197,7 +205,7 @@ async function comparePrograms(
   for (const [release, promise] of userlands) {
     const userland = await promise;
     if (typeof userland === "string") continue;
-    met.set(release, versionsIn((await execute(userland.argv(QUERY))).stdout));
+    met.set(release, versionsIn((await execute(userland.argv(QUERY_WITHIN))).stdout));
   }
   if (met.size === 0) return { passed: 0, failed: 0, skipped: 1 };
   const page = programsPage(met);

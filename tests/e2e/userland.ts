@@ -8,6 +8,7 @@
  */
 
 import { dirname } from "node:path";
+import { ADDED } from "../programs.ts";
 import { works } from "../works.ts";
 import { debianMirror, debootstrap } from "./debian.ts";
 import { execute } from "./network.ts";
@@ -89,17 +90,15 @@ export async function prepareUserland(
   const packages = await Deno.readTextFile(`${ROOT}install/debian.sh`);
   const made = await Deno.readTextFile(`${base}/made-for`).catch(() => undefined);
   if (made !== packages) await make(release, { base, packages });
+  const wanted = ADDED.join(" ");
   const added = await Deno.readTextFile(`${base}/added`).catch(() => undefined);
-  if (added !== ADDED) {
-    const commands = `hold_services; install_packages ${ADDED}; release_services`;
+  if (added !== wanted) {
+    const commands = `hold_services; install_packages ${wanted}; release_services`;
     await within(base, { release, commands });
-    await Deno.writeTextFile(`${base}/added`, ADDED);
+    await Deno.writeTextFile(`${base}/added`, wanted);
   }
   return userland(base, { release, env });
 }
-
-/** What runs in userlands alone: nothing that an own machine should get for the tests. */
-const ADDED = "caddy icinga2-bin icinga2-common nagios4-core";
 
 async function make(
   release: string,
