@@ -132,6 +132,16 @@ const OBJECTS = `define host {
   max_check_attempts  1
   check_command       up
   check_period        always
+  contacts            ops
+}
+define contact {
+  contact_name                   ops
+  host_notifications_enabled     0
+  service_notifications_enabled  0
+  host_notification_period       always
+  service_notification_period    always
+  host_notification_commands     up
+  service_notification_commands  up
 }
 define command {
   command_name  up
@@ -153,7 +163,8 @@ define service {
   register               0
   check_period           always
   max_check_attempts     1
-  notifications_enabled  0
+  notification_period    always
+  contacts               ops
 }
 `;
 
