@@ -25,10 +25,17 @@ const missing = lacking({
 const names = Object.keys(NAMES);
 const [SERVICE] = names as [string];
 
-/** By the suffix of HAProxy's file: what acme.sh is told beside, and what a client knows. */
+/**
+ * By the suffix of HAProxy's file: what acme.sh is told, and what a client knows. It waits long for
+ * each name, so one has all of them, for the CA to come through all three balancers.
+ */
 const KINDS = {
-  ecdsa: { keylength: [], sigalgs: "ECDSA+SHA256" },
-  rsa: { keylength: ["--keylength", "2048"], sigalgs: "RSA-PSS+SHA256:RSA+SHA256" },
+  ecdsa: { keylength: [], domains: names, sigalgs: "ECDSA+SHA256" },
+  rsa: {
+    keylength: ["--keylength", "2048"],
+    domains: [SERVICE],
+    sigalgs: "RSA-PSS+SHA256:RSA+SHA256",
+  },
 };
 type Kind = keyof typeof KINDS;
 
@@ -112,10 +119,10 @@ Deno.test({
   ignore: missing,
   async fn() {
     const webroot = webrootOf(fleet.network, "acme.sh");
-    for (const [kind, { keylength }] of Object.entries(KINDS)) {
+    for (const [kind, { keylength, domains }] of Object.entries(KINDS)) {
       await must([
         ...[...acmeSh, "--issue", "--webroot", webroot, ...keylength],
-        ...names.flatMap((name) => ["-d", name]),
+        ...domains.flatMap((name) => ["-d", name]),
         ...["--reloadcmd", await hookOf(kind as Kind)],
       ]);
       await served(kind as Kind);
@@ -131,7 +138,7 @@ Deno.test({
   async fn() {
     const worker = await front.worker();
     const before = await both();
-    for (let run = 0; run < 10; run++) {
+    for (let run = 0; run < 3; run++) {
       const { stdout } = await must([...acmeSh, "--cron"]);
       assert.equal(stdout.match(/Skipping\. Next renewal time is/g)?.length, 2, stdout);
     }
