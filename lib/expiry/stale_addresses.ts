@@ -9,7 +9,7 @@
 import { renewalShare } from "../ca_rules.ts";
 import { isoSeconds } from "../time.ts";
 import type { Served } from "./compare_served.ts";
-import type { Finding, LeafFacts } from "./record.ts";
+import type { ExpiryFinding, LeafFacts } from "./record.ts";
 import { addFindings } from "./certificate_record.ts";
 
 /** Windows of renewal are drawn by chance around the point that is suggested (RFC 9773). */
@@ -38,11 +38,16 @@ function groupOf({ record, name, second = false }: Served): string {
   return `${second} ${name ?? record.leaf?.names.toSorted().join(" ") ?? ""}`;
 }
 
-function staleFindings(own: LeafFacts, { group, now }: { group: Answer[]; now: Date }): Finding[] {
+function staleFindings(
+  own: LeafFacts,
+  { group, now }: { group: Answer[]; now: Date },
+): ExpiryFinding[] {
   const newer = group.filter(({ leaf }) => leaf.notBefore > own.notBefore);
   const shared = [...Map.groupBy(newer, ({ leaf }) => leaf.fingerprint).values()]
     .find((answers) => answers.length * 2 > group.length);
-  const blame = (text: string): Finding[] => [{ state: "WARNING", reason: "left_behind", text }];
+  const blame = (
+    text: string,
+  ): ExpiryFinding[] => [{ state: "WARNING", reason: "left_behind", text }];
   if (shared) {
     const [{ leaf }] = shared as [Answer];
     return blame(
