@@ -27,7 +27,6 @@ export interface SelfTestFlags extends ConfigFlags {
   lifetime: number;
   resolver?: SocketAddress;
   format: "text" | "json";
-  json?: boolean;
 }
 
 const EXAMPLES = `
@@ -68,7 +67,6 @@ export const selfTest: Subcommand<SelfTestFlags> = {
       .addOption(
         new Option("--format <format>", "how to report").choices(["text", "json"]).default("text"),
       )
-      .option("--json", "the same as --format json")
       .addHelpText("after", EXAMPLES);
   },
 
@@ -107,8 +105,7 @@ export const selfTest: Subcommand<SelfTestFlags> = {
       unresolved: peers.unresolved,
       lifetime: options.lifetime,
     });
-    const json = options.json || options.format === "json";
-    writeToStdout(json ? formatReportAsJson(report) : formatReport(report));
+    writeToStdout(options.format === "json" ? formatReportAsJson(report) : formatReport(report));
     return report.ok ? EXIT.done : EXIT.failed;
   },
 };

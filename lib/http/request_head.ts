@@ -222,11 +222,6 @@ function fitsVersion(byte: number, at: number): boolean {
   return wanted === 0 ? byte >= 48 && byte <= 57 : byte === wanted;
 }
 
-/** One head that has arrived as far as it will; see {@link HeadReader.read}. */
-export function parseRequestHead(bytes: Uint8Array, start: number, end: number): HeadResult {
-  return new HeadReader().read(bytes, start, end);
-}
-
 function refusal(status: HeadRefusal["status"], fault: HeadFault): HeadRefusal {
   return { kind: "refusal", status, fault };
 }

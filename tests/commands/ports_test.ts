@@ -12,7 +12,7 @@ import {
   publicPorts,
 } from "../../lib/commands/ports.ts";
 import { createMetrics } from "../../lib/http/metrics.ts";
-import { parseRequestHead } from "../../lib/http/request_head.ts";
+import { parseRequestHead } from "../http/whole_head.ts";
 import { createLog } from "../../lib/log.ts";
 import { createRecentEvents } from "../../lib/status/recent_events.ts";
 import { exchange, KEY_AUTHORIZATION, latin1, quietListener, TOKEN } from "../http/raw_client.ts";
@@ -26,7 +26,7 @@ function tools() {
 
 async function ask(spec: PortSpec, target: string, { from = "192.0.2.99", headers = "" } = {}) {
   const bytes = latin1(`GET ${target} HTTP/1.1\r\nHost: service.example\r\n${headers}\r\n`);
-  const head = parseRequestHead(bytes, 0, bytes.length);
+  const head = parseRequestHead(bytes);
   ok(head.kind === "head");
   return await spec.handler(head, from, "192.0.2.1");
 }

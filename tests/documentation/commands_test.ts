@@ -63,8 +63,8 @@ Deno.test("callsIn() finds the calls of acme-lb in a shell's line, with their fl
     ]],
     ["ssh lb0 acme-lb serve  # comment --no", [[["serve"], []]]],
     ["dist/acme-lb self-test", [[["self-test"], []]]],
-    ["ssh lb0 'true && \\\n  acme-lb self-test --json'; acme-lb --version", [
-      [["self-test"], ["--json"]],
+    ["ssh lb0 'true && \\\n  acme-lb self-test --document'; acme-lb --version", [
+      [["self-test"], ["--document"]],
       [[], ["--version"]],
     ]],
     ["cp dist/acme-lb /usr/local/bin/", []],

@@ -27,10 +27,11 @@ import {
 } from "../../lib/haproxy/replies.ts";
 import { peerAnswerOf } from "../../lib/http/peer_answer.ts";
 import { parsePreamble } from "../../lib/http/proxy_protocol.ts";
-import { HeadReader, MAX_HEAD, MAX_TARGET, parseRequestHead } from "../../lib/http/request_head.ts";
+import { HeadReader, MAX_HEAD, MAX_TARGET } from "../../lib/http/request_head.ts";
 import { MAX_BODY, ResponseReader } from "../../lib/http/response_reader.ts";
 import { readTokenFile } from "../../lib/http/token_file.ts";
 import { issue, issueChain } from "../cert/issue.ts";
+import { parseRequestHead } from "../http/whole_head.ts";
 import type { RandomNumbers } from "../random_numbers.ts";
 
 export interface Target {
@@ -67,7 +68,7 @@ function unless<T>(allowed: new (...args: never[]) => Error, action: () => T): T
 }
 
 function head(input: Uint8Array, random: RandomNumbers): void {
-  const whole = parseRequestHead(input, 0, input.length);
+  const whole = parseRequestHead(input);
   const reader = new HeadReader();
   // What has not arrived is not in the buffer either.
   const buffer = new Uint8Array(input.length + 1);

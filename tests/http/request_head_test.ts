@@ -8,9 +8,9 @@ import {
   MAX_FIELDS,
   MAX_HEAD,
   MAX_TARGET,
-  parseRequestHead,
 } from "../../lib/http/request_head.ts";
 import { latin1 } from "./raw_client.ts";
+import { parseRequestHead } from "./whole_head.ts";
 
 function parse(text: string, upTo = text.length): HeadResult {
   return parseRequestHead(latin1(text), 0, upTo);
