@@ -103,7 +103,7 @@ export const selfTest: Subcommand<SelfTestFlags> = {
       digest: await configDigest(config),
       here: here.findings,
       unresolved: peers.unresolved,
-      lifetime: options.lifetime,
+      lifetimeMs: options.lifetime,
     });
     writeToStdout(options.format === "json" ? formatReportAsJson(report) : formatReport(report));
     return report.ok ? EXIT.done : EXIT.failed;

@@ -6,8 +6,8 @@ import {
   HeadReader,
   type HeadResult,
   MAX_FIELDS,
-  MAX_HEAD,
-  MAX_TARGET,
+  MAX_HEAD_BYTES,
+  MAX_TARGET_BYTES,
 } from "../../lib/http/request_head.ts";
 import { latin1 } from "./raw_client.ts";
 import { parseRequestHead } from "./whole_head.ts";
@@ -158,18 +158,18 @@ Deno.test("parseRequestHead() keeps to its limits exactly", () => {
   const filled = (bytes: number) =>
     request("/", `X: ${"a".repeat(bytes - request("/", "X: \r\n").length)}\r\n`);
   const table: [string, string, string | number][] = [
-    ["target at the limit", request(`/${"a".repeat(MAX_TARGET - 1)}`, ""), "head"],
-    ["target over it", request(`/${"a".repeat(MAX_TARGET)}`, ""), 414],
+    ["target at the limit", request(`/${"a".repeat(MAX_TARGET_BYTES - 1)}`, ""), "head"],
+    ["target over it", request(`/${"a".repeat(MAX_TARGET_BYTES)}`, ""), 414],
     ["fields at the limit", request("/", "A: b\r\n".repeat(MAX_FIELDS - 1)), "head"],
     ["fields over it", request("/", "A: b\r\n".repeat(MAX_FIELDS)), 431],
-    ["head at the limit", filled(MAX_HEAD), "head"],
-    ["head over it", filled(MAX_HEAD + 1), 431],
+    ["head at the limit", filled(MAX_HEAD_BYTES), "head"],
+    ["head over it", filled(MAX_HEAD_BYTES + 1), 431],
     [
       "unfinished head one under the limit",
-      filled(MAX_HEAD + 9).slice(0, MAX_HEAD - 1),
+      filled(MAX_HEAD_BYTES + 9).slice(0, MAX_HEAD_BYTES - 1),
       "incomplete",
     ],
-    ["unfinished head at the limit", filled(MAX_HEAD + 9).slice(0, MAX_HEAD), 431],
+    ["unfinished head at the limit", filled(MAX_HEAD_BYTES + 9).slice(0, MAX_HEAD_BYTES), 431],
   ];
   for (const [name, text, expected] of table) {
     const got = parse(text);

@@ -39,7 +39,7 @@ function report(
   });
   return selfTestReport({
     ...{ config, paths, replies, text: TEXT, webroot: "/w", file: "config.yaml", digest: DIGEST },
-    ...{ records: new Map(), unresolved: [], lifetime: 90 * 86_400_000, places: [], here: [] },
+    ...{ records: new Map(), unresolved: [], lifetimeMs: 90 * 86_400_000, places: [], here: [] },
     machine: ["2001:db8::f001", "192.0.2.11"],
     questions: { token: "token", unknown: "unknown", page: PAGE },
     ...more,
@@ -201,7 +201,7 @@ Deno.test("selfTestReport() says that this balancer is none of the peers, and th
 Deno.test("selfTestReport() takes warnings for no failure", () => {
   const slow = report({ "public 192.0.2.11": { token: { ...answer(200, TEXT), ms: 6000 } } });
   deepStrictEqual([slow.ok, texts(slow).length], [true, 1]);
-  ok(report({}, { lifetime: 3_600_000 }).ok);
+  ok(report({}, { lifetimeMs: 3_600_000 }).ok);
 });
 
 Deno.test("dnsFindings() names wildcards, names without addresses, and families that are missing", () => {
