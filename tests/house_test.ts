@@ -1,6 +1,6 @@
 /** The rules of the house: which room may know which, and what stands where. */
 
-import { deepStrictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok } from "node:assert/strict";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
@@ -115,6 +115,23 @@ Deno.test("lib/self_test judges plain values: the DNS alone is asked there, and 
 
 Deno.test("no basename stands twice in lib", () => {
   const names = SOURCES.map(({ path }) => path.split("/").at(-1)!);
+  deepStrictEqual(names.filter((name, i) => names.indexOf(name) < i), []);
+});
+
+Deno.test("no name is exported twice in lib", () => {
+  const names = SOURCES.flatMap(({ text }) => {
+    const declared = text.matchAll(
+      /^export (?:abstract |async )*(?:class|const|function\*?|interface|let|type) (\w+)/gm,
+    );
+    const listed = text.matchAll(/^export (?:type )?\{([^}]*)\}/gm);
+    return new Set([
+      ...declared.map((match) => match[1]!),
+      ...listed.flatMap((match) =>
+        match[1]!.split(",").map((one) => one.trim().split(" ").at(-1)!).filter(Boolean)
+      ),
+    ]).values().toArray();
+  });
+  ok(names.length > 500, `${names.length} names`);
   deepStrictEqual(names.filter((name, i) => names.indexOf(name) < i), []);
 });
 

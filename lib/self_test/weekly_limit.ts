@@ -6,16 +6,16 @@
 
 import { renewalShare } from "../ca_rules.ts";
 import { formatDuration } from "../time.ts";
-import type { Finding } from "./findings.ts";
+import type { SelfTestFinding } from "./findings.ts";
 
 const DAY = 86_400_000;
 const LIMIT = 5;
 const REFILL = 34 * 3_600_000;
 
 /** The arithmetic in one line; a warning where the limit is too low. `lifetime` in milliseconds. */
-export function judgeWeeklyLimit(
+export function weeklyLimitFinding(
   { balancers, lifetime }: { balancers: number; lifetime: number },
-): Finding {
+): SelfTestFinding {
   const share = renewalShare(lifetime);
   const left = share === 1 / 2 ? "half" : "a third";
   const perWeek = (balancers * 7 * DAY) / (lifetime * (1 - share));

@@ -171,7 +171,13 @@ Deno.test({
   name: "every address of a name is asked, and the one that was left behind is found",
   ignore: cannotMount || !hasHaproxy,
   fn: async () => {
-    const [old, young] = [await since(2), await since(1)];
+    // Due for renewal, and not yet a WARNING for its age.
+    const old = await issue({
+      names: NAMES,
+      notBefore: new Date(NOW.getTime() - 63 * 24 * HOUR),
+      notAfter: new Date(NOW.getTime() + 27 * 24 * HOUR),
+    });
+    const young = await since(1);
     const [a, b, c] = [old, young, young].map((issued) => ({ "certs/s.pem": pemOf(issued) }));
     await using one = await startHaproxy({ files: a });
     await using two = await startHaproxy({ files: b });

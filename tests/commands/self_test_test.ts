@@ -1,7 +1,7 @@
 /** self-test as a process on loopback; the network with its faults is in e2e/self_test_test.ts. */
 
 import assert from "node:assert/strict";
-import type { PathReport, Report } from "../../lib/self_test/findings.ts";
+import type { PathReport, SelfTestReport } from "../../lib/self_test/findings.ts";
 import { acmeLb } from "./program.ts";
 import { startServer } from "./server_process.ts";
 
@@ -14,10 +14,12 @@ async function withDirectory(job: (directory: string) => Promise<void>): Promise
   }
 }
 
-async function challengePath(args: string[]): Promise<{ report: Report; path: PathReport }> {
+async function challengePath(
+  args: string[],
+): Promise<{ report: SelfTestReport; path: PathReport }> {
   const { stdout, stderr } = await acmeLb(["self-test", "--json", ...args]);
   assert.equal(stderr, "");
-  const report = JSON.parse(stdout) as Report;
+  const report = JSON.parse(stdout) as SelfTestReport;
   const [path] = report.paths;
   assert.equal(path?.port, "challenge");
   return { report, path: path! };
@@ -112,7 +114,9 @@ Deno.test("self-test --format json is what --json prints, and text ends with the
       acmeLb([...args, "--format", "json"]),
       acmeLb(args),
     ]);
-    const verdicts = [short, long].map(({ stdout }) => (JSON.parse(stdout) as Report).verdict);
+    const verdicts = [short, long].map(({ stdout }) =>
+      (JSON.parse(stdout) as SelfTestReport).verdict
+    );
     assert.deepEqual(verdicts.map(({ answer }) => answer), ["no", "no"]);
     assert.match(
       text.stdout.trimEnd().split("\n").at(-1)!,

@@ -1,10 +1,13 @@
 import { deepStrictEqual, match } from "node:assert/strict";
 import fc from "fast-check";
-import type { Answered } from "../../lib/http/ask.ts";
+import type { ReceivedResponse } from "../../lib/http/ask.ts";
 import { clockFinding } from "../../lib/self_test/clock.ts";
 import { NOW } from "./evidence.ts";
 
-function told(fields: Record<string, string>, more: Partial<Answered> = {}): Answered {
+function told(
+  fields: Record<string, string>,
+  more: Partial<ReceivedResponse> = {},
+): ReceivedResponse {
   return { status: 404, body: "", fields, sent: NOW, received: NOW, ...more };
 }
 

@@ -1,10 +1,10 @@
 import { deepStrictEqual } from "node:assert/strict";
-import type { Report } from "../../lib/self_test/findings.ts";
+import type { SelfTestReport } from "../../lib/self_test/findings.ts";
 import { formatReport, formatReportAsJson } from "../../lib/self_test/format.ts";
 
 const HOSTILE = "\x1b[2J\nok    forged\u202e\u0085";
 
-const REPORT: Report = {
+const REPORT: SelfTestReport = {
   ok: false,
   token: "acme-lb-self-test-x",
   paths: [

@@ -1,7 +1,7 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { formatSocketAddress, type SocketAddress } from "../../lib/address.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
-import type { NameRecords } from "../../lib/self_test/judge_names.ts";
+import type { NameRecords } from "../../lib/self_test/dns_findings.ts";
 import { type Path, planPaths } from "../../lib/self_test/paths.ts";
 
 interface Given {

@@ -1,6 +1,11 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { parseSocketAddress } from "../../lib/address.ts";
-import { type Answer, fleetRows, readAnswer, type Target } from "../../lib/status/fleet_rows.ts";
+import {
+  type BalancerAnswer,
+  fleetRows,
+  readAnswer,
+  type Target,
+} from "../../lib/status/fleet_rows.ts";
 import { NOW, sampleReport } from "./sample_fleet.ts";
 
 const target = (address: string, node?: string, here = false): Target => ({
@@ -8,10 +13,10 @@ const target = (address: string, node?: string, here = false): Target => ({
   node,
   here,
 });
-const told = (name: string): Answer => ({ report: sampleReport(name), ms: 2 });
-const TIMEOUT: Answer = { silence: "timeout", ms: 1800 };
+const told = (name: string): BalancerAnswer => ({ report: sampleReport(name), ms: 2 });
+const TIMEOUT: BalancerAnswer = { silence: "timeout", ms: 1800 };
 
-const shown = (targets: Target[], answers: Answer[]) =>
+const shown = (targets: Target[], answers: BalancerAnswer[]) =>
   fleetRows(targets, answers).map(({ name, address, here, report, silence, deaf }) =>
     [name, address, here, report?.instance ?? silence, deaf] as const
   );

@@ -1,6 +1,6 @@
 import { deepStrictEqual, match } from "node:assert/strict";
 import {
-  type HookOutcome,
+  type FinishedRun,
   leaveHookState,
   readHookStates,
   runToTell,
@@ -27,7 +27,7 @@ const failed = {
 
 Deno.test("what a hook leaves is read back, one run for each target, and a renewal is remembered", async () => {
   await using folder = await temporary();
-  const leave = (outcome: HookOutcome, at: number) =>
+  const leave = (outcome: FinishedRun, at: number) =>
     leaveHookState(folder.path, outcome, { now: () => at });
   deepStrictEqual(await leave(done, AT), undefined);
   await leave({ ...done, renewed: false }, AT + 60_000);
