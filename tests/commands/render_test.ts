@@ -60,7 +60,7 @@ Deno.test("render --root leaves everything alone when one file differs, unless f
   deepStrictEqual([refused.code, refused.stdout], [1, ""]);
   deepStrictEqual(
     refused.stderr,
-    `acme-lb: ${target}: there already, with other content; nothing is written; see --diff, then ` +
+    `acme-lb: ${target}: exists with other content; nothing was written; compare with --diff, then ` +
       "add --force\n",
   );
   deepStrictEqual(await Deno.readTextFile(target), "by hand\n");

@@ -98,6 +98,27 @@ Deno.test("the verdict says whether the CA gets its answer, through which addres
       /not through 192\.0\.2\.1: an order fails when it asks there; to mend first \(1 other fault .*: challenge 192\.0\.2\.11:31080: refused/,
     ],
     [
+      "nothing listens on port 80, and this balancer is no peer",
+      {
+        machine: ["192.0.2.13"],
+        amiss: { "public 192.0.2.1": refused, "public 2001:db8::1": refused },
+      },
+      "no",
+      /to mend first \(.*\): public 192\.0\.2\.1:80: refused/,
+    ],
+    [
+      "the token is not found, and this balancer is no peer",
+      {
+        machine: ["192.0.2.13"],
+        amiss: {
+          "public 192.0.2.1": answer(404, "", OURS),
+          "public 2001:db8::1": answer(404, "", OURS),
+        },
+      },
+      "no",
+      /to mend first \(.*\): peers: not_a_peer/,
+    ],
+    [
       "one address is dead",
       { amiss: { "public 2001:db8::1": silence("timeout") } },
       "partly",
