@@ -77,7 +77,7 @@ export function selfTestReport(evidence: Evidence): SelfTestReport {
     ...webrootFindings(evidence, reported.find(({ path }) => path.own)?.report),
     ...evidence.unresolved.map(unresolvedPeer),
     ...dnsFindings(records, config),
-    weeklyLimitFinding({ balancers: countBalancers(evidence), lifetime }),
+    weeklyLimitFinding({ balancers: countBalancers(evidence), lifetimeMs }),
   ];
   const ok = [...findings, ...reported.flatMap(({ report }) => report.findings)]
     .every(({ level }) => level !== "fail");

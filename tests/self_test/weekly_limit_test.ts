@@ -3,7 +3,7 @@ import { parseDuration } from "../../lib/time.ts";
 import { weeklyLimitFinding } from "../../lib/self_test/weekly_limit.ts";
 
 const findingFor = (balancers: number, lifetime: string) =>
-  weeklyLimitFinding({ balancers, lifetime: parseDuration(lifetime) });
+  weeklyLimitFinding({ balancers, lifetimeMs: parseDuration(lifetime) });
 
 /** [balancers, lifetime, level, orders a week] */
 const TABLE: [number, string, string, string][] = [
