@@ -1,6 +1,6 @@
 /** Operations on a file system that never answers, with a clock that is moved by hand. */
 
-import { deepStrictEqual, match, ok, rejects } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { boundFiles, type FileSystem, SilentFileError } from "../lib/bounded_files.ts";
 import { SYSTEM_CLOCK } from "../lib/time.ts";
 import { ManualClock } from "./manual_clock.ts";
@@ -35,16 +35,16 @@ Deno.test("a question that is not answered ends with its patience, and others ar
   for (const [what, ask] of questions) {
     const hung = ask(`/dead/${what}`);
     clock.advance(1999);
-    deepStrictEqual(await Promise.race([hung.catch(() => "ended"), "waiting"]), "waiting");
+    assert.deepEqual(await Promise.race([hung.catch(() => "ended"), "waiting"]), "waiting");
     clock.advance(1);
-    await rejects(hung, SilentFileError, what);
-    ok(await ask(`/alive/${what}`), what);
+    await assert.rejects(hung, SilentFileError, what);
+    assert.ok(await ask(`/alive/${what}`), what);
   }
   const hung = files.read("/dead/read");
   clock.advance(2000);
   const read = await hung;
-  match("reason" in read ? read.reason : "", /does not answer/);
-  deepStrictEqual(await files.read("/alive/read"), { bytes: new Uint8Array([1]) });
+  assert.match("reason" in read ? read.reason : "", /does not answer/);
+  assert.deepEqual(await files.read("/alive/read"), { bytes: new Uint8Array([1]) });
 });
 
 Deno.test("what was silent is not asked again, nor what lies in it, before it has answered after all", async () => {
@@ -52,18 +52,21 @@ Deno.test("what was silent is not asked again, nor what lies in it, before it ha
   const files = boundFiles({ clock, system });
   const hung = files.list("/mnt/dead");
   clock.advance(2000);
-  await rejects(hung, SilentFileError);
+  await assert.rejects(hung, SilentFileError);
   const asked = system.asked.length;
   for (const path of ["/mnt/dead", "/mnt/dead/a", "/mnt/dead/a/b.pem"]) {
-    await rejects(files.stat(path), /was not looked at, because \/mnt\/dead does not answer/);
+    await assert.rejects(
+      files.stat(path),
+      /was not looked at, because \/mnt\/dead does not answer/,
+    );
   }
-  deepStrictEqual(system.asked.length, asked);
-  ok(await files.stat("/mnt/alive"));
-  ok(await files.stat("/mnt/dea"));
+  assert.deepEqual(system.asked.length, asked);
+  assert.ok(await files.stat("/mnt/alive"));
+  assert.ok(await files.stat("/mnt/dea"));
   system.revive();
   await Promise.resolve();
   await new Promise((resolve) => setTimeout(resolve));
-  ok(await files.stat("/mnt/dead/a"));
+  assert.ok(await files.stat("/mnt/dead/a"));
 });
 
 Deno.test("three silent files in a row make their directory one, not as long as others answer there", async () => {
@@ -72,16 +75,16 @@ Deno.test("three silent files in a row make their directory one, not as long as 
   const hang = async (path: string) => {
     const hung = files.read(path);
     clock.advance(2000);
-    ok("reason" in await hung);
+    assert.ok("reason" in await hung);
   };
   for (let i = 0; i < 5; i++) {
     await hang(`/certs/dead${i}`);
-    ok("bytes" in await files.read(`/certs/good${i}`), `${i} are silent`);
+    assert.ok("bytes" in await files.read(`/certs/good${i}`), `${i} are silent`);
   }
   for (let i = 5; i < 8; i++) await hang(`/certs/dead${i}`);
   const beside = await files.read("/certs/good");
-  match("reason" in beside ? beside.reason : "", /because \/certs does not answer/);
-  ok("bytes" in await files.read("/other/good"));
+  assert.match("reason" in beside ? beside.reason : "", /because \/certs does not answer/);
+  assert.ok("bytes" in await files.read("/other/good"));
 });
 
 Deno.test("time in which the process itself stood still is not counted against a file", async () => {
@@ -96,7 +99,7 @@ Deno.test("time in which the process itself stood still is not counted against a
   // However late its timer comes, a wait counts as one slice of the 2 s.
   for (let stalls = 0; stalls < 3; stalls++) waiting.shift()!();
   system.revive();
-  deepStrictEqual(await asked, { bytes: new Uint8Array([1]) });
+  assert.deepEqual(await asked, { bytes: new Uint8Array([1]) });
 });
 
 Deno.test("no more threads are lost than are allowed, and in a hurry nothing waits long", async () => {
@@ -105,7 +108,7 @@ Deno.test("no more threads are lost than are allowed, and in a hurry nothing wai
   for (let i = 0; i < 4; i++) {
     const hung = files.list(`/${i}/dead`);
     clock.advance(500);
-    await rejects(hung, SilentFileError);
+    await assert.rejects(hung, SilentFileError);
   }
-  await rejects(files.stat("/alive"), /the file system, in 4 places, does not answer/);
+  await assert.rejects(files.stat("/alive"), /the file system, in 4 places, does not answer/);
 });
