@@ -27,7 +27,6 @@ export interface SelfTestFlags extends ConfigFlags {
   lifetime: number;
   resolver?: SocketAddress;
   format: "text" | "json";
-  json?: boolean;
 }
 
 const EXAMPLES = `
@@ -68,7 +67,6 @@ export const selfTest: Subcommand<SelfTestFlags> = {
       .addOption(
         new Option("--format <format>", "how to report").choices(["text", "json"]).default("text"),
       )
-      .option("--json", "the same as --format json")
       .addHelpText("after", EXAMPLES);
   },
 
@@ -105,10 +103,9 @@ export const selfTest: Subcommand<SelfTestFlags> = {
       digest: await configDigest(config),
       here: here.findings,
       unresolved: peers.unresolved,
-      lifetime: options.lifetime,
+      lifetimeMs: options.lifetime,
     });
-    const json = options.json || options.format === "json";
-    writeToStdout(json ? formatReportAsJson(report) : formatReport(report));
+    writeToStdout(options.format === "json" ? formatReportAsJson(report) : formatReport(report));
     return report.ok ? EXIT.done : EXIT.failed;
   },
 };

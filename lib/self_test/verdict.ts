@@ -1,6 +1,7 @@
 /** Whether the CA gets its answer now, through which addresses, and what to mend first. Pure. */
 
 import { comparableAddress } from "../address.ts";
+import type { NetworkFault } from "../http/dial.ts";
 import { unreachableRange } from "./ca_reach.ts";
 import type { PathReport, Rule, SelfTestFinding, SelfTestVerdict } from "./findings.ts";
 import { listed } from "./dns_findings.ts";
@@ -73,14 +74,27 @@ function textOf(
   }
 }
 
+/** Outcomes of a port behind which nothing listens, or nothing that is alive. */
+const SILENT: ReadonlySet<string> = new Set<NetworkFault>([
+  "refused",
+  "unreachable",
+  "timeout",
+  "reset",
+]);
+
 /** What others follow from comes first: without this balancer's token no other path has it. */
 function causeOf(
   paths: readonly ReportedPath[],
   findings: readonly SelfTestFinding[],
 ): SelfTestVerdict["cause"] {
   const failing = faultsIn(paths, findings);
+  // What has answered without the token may lack a peer; where nothing answers, that is the cause.
+  const missed = paths.some(({ path, report }) =>
+    path.port === "public" && report.outcome !== "found" && !SILENT.has(report.outcome)
+  );
   const ranked = [
     failing.find(({ path }) => path?.own),
+    missed ? undefined : failing.find(({ path }) => path?.port === "public" && path.published),
     byRule(failing, "not_a_peer"),
     failing.find(({ path, rule }) => !path && rule === "configuration"),
     failing.find(({ path, rule }) => !path && rule === "webroot"),

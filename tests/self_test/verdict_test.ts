@@ -59,7 +59,7 @@ ${more}`,
   });
   return selfTestReport({
     ...{ config, records, paths, replies, machine, text: TEXT, webroot: "/w", file: "/c.yaml" },
-    ...{ digest: DIGEST, unresolved: [], lifetime: 90 * 86_400_000, places: [], here: [] },
+    ...{ digest: DIGEST, unresolved: [], lifetimeMs: 90 * 86_400_000, places: [], here: [] },
     questions: { token: "t".repeat(43), unknown: "unknown", page: "/page" },
     ...rest,
   });
@@ -96,6 +96,27 @@ Deno.test("the verdict says whether the CA gets its answer, through which addres
       },
       "partly",
       /not through 192\.0\.2\.1: an order fails when it asks there; to mend first \(1 other fault .*: challenge 192\.0\.2\.11:31080: refused/,
+    ],
+    [
+      "nothing listens on port 80, and this balancer is no peer",
+      {
+        machine: ["192.0.2.13"],
+        amiss: { "public 192.0.2.1": refused, "public 2001:db8::1": refused },
+      },
+      "no",
+      /to mend first \(.*\): public 192\.0\.2\.1:80: refused/,
+    ],
+    [
+      "the token is not found, and this balancer is no peer",
+      {
+        machine: ["192.0.2.13"],
+        amiss: {
+          "public 192.0.2.1": answer(404, "", OURS),
+          "public 2001:db8::1": answer(404, "", OURS),
+        },
+      },
+      "no",
+      /to mend first \(.*\): peers: not_a_peer/,
     ],
     [
       "one address is dead",
