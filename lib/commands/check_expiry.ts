@@ -77,8 +77,8 @@ have an RSA certificate beside an ECDSA one, and after a reload an old process m
 must cover the name that it is asked for, each --servername or its own. Its certificate is
 compared with the newest file for that name (without one, for any name that it serves) that has
 the same kind of key, a file with that very name before a wildcard: give files only along with endpoints that serve them. Addresses are compared
-with each other: one is left behind when most serve a newer certificate, or when its own is overdue
-for renewal and another's is not.
+with each other: one is left behind when its certificate is overdue for renewal and another's newer
+one is not.
 
 Exit codes: 0 all OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, the worst of all, where UNKNOWN is better
 than WARNING and never OK; 3 also for a wrong command line or configuration.`;

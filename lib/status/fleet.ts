@@ -1,6 +1,7 @@
 /** The fleet as one balancer sees it: a row for each balancer, with what it told or why it did not. */
 
-import { type BalancerReport, type ToldCertificate, VERDICTS } from "./balancer_report.ts";
+import { STATES } from "../expiry/record.ts";
+import type { BalancerReport, ToldCertificate } from "./balancer_report.ts";
 
 /** Why there is no report; the words of the log, and some of this question's own. */
 export type Silence =
@@ -71,7 +72,7 @@ export interface PlacedCertificate {
 
 /** Those of all balancers, in the order of a glance: worst, then what expires first. */
 export function certificatesOf({ rows }: FleetView): PlacedCertificate[] {
-  const rank = ({ certificate }: PlacedCertificate) => VERDICTS.indexOf(certificate.verdict);
+  const rank = ({ certificate }: PlacedCertificate) => STATES.indexOf(certificate.verdict);
   const end = ({ certificate }: PlacedCertificate) => certificate.not_after ?? "9999";
   return rows.flatMap(({ name, report }) =>
     (report?.certificates ?? []).map((certificate) => ({ at: name, certificate }))

@@ -1,6 +1,7 @@
 /** A line of the report on the fleet. */
 
-import type { BalancerReport, Verdict } from "./balancer_report.ts";
+import type { State } from "../expiry/record.ts";
+import type { BalancerReport } from "./balancer_report.ts";
 import { formatRemaining } from "../time.ts";
 
 /** `fail` and `warn` decide the exit code; `note` only tells. */
@@ -40,7 +41,7 @@ export function agoAt(at: string, { now }: BalancerReport): string {
 }
 
 /** How bad a verdict is, in the levels of findings; undefined for a good one. */
-export function levelOf(verdict: Verdict): StatusLevel | undefined {
+export function levelOf(verdict: State): StatusLevel | undefined {
   if (verdict === "OK") return undefined;
   return verdict === "CRITICAL" ? "fail" : "warn";
 }
