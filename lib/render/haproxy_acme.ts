@@ -78,8 +78,9 @@ ${contact}  challenge HTTP-01
   map virt@acme
 
 crt-store ${STORE}
-  crt-base ${certificates}
-  load crt ${first}.pem alias ${first} acme ${SECTION} domains ${cluster.names.join(",")}
+  load crt ${certificates}/${first}.pem alias ${first} acme ${SECTION} domains ${
+    cluster.names.join(",")
+  }
 
 frontend fe-acme
   # For acme-lb on this machine: challenge.solvers: ["${formatSocketAddress(SOLVER)}"]

@@ -380,6 +380,12 @@ Deno.test("compareMemories finds the file of an alias by what HAProxy tells of i
       false,
     ],
     [
+      "an alias below a crt-base, which HAProxy does not tell",
+      loaded(5, { name: "@s/a", crtFile: "a.pem", fingerprintSha1: "BB" }),
+      "CRITICAL not_served",
+      false,
+    ],
+    [
       "an alias of nobody knows what",
       loaded(5, { name: "@s/b", fingerprintSha1: "BB" }),
       "OK",
