@@ -55,7 +55,7 @@ function lackedNames({ rows }: FleetView): StatusFinding[] {
 }
 
 function tellsAll({ certificates, certificates_total }: BalancerReport): boolean {
-  return certificates_total > 0 && certificates.length === certificates_total;
+  return certificates_total !== 0 && certificates.length === certificates_total;
 }
 
 function namesOf({ certificates }: BalancerReport): string[] {
