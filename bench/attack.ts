@@ -158,7 +158,7 @@ async function underAttack(
       ...[Deno.execPath(), "run", "-A", "--no-config"],
       ...[new URL("flood.ts", import.meta.url).pathname, JSON.stringify(flood)],
     ],
-    stdin: "piped",
+    stdin: "null",
     stdout: "piped",
     stderr: "null",
   }).spawn();
@@ -176,7 +176,7 @@ async function underAttack(
       () => ask({ address: "::1", text: WHOLE }, (answer) => /^HTTP\/1.1 [234]/.test(answer)),
     ),
   ]);
-  await child.stdin.close();
+  child.kill();
   const { stdout } = await child.output();
   return { ca, health, rate: Number(new TextDecoder().decode(stdout)) };
 }

@@ -235,8 +235,11 @@ function isMissing(error: unknown): boolean {
 
 /** Why a path that was listed, or named, is not there. */
 export function missingProblem(path: string): string {
-  return path.includes("\ufffd")
-    ? "has a name that is not UTF-8, so it cannot be opened: rename it"
+  if (path.includes("\ufffd")) {
+    return "has a name that is not UTF-8, so it cannot be opened: rename it";
+  }
+  return /^[^/]+:\d{1,5}$/.test(path)
+    ? "there is no such file; HOST:PORT is given with --connect"
     : "there is no such file";
 }
 

@@ -1,6 +1,6 @@
 /**
  * Every check and every test, for `./install.sh --test` and `deno task ok`: format, lint, types, the
- * tests of lib side by side, then the end-to-end tests: each file is a process of its own, and
+ * tests of lib side by side in one process but for those that change the process itself, then the end-to-end tests: each file is a process of its own, and
  * SIDE_BY_SIDE of them run at a time, since each has namespaces, folders and ports of its own. Last
  * come those of them that run in other releases of Debian. The output of such a file is shown when
  * it has ended.
@@ -35,6 +35,16 @@ const SIDE_BY_SIDE = 2;
 const ALONE = ["rendered_cluster", "fleet_change", "status"];
 /** Those that take longest begin first, so that none is left to run alone at the end. */
 const LONGEST = ["documentation", "fresh_debian", "issuance", "self_test"];
+
+/** Threads of one process share its user, umask and environment: what changes those is alone. */
+const LIB: Job[] = [
+  {
+    name: "lib",
+    args: ["--parallel", "--ignore=tests/e2e,tests/alone", "tests/"],
+    live: true,
+  },
+  { name: "lib alone", args: ["tests/alone"] },
+];
 
 /** Two balancers dead is the hardest of the stories, and all well the one that must not fail. */
 const TWO_STORIES = "--filter=/while (all balancers are well|lb0 and lb2 swallow packets)/";
@@ -125,12 +135,8 @@ async function runAll(place: string): Promise<{ line: string; code: number }> {
   }
   const env = await environment(place);
   await Deno.mkdir(REPORTS, { recursive: true });
-  const unit: Job = {
-    name: "lib",
-    args: ["--parallel", "--ignore=tests/e2e", "tests/"],
-    live: true,
-  };
-  const reports = wanted(unit) ? [await run(unit, env)] : [];
+  const reports: Report[] = [];
+  for (const job of LIB.filter(wanted)) reports.push(await run(job, env));
   const userlands = await startUserlands(env);
   const others = matrix.flatMap(({ release, jobs }) =>
     jobs.map((job): Job => ({

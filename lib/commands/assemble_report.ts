@@ -38,8 +38,8 @@ export function reportOf(
   const until = isoSeconds(leaf.notAfter);
   const lines = quiet && idle ? [] : [`${out}: ${file}: ${titleOf(leaf)} until ${until}`];
   if (swap?.state === "down" && !(quiet && idle)) {
-    const rest = outcomes.map(words).join("; ");
-    failures.unshift(`${out} is in place, to be read when HAProxy starts; but ${rest}`);
+    const why = outcomes.map(({ socket, message }) => `${socket}: ${message}`).join("; ");
+    failures.unshift(`HAProxy does not answer (${why}); it reads ${out} when it starts`);
   } else if (lines.length > 0) {
     lines.push(...outcomes.map((outcome) => `${words(outcome)}: ${haproxy!.name}`));
   }

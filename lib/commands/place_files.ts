@@ -58,8 +58,8 @@ export async function placeFiles(
       `${line}: until every balancer has the new file, two of them hold the address; `
     );
     throw new JobError(
-      `${replaced.map(({ place }) => place).join(", ")}: there already, with other content; ` +
-        `${ids.join("")}nothing is written; see --diff, then add --force`,
+      `${replaced.map(({ place }) => place).join(", ")}: exists with other content; ` +
+        `${ids.join("")}nothing was written; compare with --diff, then add --force`,
     );
   }
   for (const file of files) {

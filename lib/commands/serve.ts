@@ -94,6 +94,7 @@ export async function runServer(
     health: () => service.health(),
   });
   let file = options.config;
+  let over = false;
   const load = async () => {
     const loaded = await loadConfig(file);
     // A file that was in use and is gone is a mistake, not the wish for the defaults.
@@ -104,8 +105,10 @@ export async function runServer(
     const source = status.under(config, served);
     const specs = ports(config, { ...tools, source });
     served.push(...servedPorts(specs));
-    // They look at directories, for which nothing here may wait.
+    // They look at directories, for which nothing here may wait. After the end, the last line of the
+    // log is to say why it ended.
     void configWarnings(config).then((reasons) => {
+      if (over) return;
       if (Deno.uid() === 0) reasons.push(AS_ROOT);
       for (const reason of reasons) log.warn("warning", { reason });
     });
@@ -114,7 +117,11 @@ export async function runServer(
       file: file ?? "the defaults",
     });
   };
-  await service.run(load);
+  try {
+    await service.run(load);
+  } finally {
+    over = true;
+  }
   return EXIT.done;
 }
 

@@ -19,7 +19,7 @@ import type { Config } from "./schema.ts";
 import { webrootWarnings } from "./webroot_warnings.ts";
 
 /** The CA asks from several places one after the other within one budget: half is for others. */
-const PRUDENT_TIMEOUT = 5_000;
+const PRUDENT_TIMEOUT_MS = 5_000;
 
 /** All warnings, a line each. Never throws. */
 export async function configWarnings(config: Config): Promise<string[]> {
@@ -43,7 +43,7 @@ export function doubtsOf(config: Config, machineAddresses: string[]): string[] {
   const timeout = formatDuration(lookup.timeout);
   if (lookup.timeout >= CA_PATIENCE_MS) {
     warnings.push(`lookup.timeout: the CA gives up near 10s, so ${timeout} is never used up`);
-  } else if (lookup.timeout > PRUDENT_TIMEOUT) {
+  } else if (lookup.timeout > PRUDENT_TIMEOUT_MS) {
     warnings.push(`lookup.timeout: the CA's budget is near 10s in all; ${timeout} uses most of it`);
   }
   if (lookup.connect_timeout > lookup.timeout) {

@@ -2,7 +2,7 @@
 
 import { isExpired, isYetToCome } from "../cert/age.ts";
 import { formatRemaining, isoSeconds } from "../time.ts";
-import type { Finding } from "./record.ts";
+import type { ExpiryFinding } from "./record.ts";
 import {
   type Changes,
   formatThreshold,
@@ -25,7 +25,7 @@ export interface WallClock {
 export function ageFindings(
   { notBefore, notAfter }: { notBefore: Date; notAfter: Date },
   { clock, thresholds, changes }: { clock: WallClock; thresholds: Thresholds; changes: Changes },
-): Finding[] {
+): ExpiryFinding[] {
   const { now } = clock;
   const slow = clockFindings(clock);
   // Nearly all certificates of a check are good, and texts cost more than their dates.
@@ -45,7 +45,7 @@ export function ageFindings(
     return [{ state: "CRITICAL", reason: "not_yet_valid", text }];
   }
   const lifetimeMs = notAfter.getTime() - notBefore.getTime();
-  const soon = (state: "WARNING" | "CRITICAL", threshold: Threshold): Finding => {
+  const soon = (state: "WARNING" | "CRITICAL", threshold: Threshold): ExpiryFinding => {
     const text =
       `expires in ${left}, on ${end}, less than ${describe(threshold, lifetimeMs)} ahead: ` +
       "find out why it has not been renewed";
@@ -56,7 +56,7 @@ export function ageFindings(
   return slow;
 }
 
-function clockFindings({ now, earliestNow }: WallClock): Finding[] {
+function clockFindings({ now, earliestNow }: WallClock): ExpiryFinding[] {
   if (now >= earliestNow) return [];
   const text = `the clock says ${isoSeconds(now)}, before this program was made: set the clock`;
   return [{ state: "UNKNOWN", reason: "clock", text }];

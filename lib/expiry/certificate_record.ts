@@ -18,8 +18,8 @@ import { covers } from "../cert/coverage.ts";
 import type { AlternativeName } from "../cert/names.ts";
 import {
   type ChainFacts,
+  type ExpiryFinding,
   type ExpiryRecord,
-  type Finding,
   type LeafFacts,
   STATES,
 } from "./record.ts";
@@ -51,7 +51,7 @@ export async function fileRecord(
   },
 ): Promise<ExpiryRecord> {
   const { certificates, leafKnown, keys, damage } = contents;
-  const findings = damage.map((text): Finding => ({
+  const findings = damage.map((text): ExpiryFinding => ({
     state: "UNKNOWN",
     reason: "unreadable",
     text,
@@ -95,10 +95,10 @@ export async function servedRecord(
 /** A record with its findings, the worst first, and the state that follows from them. */
 export function makeRecord(
   { source, place, target, servername }: Where,
-  findings: Finding[],
+  findings: ExpiryFinding[],
   facts: Pick<ExpiryRecord, "leaf" | "chain" | "warningFrom" | "criticalFrom"> = {},
 ): ExpiryRecord {
-  const rank = ({ state }: Finding) => STATES.indexOf(state);
+  const rank = ({ state }: ExpiryFinding) => STATES.indexOf(state);
   const sorted = findings.toSorted((a, b) => rank(b) - rank(a));
   const { leaf, chain, warningFrom, criticalFrom } = facts;
   return {
@@ -113,11 +113,11 @@ export function makeRecord(
 }
 
 /** The same record with more findings. */
-export function addFindings(record: ExpiryRecord, more: Finding[]): ExpiryRecord {
+export function addFindings(record: ExpiryRecord, more: ExpiryFinding[]): ExpiryRecord {
   return more.length === 0 ? record : makeRecord(record, [...record.findings, ...more], record);
 }
 
-function noCertificate({ keys, others }: Contents): Finding {
+function noCertificate({ keys, others }: Contents): ExpiryFinding {
   const held = [...keys.map(({ label }) => label), ...others];
   const text = held.length > 0
     ? `holds ${held.slice(0, 3).join(", ")}, but no certificate`
@@ -126,7 +126,7 @@ function noCertificate({ keys, others }: Contents): Finding {
 }
 
 /** Nobody knows which of them is served, but what has expired is of no use in any place. */
-function expiredBehind(certificates: Certificate[], now: Date): Finding[] {
+function expiredBehind(certificates: Certificate[], now: Date): ExpiryFinding[] {
   return certificates.filter((one) => isExpired(one, now)).map((certificate) => ({
     state: certificate.ca ? "WARNING" : "CRITICAL",
     reason: "expired",
@@ -163,7 +163,7 @@ async function chainRecord(
   where: Where,
   { certificates, findings, rules, crypto }: {
     certificates: Certificate[];
-    findings: Finding[];
+    findings: ExpiryFinding[];
     rules: Rules;
     crypto: CryptoCache;
   },
@@ -182,7 +182,7 @@ async function chainRecord(
 }
 
 /** What is wrong when none of a certificate's names covers a wanted one. */
-export function nameFindings(names: AlternativeName[], wanted: string[]): Finding[] {
+export function nameFindings(names: AlternativeName[], wanted: string[]): ExpiryFinding[] {
   const missing = wanted.filter((name) => !covers(names, name));
   if (missing.length === 0) return [];
   const shown = names.slice(0, 5).map(({ value }) => value.slice(0, 100));
@@ -196,7 +196,7 @@ async function recordOf(
   { leaf, others, findings, thresholds, crypto }: {
     leaf: Certificate;
     others: Certificate[];
-    findings: Finding[];
+    findings: ExpiryFinding[];
     thresholds: Thresholds;
     crypto: Pick<CryptoCache, "fingerprint">;
   },

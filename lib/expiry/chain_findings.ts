@@ -11,7 +11,7 @@ import { formatRemaining, isoSeconds } from "../time.ts";
 import { type Certificate, sameBytes, titleOf } from "../cert/certificate.ts";
 import { unique } from "../cert/chain.ts";
 import type { CryptoCache } from "../cert/crypto_cache.ts";
-import type { Finding } from "./record.ts";
+import type { ExpiryFinding } from "./record.ts";
 import type { Changes } from "./thresholds.ts";
 
 /** Each costs the check of a signature; a server may send what it likes. */
@@ -29,7 +29,7 @@ export interface ChainRules {
 export async function chainFindings(
   certificates: Certificate[],
   { now, changes, crypto, unchecked = true }: ChainRules,
-): Promise<Finding[]> {
+): Promise<ExpiryFinding[]> {
   const [leaf, ...others] = unique(certificates.slice(0, MAX_CERTIFICATES));
   if (!leaf || others.length === 0) return [];
   const links = await findLinks([leaf, ...others], crypto);
@@ -52,7 +52,7 @@ export async function chainFindings(
  * A leaf alone where a server sends it. Only one that says where its issuer's certificate can be
  * had is blamed, as all of public CAs do: another may well be signed by a root that clients have.
  */
-export function lonelyFindings([leaf, ...others]: Certificate[]): Finding[] {
+export function lonelyFindings([leaf, ...others]: Certificate[]): ExpiryFinding[] {
   if (!leaf?.issuerPublished || leaf.selfIssued || others.length > 0) return [];
   const text = `no intermediate follows ${titleOf(leaf)}: clients that do not know ` +
     `${leaf.issuer.text} will refuse it; use the client's fullchain`;
@@ -98,8 +98,8 @@ async function findLinks(
 }
 
 /** Whether each certificate signed one before it, as old and small clients need it. */
-function orderFindings([leaf, ...others]: Certificate[], { issuers }: Links): Finding[] {
-  const broken = (state: "WARNING" | "CRITICAL", text: string): Finding[] => [
+function orderFindings([leaf, ...others]: Certificate[], { issuers }: Links): ExpiryFinding[] {
+  const broken = (state: "WARNING" | "CRITICAL", text: string): ExpiryFinding[] => [
     { state, reason: "chain_broken", text },
   ];
   if (!leaf!.selfIssued && issuers.get(leaf!)!.length === 0) {
@@ -151,10 +151,10 @@ function endFindings(
     now: Date;
     changes: Changes;
   },
-): Finding[] {
+): ExpiryFinding[] {
   const lasts = (one: Certificate) =>
     !isYetToCome(one, now) && !isExpired(one, now) && one.notAfter >= leaf.notAfter;
-  const findings: Finding[] = [];
+  const findings: ExpiryFinding[] = [];
   const told = new Set<Certificate>();
   for (const certificate of [leaf, ...others]) {
     const found = issuers.get(certificate)!.filter((issuer) => issuer !== leaf);
@@ -176,7 +176,7 @@ function latest(certificates: Certificate[], now: Date): Certificate | undefined
   return certificates.toSorted((a, b) => rank(b) - rank(a))[0];
 }
 
-function extraFindings(certificate: Certificate, now: Date): Finding[] {
+function extraFindings(certificate: Certificate, now: Date): ExpiryFinding[] {
   if (now < certificate.notAfter) return [];
   const text = `${titleOf(certificate)} in the chain expired ` +
     `${formatRemaining(now, certificate.notAfter)}; another one does its work: leave it out`;
@@ -191,7 +191,7 @@ function endFinding(
     changes: Changes;
     direct: boolean;
   },
-): Finding {
+): ExpiryFinding {
   const { notBefore, notAfter } = certificate;
   const title = titleOf(certificate);
   if (isYetToCome(certificate, now)) {

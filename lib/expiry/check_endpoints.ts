@@ -3,7 +3,7 @@
 import { formatSocketAddress, parseIPv6, parsePort, type SocketAddress } from "../address.ts";
 import { isAddress, parseSubjectName } from "../cert/coverage.ts";
 import type { Served } from "./compare_served.ts";
-import { type ExpiryRecord, type Finding, type State, STATES } from "./record.ts";
+import { type ExpiryFinding, type ExpiryRecord, type State, STATES } from "./record.ts";
 import {
   addFindings,
   makeRecord,
@@ -142,7 +142,7 @@ async function worstOf(
 }
 
 /** Handshakes that failed while others did not: one of several processes is out of order. */
-function failureFindings({ failures, kinds }: EndpointAnswer & { ok: true }): Finding[] {
+function failureFindings({ failures, kinds }: EndpointAnswer & { ok: true }): ExpiryFinding[] {
   const good = kinds.flatMap(({ chains }) => chains).reduce((sum, { count }) => sum + count, 0);
   const total = failures.reduce((sum, { count }) => sum + count, good);
   return failures.map(({ count, text }) => ({

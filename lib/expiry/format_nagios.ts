@@ -7,7 +7,7 @@
  * longer than 8 KiB, so text and figures are bounded, and the line says how many figures it lacks.
  */
 
-import type { ExpiryRecord, ExpiryReport, Finding } from "./record.ts";
+import type { ExpiryFinding, ExpiryRecord, ExpiryReport } from "./record.ts";
 import { printable } from "../log.ts";
 import { describeCounts, dueFirst, overallState } from "./due_order.ts";
 import { formatRemaining, isoSeconds } from "../time.ts";
@@ -65,7 +65,7 @@ function describe({ place, findings, leaf }: ExpiryRecord, now: Date): string {
 }
 
 function details({ leaf, findings }: ExpiryRecord): string[] {
-  const reasons = findings.map(({ state, reason }: Finding) => `${state} ${reason}`);
+  const reasons = findings.map(({ state, reason }: ExpiryFinding) => `${state} ${reason}`);
   const facts = leaf
     ? [
       `serial ${leaf.serial}${leaf.fingerprint ? `, SHA-256 ${leaf.fingerprint}` : ""}`,

@@ -1,7 +1,7 @@
 /** How a certificate came about: by a real CA, and signed so that clients accept it? */
 
 import { type Certificate, titleOf } from "../cert/certificate.ts";
-import type { Finding } from "./record.ts";
+import type { ExpiryFinding } from "./record.ts";
 
 /** The test CAs of public ACME services; nobody trusts them. */
 const TEST_ISSUER = /\(STAGING\)|\bFake LE |\bhappy hacker fake CA\b|^Buypass Class \d Test\d/i;
@@ -15,16 +15,16 @@ const WEAK_DIGESTS = new Map([
 ]);
 
 /** Of a certificate that acme-lb self-signed made. */
-export const PLACEHOLDER_FINDING: Finding = {
+export const PLACEHOLDER_FINDING: ExpiryFinding = {
   state: "WARNING",
   reason: "placeholder",
   text: "is the placeholder of acme-lb self-signed, never replaced by a real certificate",
 };
 
 /** Of the leaf, which is the first, and what follows it. */
-export function issuanceFindings(certificates: Certificate[]): Finding[] {
+export function issuanceFindings(certificates: Certificate[]): ExpiryFinding[] {
   const [leaf] = certificates;
-  const findings: Finding[] = [];
+  const findings: ExpiryFinding[] = [];
   if (leaf?.placeholder) findings.push(PLACEHOLDER_FINDING);
   const test = leaf?.issuer.attributes.find(({ value }) => TEST_ISSUER.test(value));
   if (test) {

@@ -12,7 +12,7 @@ import { PLACEHOLDER_MARK } from "../cert/certificate.ts";
 import { asAlternativeNames } from "../cert/coverage.ts";
 import { makeRecord, nameFindings, type Rules } from "./certificate_record.ts";
 import { PLACEHOLDER_FINDING } from "./issuance_findings.ts";
-import type { ExpiryRecord, Finding, LeafFacts, Reason } from "./record.ts";
+import type { ExpiryFinding, ExpiryRecord, LeafFacts, Reason } from "./record.ts";
 import { changesOf } from "./thresholds.ts";
 
 export interface Loaded {
@@ -62,7 +62,10 @@ export function loadedRecord({ place, loaded, file, same }: Loaded, rules: Rules
   return makeRecord(where, findings, { leaf, ...changes });
 }
 
-function differenceFinding(loaded: LoadedCertificate, { leaf, place }: ExpiryRecord): Finding {
+function differenceFinding(
+  loaded: LoadedCertificate,
+  { leaf, place }: ExpiryRecord,
+): ExpiryFinding {
   const serial = loaded.serial ?? "unknown";
   if (!leaf) {
     const text = `holds serial ${serial}, and ${place} cannot be read to compare`;

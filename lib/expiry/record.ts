@@ -33,7 +33,7 @@ export type Reason =
   | "unsupported"
   | "clock";
 
-export interface Finding {
+export interface ExpiryFinding {
   state: State;
   reason: Reason;
   /** One sentence without a full stop: what is wrong and what to do. May hold hostile text, raw. */
@@ -82,7 +82,7 @@ export interface ExpiryRecord {
   /** The worst of the findings; OK without any. */
   state: State;
   /** Worst first. */
-  findings: Finding[];
+  findings: ExpiryFinding[];
   leaf?: LeafFacts;
   /** What else the place holds, in its order. */
   chain?: ChainFacts[];

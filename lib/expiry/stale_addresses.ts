@@ -10,7 +10,7 @@
 import { renewalShare } from "../ca_rules.ts";
 import { isoSeconds } from "../time.ts";
 import type { Served } from "./compare_served.ts";
-import type { Finding, LeafFacts } from "./record.ts";
+import type { ExpiryFinding, LeafFacts } from "./record.ts";
 import { addFindings } from "./certificate_record.ts";
 
 /** Windows of renewal are drawn by chance around the point that is suggested (RFC 9773). */
@@ -39,7 +39,10 @@ function groupOf({ record, name, second = false }: Served): string {
   return `${second} ${name ?? record.leaf?.names.toSorted().join(" ") ?? ""}`;
 }
 
-function staleFindings(own: LeafFacts, { group, now }: { group: Answer[]; now: Date }): Finding[] {
+function staleFindings(
+  own: LeafFacts,
+  { group, now }: { group: Answer[]; now: Date },
+): ExpiryFinding[] {
   const renewed = group.find(({ leaf }) => leaf.notBefore > own.notBefore && now < dueFrom(leaf));
   if (!renewed || now < dueFrom(own)) return [];
   const text =

@@ -30,7 +30,7 @@ export const DEFAULT_THRESHOLDS: Thresholds = {
 };
 
 /** Beyond it sums leave the range of Date, and a comparison with no date is never true. */
-const MAX_SPAN = 36_500 * 86_400_000;
+const MAX_SPAN_MS = 36_500 * 86_400_000;
 
 /** The instants at which a certificate's age changes its state; the critical one is never first. */
 export interface Changes {
@@ -68,7 +68,7 @@ function parsePart(text: string): Threshold {
     );
   }
   if (ms === 0) throw new SyntaxError("a span of nothing would never alarm");
-  if (ms > MAX_SPAN) throw new SyntaxError("a span of more than 36500d would alarm always");
+  if (ms > MAX_SPAN_MS) throw new SyntaxError("a span of more than 36500d would alarm always");
   return { ms };
 }
 

@@ -70,7 +70,7 @@ const MESSAGE = {
 } as const;
 
 /** A certificate list of 100 KiB is far beyond what any client takes. */
-const MAX_HANDSHAKE = 256 * 1024;
+const MAX_HANDSHAKE_BYTES = 256 * 1024;
 const MAX_RECORD = 16_384 + 256;
 const TLS_1_3 = 0x0304;
 
@@ -274,7 +274,7 @@ class RecordReader {
     if (this.#handshake.length < 4) return undefined;
     const [type, a, b, c] = this.#handshake as unknown as [number, number, number, number];
     const end = 4 + a * 65_536 + b * 256 + c;
-    if (end > MAX_HANDSHAKE) throw new TlsSyntaxError("a message is too long");
+    if (end > MAX_HANDSHAKE_BYTES) throw new TlsSyntaxError("a message is too long");
     if (this.#handshake.length < end) return undefined;
     this.#transcript.push(this.#handshake.subarray(0, end));
     const body = this.#handshake.subarray(4, end);
@@ -312,7 +312,7 @@ class RecordReader {
         throw new TlsClosedError();
       }
       this.#total += count;
-      if (this.#total > MAX_HANDSHAKE) throw new TlsSyntaxError("a handshake is too long");
+      if (this.#total > MAX_HANDSHAKE_BYTES) throw new TlsSyntaxError("a handshake is too long");
       this.#raw = joinBytes(this.#raw, buffer.subarray(0, count));
       if (length === 5 && !this.#isRecord()) throw new NotTlsError(this.#raw);
     }

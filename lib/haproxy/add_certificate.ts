@@ -3,9 +3,9 @@
  * HAProxy also calls a directory of certificates. All of it in memory only: after a reload only
  * what directory and crt-list say on disk counts.
  */
-import { type Haproxy, showCertificate, textOf } from "./haproxy_connection.ts";
+import { type Haproxy, replyText, showCertificate } from "./haproxy_connection.ts";
 import { replaceCertificate, type Replacement } from "./replace_certificate.ts";
-import { parseAdd, parseDelete, parseNew, plainPath, type Verdict } from "./replies.ts";
+import { type CommandOutcome, parseAdd, parseDelete, parseNew, plainPath } from "./replies.ts";
 import { SwapFault } from "./swap_fault.ts";
 
 export interface Addition extends Replacement {
@@ -23,11 +23,11 @@ export interface Addition extends Replacement {
 export async function addCertificate(haproxy: Haproxy, addition: Addition): Promise<string[]> {
   const { name, crtList } = addition;
   try {
-    const made = parseNew(textOf(await haproxy.ask(`new ssl cert ${name}`)), name);
+    const made = parseNew(replyText(await haproxy.ask(`new ssl cert ${name}`)), name);
     if (made.kind !== "exists") expectDone(made, `new ssl cert ${name}`);
     const notes = await replaceCertificate(haproxy, addition);
     const command = `add ssl crt-list ${crtList} ${name}`;
-    const added = parseAdd(textOf(await haproxy.ask(command)), name);
+    const added = parseAdd(replyText(await haproxy.ask(command)), name);
     if (added.kind !== "exists") expectDone(added, command);
     const status = (await showCertificate(haproxy, name))?.status;
     if (status !== "Used") {
@@ -47,12 +47,12 @@ export async function removeCertificate(
   { name, crtList }: { name: string; crtList: string },
 ): Promise<void> {
   for (const command of [`del ssl crt-list ${crtList} ${name}`, `del ssl cert ${name}`]) {
-    const verdict = parseDelete(textOf(await haproxy.ask(command)), name);
+    const verdict = parseDelete(replyText(await haproxy.ask(command)), name);
     if (verdict.kind !== "unknown") expectDone(verdict, command);
   }
 }
 
-function expectDone(verdict: Verdict, command: string): void {
+function expectDone(verdict: CommandOutcome, command: string): void {
   if (verdict.kind === "done") return;
   if (verdict.kind === "denied") throw new SwapFault("denied", "this socket is not `level admin`");
   const why = verdict.kind === "refused" ? verdict.why : verdict.kind;

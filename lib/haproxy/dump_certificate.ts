@@ -2,7 +2,7 @@
  * A certificate with its key out of HAProxy's memory, where its own ACME keeps what it has ordered.
  */
 import { JobError } from "../errors.ts";
-import { findHaproxy, textOf } from "./haproxy_connection.ts";
+import { findHaproxy, replyText } from "./haproxy_connection.ts";
 import { loadedFrom } from "./same_file.ts";
 import { quoteReply } from "./replies.ts";
 import { SwapFault } from "./swap_fault.ts";
@@ -21,7 +21,7 @@ export async function dumpCertificate(
     const content = { pem: "", fingerprint: "" };
     const [loaded] = await loadedFrom(haproxy, inventory.names, { ...target, content });
     if (!loaded) throw new SwapFault("unknown_name", `it has no certificate named ${target.name}`);
-    const text = textOf(await haproxy.ask(`dump ssl cert ${loaded.name}`));
+    const text = replyText(await haproxy.ask(`dump ssl cert ${loaded.name}`));
     if (text.startsWith("-----BEGIN ")) return text;
     if (text.startsWith("Unknown command")) {
       throw new SwapFault("refused", "its HAProxy cannot do so; dump ssl cert is in 3.1 and later");

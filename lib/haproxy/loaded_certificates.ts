@@ -8,7 +8,7 @@ import { JobError } from "../errors.ts";
 import { nameProblem } from "./payload.ts";
 import { findHaproxy, type Haproxy, showCertificate } from "./haproxy_connection.ts";
 import { attributeOf, type Shown } from "./replies.ts";
-import type { AskOptions } from "./runtime_socket.ts";
+import type { RuntimeOptions } from "./runtime_socket.ts";
 import { SwapFault } from "./swap_fault.ts";
 
 /** A certificate as HAProxy tells of it; what it does not tell is undefined. */
@@ -44,7 +44,7 @@ export interface LoadedCertificate {
  */
 export async function readMemory(
   socket: string,
-  options: AskOptions = {},
+  options: RuntimeOptions = {},
 ): Promise<LoadedCertificate[]> {
   try {
     const { haproxy, inventory } = await findHaproxy(socket, options);

@@ -8,15 +8,15 @@
  */
 import { delay } from "../time.ts";
 import {
+  type CommandOutcome,
   type Identity,
   isShown,
   parseAbort,
   parseCommit,
   parseSet,
   parseShown,
-  type Verdict,
 } from "./replies.ts";
-import { type Haproxy, listCertificates, serves, textOf } from "./haproxy_connection.ts";
+import { type Haproxy, listCertificates, replyText, serves } from "./haproxy_connection.ts";
 import { SwapFault } from "./swap_fault.ts";
 
 /** How long another certificate's transaction may stay open until it counts as abandoned. */
@@ -81,7 +81,7 @@ export async function replaceCertificate(
 }
 
 /** One try; whatever keeps it from being done, the transaction is not left open. */
-async function transact(haproxy: Haproxy, replacement: Replacement): Promise<Verdict> {
+async function transact(haproxy: Haproxy, replacement: Replacement): Promise<CommandOutcome> {
   const { name, payload, identity } = replacement;
   let open = true;
   try {
@@ -89,7 +89,7 @@ async function transact(haproxy: Haproxy, replacement: Replacement): Promise<Ver
     if (set.kind !== "done") return set;
     const look = await lookBeforeCommit(haproxy, name, identity);
     if (look.kind !== "done") return look;
-    const commit = parseCommit(textOf(await haproxy.ask(`commit ssl cert ${name}`)), name);
+    const commit = parseCommit(replyText(await haproxy.ask(`commit ssl cert ${name}`)), name);
     open = commit.kind !== "done";
     return commit;
   } finally {
@@ -124,13 +124,13 @@ async function clearTheWay(
   }
 }
 
-async function sendSet(haproxy: Haproxy, name: string, payload: string): Promise<Verdict> {
+async function sendSet(haproxy: Haproxy, name: string, payload: string): Promise<CommandOutcome> {
   const answer = await haproxy.ask(`set ssl cert ${name} <<\n${payload}`);
   // What does not fit its tune.bufsize makes a worker before 2.9 hang up, and a master lose it.
   const lost = answer.kind === "silent" ||
     answer.kind === "reply" && answer.text.startsWith("Can't connect to the target CLI!");
   if (lost && payload.length >= LARGE) return { kind: "too_large" };
-  return parseSet(textOf(answer), name);
+  return parseSet(replyText(answer), name);
 }
 
 /**
@@ -141,16 +141,16 @@ async function lookBeforeCommit(
   haproxy: Haproxy,
   name: string,
   identity: Identity,
-): Promise<Verdict> {
+): Promise<CommandOutcome> {
   const pending = `*${name}`;
-  const shown = parseShown(textOf(await haproxy.ask(`show ssl cert ${pending}`)), pending);
+  const shown = parseShown(replyText(await haproxy.ask(`show ssl cert ${pending}`)), pending);
   const foreign = shown?.fingerprint !== undefined && !isShown(shown, identity);
   return foreign ? { kind: "none" } : { kind: "done" };
 }
 
 /** The reason to try again. @throws {SwapFault} when trying again would not help */
 function retryReason(
-  verdict: Exclude<Verdict, { kind: "done" }>,
+  verdict: Exclude<CommandOutcome, { kind: "done" }>,
   { name, payload }: { name: string; payload: string },
 ): string {
   switch (verdict.kind) {
@@ -178,5 +178,5 @@ function retryReason(
 
 /** Ends the transaction of `name`, if one is open. @throws {SwapFault} when HAProxy is silent */
 async function abort(haproxy: Haproxy, name: string): Promise<void> {
-  parseAbort(textOf(await haproxy.ask(`abort ssl cert ${name}`)), name);
+  parseAbort(replyText(await haproxy.ask(`abort ssl cert ${name}`)), name);
 }

@@ -7,7 +7,7 @@
  */
 
 /** What a changing command met with. */
-export type Verdict =
+export type CommandOutcome =
   | { kind: "done" }
   /** The open transaction is another certificate's; `mixed`: ours has gone into it (2.6 does so). */
   | { kind: "other"; name: string; mixed: boolean }
@@ -25,7 +25,7 @@ export type Verdict =
   | { kind: "refused"; why: string };
 
 /** `set ssl cert NAME`. */
-export function parseSet(text: string, name: string): Verdict {
+export function parseSet(text: string, name: string): CommandOutcome {
   const last = lastLine(text);
   if (last === `Transaction created for certificate ${name}!`) return { kind: "done" };
   if (last === `Transaction updated for certificate ${name}!`) return { kind: "done" };
@@ -35,7 +35,7 @@ export function parseSet(text: string, name: string): Verdict {
 }
 
 /** `commit ssl cert NAME`; warnings may stand between the two lines that count. */
-export function parseCommit(text: string, name: string): Verdict {
+export function parseCommit(text: string, name: string): CommandOutcome {
   const [first = ""] = linesOf(text);
   const head = `Committing ${name}`;
   const dots = first.slice(head.length);
@@ -46,19 +46,19 @@ export function parseCommit(text: string, name: string): Verdict {
 }
 
 /** `abort ssl cert NAME`. */
-export function parseAbort(text: string, name: string): Verdict {
+export function parseAbort(text: string, name: string): CommandOutcome {
   if (lastLine(text) === `Transaction aborted for certificate '${name}'!`) return { kind: "done" };
   return refusalOf(text);
 }
 
 /** `new ssl cert NAME`. */
-export function parseNew(text: string, name: string): Verdict {
+export function parseNew(text: string, name: string): CommandOutcome {
   if (lastLine(text) === `New empty certificate store '${name}'!`) return { kind: "done" };
   return refusalOf(text);
 }
 
 /** `add ssl crt-list LIST NAME`. */
-export function parseAdd(text: string, name: string): Verdict {
+export function parseAdd(text: string, name: string): CommandOutcome {
   const [first = ""] = linesOf(text);
   const begun = first.startsWith(`Inserting certificate '${name}' in crt-list '`);
   if (begun && lastLine(text) === "Success!") return { kind: "done" };
@@ -66,14 +66,14 @@ export function parseAdd(text: string, name: string): Verdict {
 }
 
 /** `del ssl crt-list LIST NAME` and `del ssl cert NAME`. */
-export function parseDelete(text: string, name: string): Verdict {
+export function parseDelete(text: string, name: string): CommandOutcome {
   const last = lastLine(text);
   if (last === `Certificate '${name}' deleted!`) return { kind: "done" };
   if (last.startsWith(`Entry '${name}' deleted in crtlist '`)) return { kind: "done" };
   return refusalOf(text);
 }
 
-function refusalOf(text: string): Verdict {
+function refusalOf(text: string): CommandOutcome {
   const about = /^The ongoing transaction is about '(.+?)' but you are trying to /m.exec(text);
   if (about) return { kind: "other", name: about[1]!, mixed: false };
   if (/^No ongoing transaction!/m.test(text)) return { kind: "none" };

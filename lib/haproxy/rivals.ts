@@ -5,7 +5,7 @@
  * puts the new one behind the other. A wildcard and an exact name do not compete: the exact one is
  * shown, as it should be.
  */
-import { type Haproxy, listCertificates, textOf } from "./haproxy_connection.ts";
+import { type Haproxy, listCertificates, replyText } from "./haproxy_connection.ts";
 import { type LoadedCertificate, showAll } from "./loaded_certificates.ts";
 import { nameProblem } from "./payload.ts";
 import { type CrtListEntry, parseCrtList, parseCrtLists } from "./replies.ts";
@@ -31,10 +31,10 @@ export async function askForRivals(haproxy: Haproxy, incumbent: Incumbent): Prom
     names.filter((name) => !incumbent.loadedAs.includes(name)),
   );
   if (findRivals(incumbent, loaded, []).length === 0) return [];
-  const lists = parseCrtLists(textOf(await haproxy.ask("show ssl crt-list"))) ?? [];
+  const lists = parseCrtLists(replyText(await haproxy.ask("show ssl crt-list"))) ?? [];
   const entries: CrtListEntry[] = [];
   for (const list of lists.filter((list) => nameProblem(list) === undefined)) {
-    entries.push(...parseCrtList(textOf(await haproxy.ask(`show ssl crt-list ${list}`))));
+    entries.push(...parseCrtList(replyText(await haproxy.ask(`show ssl crt-list ${list}`))));
   }
   return findRivals(incumbent, loaded, entries);
 }

@@ -25,11 +25,11 @@ const LONGEST_ANSWER = 16 << 20;
  * - `timeout`: no complete answer within the deadline
  * - `broken`: the connection failed, or the answer was endless
  */
-export type Answer =
+export type RuntimeAnswer =
   | { kind: "reply"; text: string }
   | { kind: "down" | "denied" | "silent" | "timeout" | "broken"; detail: string };
 
-export interface AskOptions {
+export interface RuntimeOptions {
   /** @default 5000 */
   deadlineMs?: number;
 }
@@ -41,8 +41,8 @@ export interface AskOptions {
 export async function askSocket(
   socket: string,
   command: string,
-  options: AskOptions = {},
-): Promise<Answer> {
+  options: RuntimeOptions = {},
+): Promise<RuntimeAnswer> {
   const { deadlineMs = DEADLINE_MS } = options;
   using limit = deadline(deadlineMs);
   const heard = { text: "" };
@@ -68,7 +68,10 @@ export async function askSocket(
   return heard.text === "" ? SILENT : { kind: "reply", text: heard.text };
 }
 
-const SILENT: Answer = { kind: "silent", detail: "it closed the connection without an answer" };
+const SILENT: RuntimeAnswer = {
+  kind: "silent",
+  detail: "it closed the connection without an answer",
+};
 
 /** Errno names that a peer causes by closing while the command is still being sent. */
 const HANG_UPS = new Set(["EPIPE", "ECONNRESET", "ENOTCONN"]);
@@ -94,7 +97,7 @@ async function listen(connection: Deno.Conn, heard: { text: string }): Promise<v
   }
 }
 
-function faultOf(error: unknown): Exclude<Answer, { kind: "reply" }> {
+function faultOf(error: unknown): Exclude<RuntimeAnswer, { kind: "reply" }> {
   const code = errnoOf(error);
   switch (code) {
     case "ENOENT":

@@ -20,7 +20,7 @@ import {
 export type AskFault = NetworkFault | ReadFault;
 
 /** A complete answer. */
-export interface Answered extends HttpResponse {
+export interface ReceivedResponse extends HttpResponse {
   /** Milliseconds since the epoch, before the question was sent and after its answer had come. */
   sent: number;
   received: number;
@@ -34,7 +34,7 @@ export interface Failed {
 }
 
 /** What came of asking, after so many milliseconds. */
-export type Reply = (Failed | ({ fault?: undefined } & Answered)) & { ms: number };
+export type Reply = (Failed | ({ fault?: undefined } & ReceivedResponse)) & { ms: number };
 
 export interface AskOptions {
   /** The request target, origin form. */
@@ -51,7 +51,7 @@ export interface AskOptions {
   connectTimeoutMs?: number;
   /** For the connection, the question and the answer together. */
   timeoutMs: number;
-  /** Bytes of a body. @default MAX_BODY of response_reader.ts */
+  /** Bytes of a body. @default MAX_BODY_BYTES of response_reader.ts */
   maxBody?: number;
   /** Ends the asking; the fault is then `timeout`. */
   signal: AbortSignal;
@@ -84,7 +84,7 @@ export async function askServer(address: SocketAddress, options: AskOptions): Pr
 async function tryToAsk(
   address: SocketAddress,
   options: AskOptions,
-): Promise<Failed | Answered> {
+): Promise<Failed | ReceivedResponse> {
   const { timeoutMs, connectTimeoutMs = timeoutMs } = options;
   using limit = deadline(timeoutMs, { parent: options.signal });
   const { signal } = limit;

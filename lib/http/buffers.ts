@@ -3,10 +3,10 @@
  * what the garbage collector would have to do.
  */
 
-import { MAX_HEAD } from "./request_head.ts";
+import { MAX_HEAD_BYTES } from "./request_head.ts";
 
 /** A usual request head fits. */
-const BUFFER_SIZE = 1_024;
+const BUFFER_BYTES = 1_024;
 /** A head that does not fit gets more room in two steps, up to that of the largest. */
 const GROWTH = 4;
 
@@ -17,17 +17,17 @@ export class Buffers {
   #spare: Uint8Array<ArrayBuffer>[] = [];
 
   take(): Uint8Array<ArrayBuffer> {
-    return this.#spare.pop() ?? new Uint8Array(BUFFER_SIZE);
+    return this.#spare.pop() ?? new Uint8Array(BUFFER_BYTES);
   }
 
   /** Gives a buffer back that nothing reads into any more. Its old bytes stay in it. */
   give(buffer: Uint8Array<ArrayBuffer>): void {
-    if (buffer.length === BUFFER_SIZE && this.#spare.length < MAX_SPARE) this.#spare.push(buffer);
+    if (buffer.length === BUFFER_BYTES && this.#spare.length < MAX_SPARE) this.#spare.push(buffer);
   }
 
   /** A larger one with the same bytes at its beginning. */
   enlarge(buffer: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-    const larger = new Uint8Array(Math.min(buffer.length * GROWTH, MAX_HEAD));
+    const larger = new Uint8Array(Math.min(buffer.length * GROWTH, MAX_HEAD_BYTES));
     larger.set(buffer);
     this.give(buffer);
     return larger;
@@ -35,6 +35,6 @@ export class Buffers {
 
   /** The buffer itself, or one of the usual size in the place of an enlarged one. */
   shrink(buffer: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-    return buffer.length === BUFFER_SIZE ? buffer : this.take();
+    return buffer.length === BUFFER_BYTES ? buffer : this.take();
   }
 }

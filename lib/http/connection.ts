@@ -67,7 +67,7 @@ export interface ConnectionContext {
   /** Bytes that nobody will look at are read into this; shared by all. */
   scrap: Uint8Array<ArrayBuffer>;
   /** Called for each answer sent; `refused` is the reason where it is a refusal. */
-  onAnswer(connection: Connection, answered: Answered): void;
+  onAnswer(connection: Connection, answered: AnsweredRequest): void;
   /** Called when a handler throws, which is a defect. */
   onDefect(error: unknown): void;
   /** A front has said who the client is; false when that one is over its cap. */
@@ -76,7 +76,7 @@ export interface ConnectionContext {
   onClose(connection: Connection): void;
 }
 
-export interface Answered {
+export interface AnsweredRequest {
   status: number;
   refused?: string;
   /** Undefined when there was no good one. */

@@ -22,7 +22,12 @@ import { type AdmissionLimits, Admissions, Place, type Shortage } from "./admiss
 import { encodeAnswer, errorAnswer, headerLine } from "./answer.ts";
 import { bind, type ListenSystem } from "./bind.ts";
 import { Buffers } from "./buffers.ts";
-import { type Answered, Connection, type ConnectionContext, type Handler } from "./connection.ts";
+import {
+  type AnsweredRequest,
+  Connection,
+  type ConnectionContext,
+  type Handler,
+} from "./connection.ts";
 import type { Metrics } from "./metrics.ts";
 import { OpenConnections } from "./open_connections.ts";
 
@@ -123,7 +128,10 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
     },
   };
 
-  function onAnswer({ address: from }: Connection, { status, refused, head }: Answered): void {
+  function onAnswer(
+    { address: from }: Connection,
+    { status, refused, head }: AnsweredRequest,
+  ): void {
     counts.answered(status);
     if (refused === undefined) return;
     counts.refused(refused);

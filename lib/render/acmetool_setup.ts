@@ -9,14 +9,14 @@
 import type { Config } from "../config/schema.ts";
 import { formatYaml } from "../yaml.ts";
 import { CERTIFICATES, DEFAULT_SOCKET } from "./haproxy.ts";
-import { directoryOf } from "./haproxy_acme.ts";
+import { caDirectory } from "./haproxy_acme.ts";
 import type { RenderedFile } from "./rendered_file.ts";
-import { CLIENTS } from "./client_setups.ts";
+import { CLIENTS_DIRECTORY } from "./client_setups.ts";
 import { shellWord } from "./shell_word.ts";
 import { unitWord } from "./systemd_escape.ts";
 
 const STATE = "/var/lib/acme";
-const AGREE = `${CLIENTS}/acmetool`;
+const AGREE = `${CLIENTS_DIRECTORY}/acmetool`;
 /** What Debian's unit lets acmetool write to, beside its state. */
 const WRITABLE_WEBROOTS = "/run/acme/";
 
@@ -27,7 +27,7 @@ export function acmetoolFiles(
 ): RenderedFile[] {
   const { cluster, webroot: [webroot = ""], haproxy } = config;
   const request = {
-    provider: directoryOf({ staging }),
+    provider: caDirectory({ staging }),
     key: { type: "ecdsa" },
     challenge: { "webroot-paths": [webroot] },
   };

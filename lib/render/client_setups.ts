@@ -9,7 +9,7 @@
 
 import type { Config } from "../config/schema.ts";
 import { CERTIFICATES, DEFAULT_SOCKET } from "./haproxy.ts";
-import { directoryOf } from "./haproxy_acme.ts";
+import { caDirectory } from "./haproxy_acme.ts";
 import type { RenderedFile } from "./rendered_file.ts";
 import { shellWord } from "./shell_word.ts";
 
@@ -30,7 +30,7 @@ export function clientFaults({ cluster }: Config): string[] {
 export function certbotFiles(config: Config, { staging }: ClientOptions = {}): RenderedFile[] {
   const { email } = config.cluster;
   const account = email === null ? "register-unsafely-without-email = True" : `email = ${email}`;
-  const server = staging ? `server = ${directoryOf({ staging })}\n` : "";
+  const server = staging ? `server = ${caDirectory({ staging })}\n` : "";
   return [hook("certbot", config), {
     path: "/etc/letsencrypt/cli.ini",
     text: `${
@@ -69,7 +69,7 @@ export function legoFaults(config: Config): string[] {
 
 export function legoFiles(config: Config, { staging }: ClientOptions = {}): RenderedFile[] {
   const { names, email } = config.cluster;
-  const server = staging ? ` --server ${directoryOf({ staging })}` : "";
+  const server = staging ? ` --server ${caDirectory({ staging })}` : "";
   const domains = names.map((name) => ` --domains ${shellWord(name)}`).join("");
   return [
     hook("lego", config),
@@ -109,7 +109,7 @@ export function dehydratedFiles(config: Config, { staging }: ClientOptions = {})
     hook("dehydrated", config),
     {
       path: "/etc/dehydrated/conf.d/acme-lb.sh",
-      text: `${by("dehydrated")}${staging ? `CA=${directoryOf({ staging })}\n` : ""}\
+      text: `${by("dehydrated")}${staging ? `CA=${caDirectory({ staging })}\n` : ""}\
 WELLKNOWN=${shellWord(webrootOf(config))}
 HOOK=${HOOKS}/dehydrated
 ${email === null ? "" : `CONTACT_EMAIL=${shellWord(email)}\n`}\
@@ -163,7 +163,7 @@ acme.sh --install-cert -d ${shellWord(names[0]!)} --reloadcmd ${HOOKS}/acme.sh
 }
 
 const HOOKS = "/etc/acme-lb/hooks";
-export const CLIENTS = "/etc/acme-lb/clients";
+export const CLIENTS_DIRECTORY = "/etc/acme-lb/clients";
 
 function by(client: string): string {
   return `# ${client} on every balancer, by: acme-lb render ${client}\n`;
@@ -211,10 +211,14 @@ function scheduled({ client, text }: { client: string; text: string }): Rendered
     text,
   });
   return [
-    { path: `${CLIENTS}/${client}`, mode: 0o755, text: `#!/bin/sh\n${by(client)}${text}` },
+    {
+      path: `${CLIENTS_DIRECTORY}/${client}`,
+      mode: 0o755,
+      text: `#!/bin/sh\n${by(client)}${text}`,
+    },
     unit(
       "service",
-      `# For clients that bring no timer of their own: runs ${CLIENTS}/NAME.
+      `# For clients that bring no timer of their own: runs ${CLIENTS_DIRECTORY}/NAME.
 [Unit]
 Description=ACME client: certificates by %i
 Wants=network-online.target
@@ -222,7 +226,7 @@ After=network-online.target
 
 [Service]
 Type=oneshot
-ExecStart=${CLIENTS}/%i
+ExecStart=${CLIENTS_DIRECTORY}/%i
 TimeoutStartSec=30min
 `,
     ),

@@ -26,7 +26,7 @@ const DIRECTORIES = {
 };
 
 /** The CA's directory. */
-export function directoryOf({ staging }: { staging?: boolean | undefined }): string {
+export function caDirectory({ staging }: { staging?: boolean | undefined }): string {
   return staging ? DIRECTORIES.staging : DIRECTORIES.live;
 }
 
@@ -66,7 +66,7 @@ export function acmeSections(
   const [first] = cluster.names;
   const contact = cluster.email === null ? "" : `  contact ${cluster.email}\n`;
   return `acme ${SECTION}
-  directory ${directoryOf({ staging })}
+  directory ${caDirectory({ staging })}
   # Made by HAProxy when it first starts; keep it, the CA knows this balancer by it.
   account-key /etc/haproxy/${SECTION}.account.key
 ${contact}  challenge HTTP-01

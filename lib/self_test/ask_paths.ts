@@ -1,6 +1,6 @@
 /**
  * Asks along all paths at once: for the planted token, for one that nobody has, and on public
- * addresses for a page that must be redirected. Judges nothing.
+ * addresses for a page that must be redirected. Decides nothing.
  *
  * Many names may lead to one address. It is asked for one of them first, and where that has no
  * answer the others share it: a hundred names with a dead address take 10 s and not 10 min.

@@ -5,10 +5,10 @@
 
 import type { Reply } from "../http/ask.ts";
 import type { Replies } from "./ask_paths.ts";
-import { judgeForBalancers, judgeToken } from "./judge_token.ts";
+import { balancerOutcome, caOutcome } from "./token_outcome.ts";
 import type { Path } from "./paths.ts";
 
-export interface Surroundings {
+export interface DiagnosisContext {
   /** The planted token. */
   token: string;
   /** The text of the planted token. */
@@ -34,17 +34,19 @@ export interface Asked {
 }
 
 /** What stands around one of the paths. */
-export function surroundingsOf(
+export function diagnosisContext(
   { path }: Asked,
-  { all, unresolved, ...given }: Pick<Surroundings, "token" | "text" | "webroot" | "httpsPort"> & {
-    all: Asked[];
-    unresolved: readonly string[];
-  },
-): Surroundings {
+  { all, unresolved, ...given }:
+    & Pick<DiagnosisContext, "token" | "text" | "webroot" | "httpsPort">
+    & {
+      all: Asked[];
+      unresolved: readonly string[];
+    },
+): DiagnosisContext {
   const outcomeOf = ({ path, replies }: Asked) =>
     path.port === "challenge"
-      ? judgeForBalancers(replies.token, given)
-      : judgeToken(replies.token, given.text);
+      ? balancerOutcome(replies.token, given)
+      : caOutcome(replies.token, given.text);
   const own = all.filter((one) => one.path.own);
   const others = all.filter((one) => one.path !== path && connects(one.replies.token));
   const isPublic = (one: Asked) => one.path.port === "public";

@@ -6,7 +6,7 @@
 import { comparableAddress, familyOf } from "../address.ts";
 import type { Replies } from "./ask_paths.ts";
 import type { Asked } from "./diagnosis_context.ts";
-import type { CaOutcome, Finding } from "./findings.ts";
+import type { CaOutcome, SelfTestFinding } from "./findings.ts";
 
 /** Families in which a machine has an address that leads to others. */
 export function familiesOf(machine: readonly string[]): Set<4 | 6> {
@@ -20,7 +20,7 @@ export function familiesOf(machine: readonly string[]): Set<4 | 6> {
 export function notFromHere(
   { path, replies }: Asked,
   { outcome, families }: { outcome: CaOutcome; families: ReadonlySet<4 | 6> },
-): Finding | undefined {
+): SelfTestFinding | undefined {
   if (outcome === "found") return undefined;
   const { hostname } = path.address;
   const family = familyOf(hostname);
@@ -50,7 +50,10 @@ export function notFromHere(
  * address is nobody's fault. What acme-lb itself answers there is: it is the next one that holds a
  * virtual address.
  */
-export function unlessUnasked(findings: Finding[], { path, replies }: Asked): Finding[] {
+export function unlessUnasked(
+  findings: SelfTestFinding[],
+  { path, replies }: Asked,
+): SelfTestFinding[] {
   if (path.published || isAcmeLb(replies)) return findings;
   return findings.map(({ rule, text }) => ({
     level: "note",

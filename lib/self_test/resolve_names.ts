@@ -6,7 +6,7 @@
 import { comparableAddress, parseIPv4, type SocketAddress } from "../address.ts";
 import { deadline, orAborted } from "../time.ts";
 import { messageOf } from "../errors.ts";
-import type { NameRecords } from "./judge_names.ts";
+import type { NameRecords } from "./dns_findings.ts";
 
 /** @throws when there is no answer; Deno.errors.NotFound when there is no such record */
 export type ResolveDns = (name: string, type: "AAAA" | "A") => Promise<string[]>;

@@ -15,7 +15,13 @@ import { resolveName } from "../resolve_name.ts";
 import { deadline, orAborted } from "../time.ts";
 import { BOUNDS, STATUS_TARGET } from "./balancer_report.ts";
 import type { BalancerRow, FleetView } from "./fleet.ts";
-import { type Answer, fleetRows, readAnswer, type Target, type Told } from "./fleet_rows.ts";
+import {
+  type BalancerAnswer,
+  fleetRows,
+  readAnswer,
+  type Target,
+  type Told,
+} from "./fleet_rows.ts";
 
 /** For all of them together, names included. */
 const ASK_MS = 1_800;
@@ -86,7 +92,7 @@ function peersOf({ peers, challenge }: Config): Peer[] {
 }
 
 interface Asked {
-  asked: { target: Target; answer: Answer }[];
+  asked: { target: Target; answer: BalancerAnswer }[];
   /** The row of a name that has no address. */
   unresolved: BalancerRow[];
 }
@@ -122,7 +128,7 @@ async function askAddress(
   address: SocketAddress,
   { ask = askServer, now = Date.now, timeoutMs = ASK_MS }: AskFleetOptions,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<BalancerAnswer> {
   const reply = await ask(address, {
     target: STATUS_TARGET,
     host: undefined,

@@ -6,6 +6,8 @@
  * The bounds hold for both sides: who tells cuts to them, who reads refuses what is beyond.
  */
 
+import type { State } from "../expiry/record.ts";
+
 /** Raised when a member changes its meaning; members may be added within one number. */
 export const REPORT_FORMAT = 1;
 
@@ -28,10 +30,6 @@ export const BOUNDS = {
   /** Characters of a sentence. */
   text: 400,
 } as const;
-
-/** The verdicts of check-expiry, from best to worst. */
-export const VERDICTS = ["OK", "UNKNOWN", "WARNING", "CRITICAL"] as const;
-export type Verdict = typeof VERDICTS[number];
 
 /** A virtual address on one of the interfaces. */
 export interface HeldAddress {
@@ -78,7 +76,7 @@ export interface ToldCertificate {
   issuer: string | null;
   not_before: string | null;
   not_after: string | null;
-  verdict: Verdict;
+  verdict: State;
   /** What is wrong and what to do; "" when nothing is. */
   text: string;
 }

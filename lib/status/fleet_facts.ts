@@ -1,7 +1,8 @@
 /** What follows from all reports together: who holds what, and lists over all balancers. Pure. */
 
 import { agoAt } from "./instants.ts";
-import { type SeenChallenge, type ToldCertificate, VERDICTS } from "./balancer_report.ts";
+import { STATES } from "../expiry/record.ts";
+import type { SeenChallenge, ToldCertificate } from "./balancer_report.ts";
 import type { BalancerRow, FleetView } from "./fleet.ts";
 
 /** The balancers that hold an address now, by what they told. */
@@ -25,7 +26,7 @@ export interface PlacedCertificate {
 
 /** Those of all balancers, in the order of a glance: worst, then what expires first. */
 export function certificatesOf({ rows }: FleetView): PlacedCertificate[] {
-  const rank = ({ certificate }: PlacedCertificate) => VERDICTS.indexOf(certificate.verdict);
+  const rank = ({ certificate }: PlacedCertificate) => STATES.indexOf(certificate.verdict);
   const end = ({ certificate }: PlacedCertificate) => certificate.not_after ?? "9999";
   return rows.flatMap(({ name, report }) =>
     (report?.certificates ?? []).map((certificate) => ({ at: name, certificate }))

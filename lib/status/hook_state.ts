@@ -13,7 +13,7 @@ import { atomicWrite } from "../atomic_write.ts";
 import { tryToRead } from "../read_input.ts";
 import { isoSeconds } from "../time.ts";
 import { BOUNDS, type HookRun } from "./balancer_report.ts";
-import { flag, instant, listOf, objectOf, orNull, textOf } from "./value_reader.ts";
+import { flag, instant, listOf, objectOf, orNull, textUpTo } from "./value_reader.ts";
 
 /** @default of the configuration's `state` */
 export const STATE_DIRECTORY = "/var/lib/acme-lb";
@@ -42,7 +42,7 @@ export interface HookState extends HookRun {
 }
 
 /** What a run came to; `renewed`: the file was written, so the certificate is another one. */
-export interface HookOutcome extends Omit<HookRun, "at"> {
+export interface FinishedRun extends Omit<HookRun, "at"> {
   renewed: boolean;
   /** The certificate that is in place now; undefined when the run failed. */
   leaf?: LeftLeaf;
@@ -51,14 +51,14 @@ export interface HookOutcome extends Omit<HookRun, "at"> {
 const readState = objectOf<HookState>({
   at: instant,
   ok: flag,
-  client: textOf(32, /^[\w.-]+$/, "the name of a client"),
-  out: textOf(BOUNDS.word),
-  text: textOf(BOUNDS.text),
+  client: textUpTo(32, /^[\w.-]+$/, "the name of a client"),
+  out: textUpTo(BOUNDS.word),
+  text: textUpTo(BOUNDS.text),
   renewed_at: orNull(instant),
   leaf: orNull(objectOf<LeftLeaf>({
-    names: listOf(textOf(BOUNDS.word), BOUNDS.names),
-    serial: textOf(64, /^[0-9A-F]+$/, "hexadecimal digits"),
-    issuer: textOf(BOUNDS.word),
+    names: listOf(textUpTo(BOUNDS.word), BOUNDS.names),
+    serial: textUpTo(64, /^[0-9A-F]+$/, "hexadecimal digits"),
+    issuer: textUpTo(BOUNDS.word),
     not_before: instant,
     not_after: instant,
   })),
@@ -70,7 +70,7 @@ const readState = objectOf<HookState>({
  */
 export async function leaveHookState(
   directory: string,
-  { renewed, leaf, ...run }: HookOutcome,
+  { renewed, leaf, ...run }: FinishedRun,
   { now = Date.now } = {},
 ): Promise<string | undefined> {
   const path = `${directory}/hook-${await digestOf(run.out)}.json`;

@@ -1,6 +1,6 @@
 /** A line of the report on the fleet. */
 
-import type { Verdict } from "./balancer_report.ts";
+import type { State } from "../expiry/record.ts";
 
 /** `fail` and `warn` decide the exit code; `note` only tells. */
 export type StatusLevel = "fail" | "warn" | "note";
@@ -33,7 +33,7 @@ export interface StatusFinding {
 }
 
 /** How bad a verdict is, in the levels of findings; undefined for a good one. */
-export function levelOf(verdict: Verdict): StatusLevel | undefined {
+export function levelOf(verdict: State): StatusLevel | undefined {
   if (verdict === "OK") return undefined;
   return verdict === "CRITICAL" ? "fail" : "warn";
 }

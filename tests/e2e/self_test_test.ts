@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import type { Report } from "../../lib/self_test/findings.ts";
+import type { SelfTestReport } from "../../lib/self_test/findings.ts";
 import { executablePath } from "../executable.ts";
 import { ready, startBalancer } from "./balancer.ts";
 import { eventually, startDaemon, tail } from "./daemon.ts";
@@ -83,18 +83,21 @@ async function planted(): Promise<string[]> {
   return await Array.fromAsync(Deno.readDir(webroot), ({ name }) => name);
 }
 
-/** Runs self-test on lb0 with --json. */
-async function report(args: string[] = [], options: { config?: string } = {}): Promise<Report> {
-  const { code, stdout, stderr } = await fleet.selfTest(["--json", ...args], options);
+/** Runs self-test on lb0 with --format json. */
+async function report(
+  args: string[] = [],
+  options: { config?: string } = {},
+): Promise<SelfTestReport> {
+  const { code, stdout, stderr } = await fleet.selfTest(["--format", "json", ...args], options);
   assert.equal(stderr, "");
-  const parsed = JSON.parse(stdout) as Report;
+  const parsed = JSON.parse(stdout) as SelfTestReport;
   assert.equal(code, parsed.ok ? 0 : 1);
   return parsed;
 }
 
 /** `port address (of): level rule ...` of each path and finding that is not well. */
-function faultsOf({ paths, findings }: Report): string[] {
-  const words = (all: Report["findings"]) =>
+function faultsOf({ paths, findings }: SelfTestReport): string[] {
+  const words = (all: SelfTestReport["findings"]) =>
     all.filter(({ level }) => level !== "note").map(({ level, rule }) => `${level} ${rule}`);
   return [
     ...paths.map(({ port, address, findings }) => [`${port} ${address}`, words(findings)] as const),
@@ -105,7 +108,7 @@ function faultsOf({ paths, findings }: Report): string[] {
 }
 
 /** The text of the only finding on a path. */
-function textAt({ paths }: Report, where: string): string {
+function textAt({ paths }: SelfTestReport, where: string): string {
   const path = paths.find(({ port, address }) => `${port} ${address}` === where);
   assert.equal(path?.findings.length, 1, `${where}: ${JSON.stringify(path)}`);
   return path!.findings[0]!.text;

@@ -11,7 +11,7 @@ import type { LookupResult } from "../../lib/http/lookup_flight.ts";
 import { createMetrics } from "../../lib/http/metrics.ts";
 import { createOwnTokens, type OwnAnswer, type OwnTokens } from "../../lib/http/own_tokens.ts";
 import type { AnswerOutcome } from "../../lib/http/peer_answer.ts";
-import { parseRequestHead } from "../../lib/http/request_head.ts";
+import { parseRequestHead } from "./whole_head.ts";
 import { createSolvers, solversThatAnswerAll } from "../../lib/http/solvers.ts";
 import { Webroots } from "../../lib/http/webroots.ts";
 import { KEY_AUTHORIZATION, latin1, TOKEN } from "./raw_client.ts";
@@ -132,7 +132,7 @@ const head = (via = "") => {
       via && `Via: ${via}\r\n`
     }\r\n`,
   );
-  const parsed = parseRequestHead(bytes, 0, bytes.length);
+  const parsed = parseRequestHead(bytes);
   ok(parsed.kind === "head");
   return parsed;
 };

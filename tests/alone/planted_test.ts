@@ -1,14 +1,16 @@
 /**
  * What root writes in directories of others, with links, files and directories planted there
  * beforehand: nothing outside changes, and no secret reaches another user.
+ *
+ * Alone: root changes its user and umask meanwhile, for the whole process and so for every test in it.
  */
 import assert from "node:assert/strict";
 import { lchown } from "node:fs/promises";
-import { atomicWrite, type AtomicWriteOptions, putBack } from "../lib/atomic_write.ts";
-import { JobError } from "../lib/errors.ts";
-import { lockFile, lockTarget } from "../lib/file_lock.ts";
-import { makeDirectory } from "../lib/make_directory.ts";
-import { works } from "./works.ts";
+import { atomicWrite, type AtomicWriteOptions, putBack } from "../../lib/atomic_write.ts";
+import { JobError } from "../../lib/errors.ts";
+import { lockFile, lockTarget } from "../../lib/file_lock.ts";
+import { makeDirectory } from "../../lib/make_directory.ts";
+import { works } from "../works.ts";
 
 const isRoot = Deno.uid() === 0;
 const hasLists = isRoot && await works("setfacl", { args: ["--version"] });

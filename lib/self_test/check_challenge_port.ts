@@ -4,18 +4,18 @@
  */
 
 import type { Reply } from "../http/ask.ts";
-import { fault, type Finding, type TokenOutcome } from "./findings.ts";
-import { judgeForBalancers } from "./judge_token.ts";
+import { fault, type SelfTestFinding, type TokenOutcome } from "./findings.ts";
+import { balancerOutcome } from "./token_outcome.ts";
 import type { Path } from "./paths.ts";
-import { excerpt, statusOf, type Surroundings } from "./diagnosis_context.ts";
+import { type DiagnosisContext, excerpt, statusOf } from "./diagnosis_context.ts";
 
 /** The outcome of asking for the token, and the findings. Clock and configuration are not looked at. */
-export function judgeChallengePort(
+export function checkChallengePort(
   { path, token, unknown }: { path: Path; token: Reply; unknown: Reply | undefined },
-  around: Surroundings,
-): { outcome: TokenOutcome; findings: Finding[] } {
-  const outcome = judgeForBalancers(token, around);
-  const findings: Finding[] = [];
+  around: DiagnosisContext,
+): { outcome: TokenOutcome; findings: SelfTestFinding[] } {
+  const outcome = balancerOutcome(token, around);
+  const findings: SelfTestFinding[] = [];
   if (outcome === "found" || outcome === "absent" && !path.own) {
     // One that gives the token of another has the same webroot on a shared file system.
     if (unknown?.fault === undefined && unknown?.status === 200) {
@@ -42,7 +42,7 @@ const UNREADABLE = "unreadable for its user, or on a file system that does not a
 
 function advice(
   outcome: Exclude<TokenOutcome, "found" | "absent">,
-  { path, token, around }: { path: Path; token: Reply; around: Surroundings },
+  { path, token, around }: { path: Path; token: Reply; around: DiagnosisContext },
 ): string {
   const { port } = path.address;
   switch (outcome) {

@@ -6,44 +6,44 @@
 import { CA_BODY_BYTES } from "../ca_rules.ts";
 import type { Reply } from "../http/ask.ts";
 import type { Replies } from "./ask_paths.ts";
-import { type CaOutcome, fault, type Finding } from "./findings.ts";
-import { judgeRedirect } from "./judge_redirect.ts";
-import { judgeToken } from "./judge_token.ts";
+import { type CaOutcome, fault, type SelfTestFinding } from "./findings.ts";
+import { redirectFindings } from "./redirect_findings.ts";
+import { caOutcome } from "./token_outcome.ts";
 import { type Path, VIRTUAL } from "./paths.ts";
-import { excerpt, isIPv6, quoted, statusOf, type Surroundings } from "./diagnosis_context.ts";
+import { type DiagnosisContext, excerpt, isIPv6, quoted, statusOf } from "./diagnosis_context.ts";
 
 /**
  * Milliseconds. The CA's perspectives share one budget near 10 s, and ask one after the other.
  */
-const SLOW = 5_000;
+const SLOW_MS = 5_000;
 
 /** The outcome of asking for the token, and the findings. */
-export function judgePublicPort(
+export function checkPublicPort(
   { path, replies, page }: { path: Path; replies: Replies; page: string },
-  around: Surroundings,
-): { outcome: CaOutcome; findings: Finding[] } {
+  around: DiagnosisContext,
+): { outcome: CaOutcome; findings: SelfTestFinding[] } {
   const { token, unknown, redirect } = replies;
-  const outcome = judgeToken(token, around.text);
-  const findings: Finding[] = [];
+  const outcome = caOutcome(token, around.text);
+  const findings: SelfTestFinding[] = [];
   if (outcome !== "found") {
     findings.push(
       path.foreign
         ? fault("foreign_address", foreignAdvice(outcome, path))
         : fault(outcome, advice(outcome, { path, token, around })),
     );
-  } else if (token.ms > SLOW) {
+  } else if (token.ms > SLOW_MS) {
     const text = `it took ${(token.ms / 1000).toFixed(1)} s; the CA gives up near 10 s in all, ` +
       "for several requests; see ms= and peers= in its log";
     findings.push({ level: "warn", rule: "slow", text });
   }
   if (unknown && (outcome === "found" || outcome === "absent")) {
-    const finding = judgeUnknown(unknown, around);
+    const finding = unknownTokenFinding(unknown, around);
     if (finding) findings.push(finding);
   }
   const ours = outcome === "found" || !path.foreign;
   if (redirect && ours) {
     const { httpsPort } = around;
-    findings.push(...judgeRedirect(redirect, { host: path.host, page, httpsPort }));
+    findings.push(...redirectFindings(redirect, { host: path.host, page, httpsPort }));
   }
   return { outcome, findings };
 }
@@ -57,7 +57,7 @@ function foreignAdvice(outcome: CaOutcome, { address, of }: Path): string {
       : "");
 }
 
-function judgeUnknown(reply: Reply, around: Surroundings): Finding | undefined {
+function unknownTokenFinding(reply: Reply, around: DiagnosisContext): SelfTestFinding | undefined {
   if (reply.fault !== undefined) {
     return fault(reply.fault, "no answer for a token that nobody has; it must be 404");
   }
@@ -83,7 +83,7 @@ function judgeUnknown(reply: Reply, around: Surroundings): Finding | undefined {
 
 function advice(
   outcome: Exclude<CaOutcome, "found">,
-  { path, token, around }: { path: Path; token: Reply; around: Surroundings },
+  { path, token, around }: { path: Path; token: Reply; around: DiagnosisContext },
 ): string {
   const [family, other] = isIPv6(path) ? ["IPv6", "IPv4"] : ["IPv4", "IPv6"];
   const virtual = path.of.includes(VIRTUAL);
@@ -137,7 +137,7 @@ function advice(
 }
 
 /** What stands before the text that was planted. */
-function leading(token: Reply, { text }: Surroundings): string {
+function leading(token: Reply, { text }: DiagnosisContext): string {
   const before = token.fault === undefined ? token.body.slice(0, token.body.indexOf(text)) : "";
   if (before === "\xef\xbb\xbf") return "a byte order mark";
   return before.trim() === "" ? "white space" : quoted(before);

@@ -1,13 +1,13 @@
 /** Each rule of the two kinds of ports, and the advice that what stands around it leads to. */
 
-import { deepStrictEqual, match } from "node:assert/strict";
+import assert from "node:assert/strict";
 import type { Reply } from "../../lib/http/ask.ts";
 import type { Replies } from "../../lib/self_test/ask_paths.ts";
-import type { Finding } from "../../lib/self_test/findings.ts";
-import { judgeChallengePort } from "../../lib/self_test/judge_challenge_port.ts";
-import { judgePublicPort } from "../../lib/self_test/judge_public_port.ts";
+import type { SelfTestFinding } from "../../lib/self_test/findings.ts";
+import { checkChallengePort } from "../../lib/self_test/check_challenge_port.ts";
+import { checkPublicPort } from "../../lib/self_test/check_public_port.ts";
 import { type Path, VIRTUAL } from "../../lib/self_test/paths.ts";
-import type { Surroundings } from "../../lib/self_test/diagnosis_context.ts";
+import type { DiagnosisContext } from "../../lib/self_test/diagnosis_context.ts";
 import { answer, AROUND, pathTo, silence, TEXT } from "./evidence.ts";
 
 const FOUND = answer(200, TEXT);
@@ -19,7 +19,7 @@ interface Case {
   unknown?: Reply;
   redirect?: Reply;
   path?: Partial<Path>;
-  around?: Partial<Surroundings>;
+  around?: Partial<DiagnosisContext>;
 }
 
 /** [name, case, the findings as `level rule`, and what the text of the first must say] */
@@ -206,13 +206,16 @@ function check([name, given, expected, pattern]: Row, port: Path["port"]): void 
   Deno.test(`the ${port} port: ${name}: ${expected.join(", ") || "well"}`, () => {
     const { token, unknown, redirect, around } = given;
     const path = pathTo("192.0.2.1", { port, ...given.path });
-    const surroundings = { ...AROUND, ...around };
+    const context = { ...AROUND, ...around };
     const replies: Replies = { token, unknown, redirect };
     const { findings } = port === "public"
-      ? judgePublicPort({ path, replies, page: HERE }, surroundings)
-      : judgeChallengePort({ path, token, unknown }, surroundings);
-    deepStrictEqual(findings.map(({ level, rule }: Finding) => `${level} ${rule}`), expected);
-    if (pattern) match(findings[0]!.text, pattern);
+      ? checkPublicPort({ path, replies, page: HERE }, context)
+      : checkChallengePort({ path, token, unknown }, context);
+    assert.deepEqual(
+      findings.map(({ level, rule }: SelfTestFinding) => `${level} ${rule}`),
+      expected,
+    );
+    if (pattern) assert.match(findings[0]!.text, pattern);
   });
 }
 
