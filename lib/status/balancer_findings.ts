@@ -25,8 +25,7 @@ const SILENCE: Record<Silence, (address: string) => string> = {
     `${address} ends the connection without an answer: look there with journalctl -u acme-lb`,
   unreachable: (address) =>
     `there is no way to ${address}: the machine is down or off the network, see ip route get there`,
-  unresolved: (address) =>
-    `${address} has no address here: see the resolver, or write it into /etc/hosts`,
+  unresolved: () => "the name has no address here: see the resolver, or write it into /etc/hosts",
   empty: (address) => `${address} answers nothing: it is no acme-lb`,
   bad_framing: (address) => `${address} does not speak HTTP as a balancer does: it is no acme-lb`,
   too_large: (address) => `${address} sends more than a report may hold: it is no acme-lb`,

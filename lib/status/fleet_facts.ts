@@ -10,6 +10,15 @@ export function holdersOf(address: string, { rows }: FleetView): BalancerRow[] {
   return rows.filter(({ report }) => report?.holds.some((held) => held.address === address));
 }
 
+/** Who holds an address, in words; what no balancer tells of is not known. */
+export function heldBy(address: string, view: FleetView): string {
+  const names = holdersOf(address, view).map(({ name }) => name);
+  if (names.length > 0) return names.join(" and ");
+  const telling = view.rows.filter(({ report }) => report !== undefined).length;
+  if (telling === 0) return "unknown";
+  return telling === view.rows.length ? "nobody" : "nobody that answers";
+}
+
 /** Since when each of them holds it, in words. */
 export function heldSince(address: string, holders: readonly BalancerRow[]): string {
   return holders.map(({ report }) => {

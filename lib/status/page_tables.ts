@@ -3,7 +3,7 @@
 import { formatSpan } from "../time.ts";
 import { agoAt } from "./instants.ts";
 import type { FleetView } from "./fleet.ts";
-import { challengesOf, heldSince, holdersOf } from "./fleet_facts.ts";
+import { challengesOf, heldBy, heldSince, holdersOf } from "./fleet_facts.ts";
 import { isReached, outcomeOf } from "./reach.ts";
 import { Html, html, type HtmlValue } from "./html.ts";
 
@@ -14,10 +14,10 @@ export function addressTable(view: FleetView): Html {
     ["Address", "Held by", "Since"],
     view.expected.virtualAddresses.map((address) => {
       const holders = holdersOf(address, view);
-      const names = holders.map(({ name }) => name).join(" and ");
+      const names = heldBy(address, view);
       return [
         html`<span class="mono">${address}</span>`,
-        holders.length === 1 ? names : tag("fail", names || "nobody"),
+        holders.length === 1 || names === "unknown" ? names : tag("fail", names),
         heldSince(address, holders),
       ];
     }),

@@ -4,7 +4,7 @@ import { printable } from "../log.ts";
 import { formatRemaining, formatSpan, isoSeconds } from "../time.ts";
 import { agoAt } from "./instants.ts";
 import type { BalancerRow, FleetView } from "./fleet.ts";
-import { certificatesOf, challengesOf, heldSince, holdersOf } from "./fleet_facts.ts";
+import { certificatesOf, challengesOf, heldBy, heldSince, holdersOf } from "./fleet_facts.ts";
 import { counted, countsOf, headlineOf } from "./headline.ts";
 import { isReached, outcomeOf } from "./reach.ts";
 import type { StatusFinding } from "./status_finding.ts";
@@ -61,11 +61,11 @@ function summaryOf(view: FleetView, findings: readonly StatusFinding[]): string 
 }
 
 function addressRows(view: FleetView): string[][] {
-  return view.expected.virtualAddresses.map((address) => {
-    const holders = holdersOf(address, view);
-    const names = holders.map(({ name }) => name).join(" and ");
-    return [address, names || "nobody", heldSince(address, holders)];
-  });
+  return view.expected.virtualAddresses.map((address) => [
+    address,
+    heldBy(address, view),
+    heldSince(address, holdersOf(address, view)),
+  ]);
 }
 
 function balancerCells({ name, address, here, report, silence, ms }: BalancerRow): string[] {

@@ -42,6 +42,7 @@ Deno.test("text says first what is wrong with a dead balancer's address, and sho
     /^fail {2}192\.0\.2\.1: held by no balancer that answers; lb2, which told nothing/,
   );
   match(lines[2]!, /^fail {2}lb2: does not answer on \[2001:db8::f003\]:31080 in time/);
+  match(text(DEAD), /^ {2}192\.0\.2\.1 +nobody that answers$/m);
   match(text(DEAD), /^ {2}lb2 +\[2001:db8::f003\]:31080 +timeout$/m);
 });
 
@@ -65,6 +66,13 @@ Deno.test("text for a terminal fits its width, and looks that follow each other 
 Deno.test("a challenge tells by name which balancer had its key authorization", () => {
   match(text(sampleView()), /^ {2}3h ago +lb0 +Px5gnHjd… +2600:\S+ +lb1 +200 +4$/m);
   ok(!page(sampleView()).includes("<span>[2001:db8::f002]:31080</span>"));
+});
+
+Deno.test("where no balancer tells anything, who holds an address is unknown", () => {
+  const silent = { report: undefined, silence: "refused" as const };
+  const view = sampleView({ lb0: silent, lb1: silent, lb2: silent });
+  match(text(view), /^ {2}2001:db8::1 +unknown$/m);
+  ok(!/tag t-fail">unknown/.test(page(view)));
 });
 
 Deno.test("JSON has every member for every balancer, null or empty for one that is dead", () => {
