@@ -28,9 +28,9 @@ const LOOK_FRESH_MS = 10_000;
 const LOOK_PATIENCE_MS = 600;
 
 export interface OwnStatus {
-  /** What has come to pass; the handlers tell it. */
+  /** Filled by the handlers: the last challenges and contacts. */
   readonly events: RecentEvents;
-  /** What is told while that configuration is in use, with the ports that it means. */
+  /** What is told while that configuration, which leads to these ports, is in use. */
   under(config: Config, ports: readonly ServedPort[]): StatusSource;
 }
 

@@ -69,7 +69,10 @@ export function balancerTable({ rows }: FleetView): Html {
   );
 }
 
-/** Who reaches whom: what each told of its last question to the other. */
+/**
+ * Who reaches whom: what each told of its last question to the other. As wide as there are
+ * balancers, so it has its own scroll bar, which the keyboard reaches.
+ */
 export function reachTable({ rows }: FleetView): Html {
   const cell = (from: typeof rows[number], to: typeof rows[number]): Html => {
     if (from === to) return html`<td class="soft">&#183;</td>`;
@@ -78,16 +81,18 @@ export function reachTable({ rows }: FleetView): Html {
     return html`<td>${tag(isReached(outcome) ? "ok" : "fail", outcome)}</td>`;
   };
   return html`
-    <table class="matrix">
-      <thead>
-        <tr><th scope="col">From, to</th>${rows.map(({ name }) =>
-          html`<th scope="col">${name}</th>`
-        )}</tr>
-      </thead>
-      <tbody>${rows.map((from) =>
-        html`<tr><th scope="row">${from.name}</th>${rows.map((to) => cell(from, to))}</tr>`
-      )}</tbody>
-    </table>
+    <div class="scroll" role="region" aria-labelledby="reach" tabindex="0">
+      <table class="matrix">
+        <thead>
+          <tr><th scope="col">From, to</th>${rows.map(({ name }) =>
+            html`<th scope="col">${name}</th>`
+          )}</tr>
+        </thead>
+        <tbody>${rows.map((from) =>
+          html`<tr><th scope="row">${from.name}</th>${rows.map((to) => cell(from, to))}</tr>`
+        )}</tbody>
+      </table>
+    </div>
   `;
 }
 

@@ -13,7 +13,7 @@ import { tableLines, type Width, wrapped } from "./text_layout.ts";
 /** Challenges that a glance needs; JSON and the page have all. */
 const CHALLENGES_SHOWN = 10;
 
-export interface TextOptions {
+interface StatusTextOptions {
   /** Findings are wrapped to it, and tables cut. */
   width?: Width;
   /** The second line says when it was, for looks that follow each other. */
@@ -24,7 +24,7 @@ export interface TextOptions {
 export function formatStatus(
   view: FleetView,
   findings: readonly StatusFinding[],
-  { width, dated = false }: TextOptions = {},
+  { width, dated = false }: StatusTextOptions = {},
 ): string {
   const table = (title: string, head: string[], rows: string[][]) =>
     tableLines(title, { head, rows, width });
