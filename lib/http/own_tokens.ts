@@ -84,11 +84,11 @@ export function createOwnTokens(
   };
 }
 
-/** The graver of two answers that are both not found. */
+/** The more serious of two answers that are both not found. */
 function worse(a: OwnAnswer, b: OwnAnswer): OwnAnswer {
   const order: OwnAnswer["kind"][] = ["absent", "unreadable", "silent"];
-  const [graver, other] = order.indexOf(b.kind) > order.indexOf(a.kind) ? [b, a] : [a, b];
-  return { ...graver, fields: { ...other.fields, ...graver.fields } };
+  const [more, less] = order.indexOf(b.kind) > order.indexOf(a.kind) ? [b, a] : [a, b];
+  return { ...more, fields: { ...less.fields, ...more.fields } };
 }
 
 /** The result if it comes in that time, else undefined. */
