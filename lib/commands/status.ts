@@ -30,7 +30,7 @@ Every balancer of the peers is asked on its challenge port, all within two secon
 balancers alone, and one that does not answer is a row. The page at / of the metrics port shows the
 same. Exit codes: 0 all is well, 1 there are warnings, 2 something is wrong, 3 it could not be asked.`;
 
-/** From the end of one look to the next. */
+/** Between the end of one query and the next. */
 const WATCH_MS = 2_000;
 
 export const status: Subcommand<StatusFlags> = {
@@ -52,14 +52,14 @@ export const status: Subcommand<StatusFlags> = {
     const file = loaded.path ?? "the defaults";
     while (true) {
       const { code, read } = await look(config, { file, ...options });
-      // `acme-lb status --watch | head`: nobody looks any more.
+      // `acme-lb status --watch | head` has closed the pipe.
       if (!options.watch || !read) return code;
       await delay(WATCH_MS);
     }
   },
 };
 
-/** Asks once and prints: the exit code, and whether somebody reads it. */
+/** Asks once and prints; returns the exit code, and whether the output still has a reader. */
 async function look(
   config: Config,
   { file, format, watch = false }: StatusFlags & { file: string },
@@ -74,7 +74,7 @@ async function look(
   return { code: stateOf(findings), read: writeToStdout(text) };
 }
 
-/** Of each look after the other: on a terminal it takes the place of the one before. */
+/** The output of one query after another; on a terminal it replaces the one before. */
 function beginning(): string {
   return Deno.stdout.isTerminal() ? "\x1b[H\x1b[2J" : "\n";
 }
