@@ -45,7 +45,11 @@ export async function removeToken(directory: string, token: string): Promise<voi
   const path = `${directory}/${token}`;
   const info = await Deno.lstat(path).catch(() => undefined);
   if (info && !info.isFile) {
-    const what = info.isDirectory ? "a directory" : info.isSymlink ? "a symbolic link" : "not a regular file";
+    const what = info.isDirectory
+      ? "a directory"
+      : info.isSymlink
+      ? "a symbolic link"
+      : "not a regular file";
     throw new JobError(`${path} is not removed: it is ${what}`);
   }
   await putBack(path, undefined, { replaceLink: true });

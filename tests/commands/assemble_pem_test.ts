@@ -202,7 +202,10 @@ Deno.test("assemble-pem refuses flags that make no whole, with 64 and what to gi
       [...k, ...c, "--out", "o", "--haproxy-socket", "/s,mode,600"],
       /without options behind a comma/,
     ],
-    [[...k, ...c, "--out", "a b", "--haproxy-socket", "/s"], /a b cannot be a name in HAProxy.s command: /],
+    [
+      [...k, ...c, "--out", "a b", "--haproxy-socket", "/s"],
+      /a b cannot be a name in HAProxy.s command: /,
+    ],
     [[...k, ...c, "--out", "a.key", "--haproxy-socket", "/s"], /ends in \.key/],
     [[...k, ...c, "--out", "o", "--forse"], /--force/],
   ];
