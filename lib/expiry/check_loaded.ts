@@ -65,7 +65,8 @@ export function compareMemories(
         const identity = { fingerprint: own ?? "", serial: leaf?.serial };
         return own !== undefined && isShown({ serial, fingerprint }, identity);
       };
-      const file = byPath.get(plainPath(fileOf(loaded) ?? "")) ?? files.find(isLoaded);
+      const path = fileOf(loaded) ?? "";
+      const file = byPath.get(plainPath(path)) ?? files.find(isLoaded) ?? onlyOneAt(path, files);
       if (!file) notes.push(`${place}: no file that was checked holds it, so it was not compared`);
       const same = file !== undefined && isLoaded(file);
       return [loadedRecord({ place, loaded, file, same }, rules)];
@@ -77,6 +78,13 @@ export function compareMemories(
 /** `@store/alias` names no file; HAProxy reports the file from 3.2 on. */
 function fileOf({ name, crtFile }: LoadedCertificate): string | undefined {
   return crtFile ?? (name.startsWith("@") ? undefined : name);
+}
+
+/** HAProxy tells a relative path as its configuration has it, without the crt-base before it. */
+function onlyOneAt(path: string, files: ExpiryRecord[]): ExpiryRecord | undefined {
+  if (path === "" || path.startsWith("/")) return undefined;
+  const [only, ...others] = files.filter(({ place }) => place.endsWith(`/${path}`));
+  return others.length === 0 ? only : undefined;
 }
 
 function holdsOne({ status }: LoadedCertificate): boolean {

@@ -10,6 +10,7 @@ import { ManualClock } from "../manual_clock.ts";
 import { exchange, latin1, publicPort, quietListener, readAll, TOKEN } from "./raw_client.ts";
 
 const GET = "GET /x HTTP/1.1\r\nHost: h.example\r\n\r\n";
+const LAST = "GET /x HTTP/1.1\r\nHost: h.example\r\nConnection: close\r\n\r\n";
 const connect = (port: number) => Deno.connect({ hostname: "127.0.0.1", port });
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -255,7 +256,7 @@ Deno.test("a preamble from a listed network says who the client is, and may be l
   for (const preamble of [PREAMBLE, "PROXY UNKNOWN\r\n", ""]) {
     for (const cuts of [[], [3], [preamble.length + 4]]) {
       assert.deepEqual(
-        (await exchange(port, preamble + GET + GET, { cuts, patience: 100 })).statuses,
+        (await exchange(port, preamble + GET + LAST, { cuts, patience: 10_000 })).statuses,
         [404, 404],
       );
     }
