@@ -112,8 +112,8 @@ export const selfTest: Subcommand<SelfTestFlags> = {
 };
 
 /**
- * Virtual addresses that two balancers hold at once, or none: as `status` tells them. Of none can
- * be spoken only where no peer answers without telling what it holds: other servers may be peers too.
+ * Virtual addresses that two balancers hold at once, or none, as `status` finds them. None is only
+ * certain when no peer answers without reporting its addresses; other servers may be peers too.
  */
 async function heldWrongly(
   config: Config,

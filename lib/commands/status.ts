@@ -56,7 +56,7 @@ export const status: Subcommand<StatusFlags> = {
     let timeoutMs: number | undefined = askTimeoutMs(performance.now());
     while (true) {
       const { code, read } = await look(config, { file, timeoutMs, ...options });
-      // `acme-lb status --watch | head`: nobody looks any more.
+      // `acme-lb status --watch | head` has closed the pipe.
       if (!options.watch || !read) return code;
       await delay(WATCH_MS);
       timeoutMs = undefined;
@@ -70,7 +70,7 @@ interface LookOptions extends StatusFlags {
   timeoutMs: number | undefined;
 }
 
-/** Asks once and prints: the exit code, and whether somebody reads it. */
+/** Asks once and prints; returns the exit code, and whether the output still has a reader. */
 async function look(
   config: Config,
   { file, timeoutMs, format, watch = false }: LookOptions,

@@ -93,7 +93,7 @@ function wouldGoBack(loaded: LoadedCertificate, file: LeafFacts): boolean {
   return isOlder(file, { notBefore, notAfter, authority }) === "older";
 }
 
-/** What HAProxy tells of a certificate, when it tells its dates. */
+/** HAProxy's facts about a certificate, if they include its dates. */
 function leafOf(loaded: LoadedCertificate): LeafFacts | undefined {
   const { name, serial = "", notBefore, notAfter, names, key = "unknown", authority = "" } = loaded;
   if (!notBefore || !notAfter) return undefined;
