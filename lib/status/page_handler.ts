@@ -74,7 +74,7 @@ async function makePages(view: FleetView): Promise<Pages> {
   };
 }
 
-/** The one sheet and the icon in the page itself are all that a browser may use. */
+/** A browser may use only the style sheet and the icon in the page itself. */
 function headersFor(styleDigest: string): string {
   const policy = "default-src 'none'; " +
     `style-src 'sha256-${styleDigest}'; img-src data:; base-uri 'none'; form-action 'none'; ` +
