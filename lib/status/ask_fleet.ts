@@ -38,7 +38,7 @@ export function askTimeoutMs(sinceStartMs: number): number {
   return Math.min(ASK_MS, Math.max(LEAST_ASK_MS, ASKED_AFTER_MS - sinceStartMs));
 }
 
-export interface AskFleetOptions {
+interface AskFleetOptions {
   config: Config;
   /** The configuration file, or what stands for it. */
   file: string;
