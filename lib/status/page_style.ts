@@ -2,7 +2,7 @@
 
 export const PAGE_STYLE = `
 :root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--line:#d9dde3;--text:#1c2430;--soft:#56606e;
---ok:#1a7f4b;--ok-bg:#e3f4ea;--warn:#8a5a00;--warn-bg:#fdf0d2;--fail:#b3261e;--fail-bg:#fbe4e2;
+--ok:#177544;--ok-bg:#e3f4ea;--warn:#8a5a00;--warn-bg:#fdf0d2;--fail:#b3261e;--fail-bg:#fbe4e2;
 --note:#2b5fa8;--note-bg:#e6eefa;--z-ok:#5cb885;--z-warn:#e3a520;--z-fail:#d9534a;--now:#1c2430}
 @media (prefers-color-scheme:dark){:root{--bg:#12161c;--card:#1b2129;--line:#323b47;--text:#e6eaf0;
 --soft:#a3adba;--ok:#63d197;--ok-bg:#12301f;--warn:#f0b94a;--warn-bg:#35280b;--fail:#ff8d84;

@@ -81,7 +81,7 @@ export function reachTable({ rows }: FleetView): Html {
     return html`<td>${tag(isReached(outcome) ? "ok" : "fail", outcome)}</td>`;
   };
   return html`
-    <div class="scroll" role="region" aria-labelledby="reach" tabindex="0">
+    <div class="scroll" role="group" aria-labelledby="reach" tabindex="0">
       <table class="matrix">
         <thead>
           <tr><th scope="col">From, to</th>${rows.map(({ name }) =>
