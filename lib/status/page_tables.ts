@@ -77,7 +77,9 @@ export function reachTable({ rows }: FleetView): Html {
   const cell = (from: typeof rows[number], to: typeof rows[number]): Html => {
     if (from === to) return html`<td class="soft">&#183;</td>`;
     const outcome = outcomeOf(from, to);
-    if (outcome === undefined) return html`<td class="soft">not asked</td>`;
+    if (outcome === undefined) {
+      return html`<td class="soft">${from.report ? "not asked" : "unknown"}</td>`;
+    }
     return html`<td>${tag(isReached(outcome) ? "ok" : "fail", outcome)}</td>`;
   };
   return html`
