@@ -56,12 +56,16 @@ export function fleetPicture(view: FleetView, findings: readonly StatusFinding[]
   const [top, bottom] = [Math.min(...ys, middle - 20), Math.max(...ys, middle + 20)].map(
     Math.round,
   );
+  const more = view.rows.length - rows.length;
   const label = `${rows.length} balancers, what they hold, and who reaches whom`;
   return html`
     <svg class="fleet" viewBox="0 ${top!} ${WIDTH} ${bottom! - top!}" role="img"
       aria-label="${label}">${nodes.flatMap((a, i) =>
         nodes.slice(i + 1).map((b) => edge(a, b))
       )}${nodes.map((node) => drawnNode(node, findings))}${pills.map(drawnPill)}</svg>
+    ${more > 0 && html`
+      <p class="soft">and ${more} more, in the tables</p>
+    `}
   `;
 }
 
