@@ -41,7 +41,7 @@ export function balancerTable({ rows }: FleetView): Html {
     ],
     rows.map(({ name, address, here, report, silence, ms }) => {
       const first: HtmlValue[] = [
-        html`${name}${
+        html`${name}${here ? " " : ""}${
           here && html`
             <span class="soft">(this one)</span>
           `
