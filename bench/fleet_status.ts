@@ -196,10 +196,10 @@ function startLoad(prefix: string[]): { stop(): Promise<void> } {
     ...prefix,
     ...[Deno.execPath(), "run", "-A", "--no-config", program, JSON.stringify(flood)],
   ];
-  const child = new Deno.Command(first!, { args, stdin: "piped", stdout: "piped" }).spawn();
+  const child = new Deno.Command(first!, { args, stdin: "null", stdout: "piped" }).spawn();
   return {
     async stop() {
-      await child.stdin.close();
+      child.kill("SIGTERM");
       const { stdout } = await child.output();
       const rate = Number(new TextDecoder().decode(stdout));
       if (!(rate > 0.9 * RATE)) throw new Error(`the page was asked for ${rate} times a second`);
