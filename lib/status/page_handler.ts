@@ -81,7 +81,7 @@ function once<T>(make: () => T): () => T {
   return () => made ??= make();
 }
 
-/** The one sheet and the icon in the page itself are all that a browser may use. */
+/** A browser may use only the style sheet and the icon in the page itself. */
 function headersFor(styleDigest: string): string {
   const policy = "default-src 'none'; " +
     `style-src 'sha256-${styleDigest}'; img-src data:; base-uri 'none'; form-action 'none'; ` +
