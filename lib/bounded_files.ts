@@ -26,7 +26,7 @@ export class SilentFileError extends Error {
 export interface BoundedFilesOptions {
   /** For one operation. @default 2000 */
   patienceMs?: number;
-  /** Once it is aborted, an operation gets {@link HURRY_MS} at most. */
+  /** When it is aborted, an operation gets {@link HURRY_MS} at most. */
   hurry?: AbortSignal;
   /** Threads that may wait without an end, of the 32 that everything shares. @default 20 */
   maxSilent?: number;
@@ -60,7 +60,7 @@ const MAX_SILENT_BESIDE = 3;
 export function boundFiles(options: BoundedFilesOptions = {}): BoundedFiles {
   const { patienceMs = 2000, hurry, maxSilent = 20 } = options;
   const { clock = SYSTEM_CLOCK, system = SYSTEM_FILES } = options;
-  /** Paths that were asked and have not answered yet. */
+  /** Paths with an operation that has not returned yet. */
   const silent = new Set<string>();
   /** Silent files in a row, by directory. */
   const silentBeside = new Map<string, number>();
@@ -83,7 +83,7 @@ export function boundFiles(options: BoundedFilesOptions = {}): BoundedFiles {
     } catch (error) {
       if (!(error instanceof DeadlineError)) throw error;
       silent.add(path);
-      // Mount points lie side by side without being one file system; files do not.
+      // Directories side by side may be different file systems; files side by side are not.
       if (isFile) silentBeside.set(directory, (silentBeside.get(directory) ?? 0) + 1);
       const answered = () => {
         silent.delete(path);

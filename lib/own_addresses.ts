@@ -1,4 +1,4 @@
-/** The addresses of this machine's interfaces, looked up again now and then: virtual ones move. */
+/** The addresses of this machine's interfaces, read again from time to time: virtual ones move. */
 
 import { comparableAddress } from "./address.ts";
 import { SYSTEM_CLOCK } from "./time.ts";

@@ -19,6 +19,7 @@ import { parseDuration } from "../time.ts";
 import { findingsHere } from "./findings_here.ts";
 import { askFleet } from "../status/ask_fleet.ts";
 import { findAddressFaults } from "../status/address_findings.ts";
+import type { Silence } from "../status/fleet.ts";
 import { fault, type SelfTestFinding } from "../self_test/findings.ts";
 import { whilePlanted } from "./while_planted.ts";
 
@@ -111,8 +112,8 @@ export const selfTest: Subcommand<SelfTestFlags> = {
 };
 
 /**
- * Virtual addresses that two balancers hold at once, or none: as `status` tells them. Of none can
- * be spoken only where every balancer tells what it holds; other servers may be peers too.
+ * Virtual addresses that two balancers hold at once, or none, as `status` finds them. None is only
+ * certain when no peer answers without reporting its addresses; other servers may be peers too.
  */
 async function heldWrongly(
   config: Config,
@@ -120,13 +121,16 @@ async function heldWrongly(
 ): Promise<SelfTestFinding[]> {
   if (config.cluster.virtual_addresses.length === 0) return [];
   const view = await askFleet({ config, ...where });
-  const allTell = view.rows.every(({ report }) => report !== undefined);
+  const known = view.rows.every(({ silence }) => silence === undefined || DEAD.includes(silence));
   return findAddressFaults(view).flatMap(({ rule, text, about }) =>
-    rule === "address_twice" || (rule === "address_unheld" && allTell)
+    rule === "address_twice" || (rule === "address_unheld" && known)
       ? [{ ...fault(rule, text), about }]
       : []
   );
 }
+
+/** Nothing serves there, whatever it was. */
+const DEAD: Silence[] = ["timeout", "refused", "reset", "unreachable"];
 
 /** Plants a token for every path, and one for every place in which a client may write. */
 async function askWhilePlanted(
@@ -158,7 +162,7 @@ async function askWhilePlanted(
   });
 }
 
-/** The article's file may stand there by hand; it would be overwritten, then removed. */
+/** The article's file may have been written by hand; it would be overwritten, then removed. */
 async function refuseExisting(path: string): Promise<void> {
   try {
     await Deno.lstat(path);

@@ -1,8 +1,8 @@
 /**
  * Counters and gauges of the running servers, and their Prometheus text.
  *
- * Label values are fixed words and configured addresses, never anything a client chose, so their
- * number is bounded.
+ * Label values are fixed words and configured addresses, never chosen by a client, so their number
+ * is bounded.
  */
 
 import { formatFamilies } from "../prometheus_text.ts";
@@ -12,7 +12,7 @@ export interface RoleCounts {
   answered(status: number): void;
   /** One of the answers was a refusal, for that reason. */
   refused(reason: string): void;
-  /** A connection that did only this was ended to make room for another. */
+  /** A connection in this activity was closed for another. */
   evicted(activity: string): void;
   turnedAway(reason: string): void;
   acceptFailed(): void;

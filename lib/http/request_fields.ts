@@ -22,7 +22,7 @@ export interface FieldMeaning {
   keepAlive: boolean;
   /** The Via values, joined; how a request of another acme-lb is recognised. */
   via: string;
-  /** A proxy in front says that the client came to it by https. */
+  /** A proxy in front reports that the client used https. */
   cameByHttps: boolean;
 }
 

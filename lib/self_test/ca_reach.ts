@@ -2,8 +2,8 @@
  * Which addresses no CA on the internet can connect to, by the registries of special purposes
  * (RFC 6890, iana-ipv4-special-registry and iana-ipv6-special-registry).
  *
- * Ranges for documentation are left out: examples and tests are written with them, and a name that
- * leads there is told by its paths.
+ * Ranges for documentation are left out: examples and tests use them, and for a name that leads
+ * there its paths report the fault.
  */
 
 import { comparableAddress, ipv6Groups } from "../address.ts";

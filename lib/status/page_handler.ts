@@ -11,7 +11,7 @@ import { type Clock, SYSTEM_CLOCK } from "../time.ts";
 import type { FleetView } from "./fleet.ts";
 
 const FRESH_MS = 2_000;
-/** Beyond the deadline of the question; whoever waits longer than that gets the last page. */
+/** Longer than the question may take; a request that waits for so long gets the last page. */
 const PATIENCE_MS = 3_000;
 
 export interface PageHandlerOptions {
@@ -74,7 +74,7 @@ async function makePages(view: FleetView): Promise<Pages> {
   };
 }
 
-/** The one sheet and the icon in the page itself are all that a browser may use. */
+/** A browser may use only the style sheet and the icon in the page itself. */
 function headersFor(styleDigest: string): string {
   const policy = "default-src 'none'; " +
     `style-src 'sha256-${styleDigest}'; img-src data:; base-uri 'none'; form-action 'none'; ` +

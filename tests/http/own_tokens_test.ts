@@ -61,6 +61,10 @@ Deno.test("a solver that does not listen, or has nothing to say, is as good as a
   await using broken = peerThat(async (conn) =>
     void await conn.write(latin1("HTTP/1.1 500 Oops\r\n\r\n"))
   );
+  // Caddy, of whatever is no challenge of its own.
+  await using caddy = peerThat(async (conn) =>
+    void await conn.write(latin1("HTTP/1.1 308 Moved\r\nLocation: https://a.example/\r\n\r\n"))
+  );
   await using silent = peerThat((conn) => conn.read(new Uint8Array(1)).then(() => {}));
   await using right = peerThat(say(`${KEY_AUTHORIZATION}\n`));
   // No other test can be given this port.
@@ -74,6 +78,8 @@ Deno.test("a solver that does not listen, or has nothing to say, is as good as a
     [[bare.address, nobody], "absent"],
     [[page.address], "absent"],
     [[nothing.address], "absent"],
+    [[caddy.address, no.address], "absent"],
+    [[caddy.address, right.address], "found"],
     [[broken.address, no.address], "unreadable"],
     [[silent.address, broken.address], "silent"],
     [[silent.address, bare.address, right.address], "found"],
