@@ -6,7 +6,7 @@
  * of them, so a place that has been silent is not asked again before it has answered after all.
  */
 
-import { type Read, tryToRead } from "./read_input.ts";
+import { type Read, readUnbounded, SILENT_FILE } from "./read_input.ts";
 import { type Clock, deadline, DeadlineError, orAborted, SYSTEM_CLOCK } from "./time.ts";
 
 export interface BoundedFiles {
@@ -47,7 +47,7 @@ const SYSTEM_FILES: FileSystem = {
   stat: (path) => Deno.stat(path),
   readLink: (path) => Deno.readLink(path),
   list: (directory) => Array.fromAsync(Deno.readDir(directory)),
-  read: tryToRead,
+  read: readUnbounded,
 };
 
 /** Milliseconds for an answer when there is no time left: a living disk needs far less. */
@@ -93,9 +93,7 @@ export function boundFiles(options: BoundedFilesOptions = {}): BoundedFiles {
         silentBeside.delete(directory);
       };
       answer.then(answered, answered);
-      throw new SilentFileError(
-        "does not answer: its disk or network file system may be dead, or it is a pipe",
-      );
+      throw new SilentFileError(SILENT_FILE);
     }
   }
 

@@ -2,8 +2,8 @@
  * Private keys: PKCS#8, PKCS#1 and SEC1, for the kinds that ACME clients make.
  *
  * Nothing of a key may reach a message, so the runtime's own errors are never passed on. The key
- * is not converted: what goes into the bundle is the DER that came in, once the runtime has read
- * it as one whole structure. Reading checks that both halves belong together (see the tests);
+ * is not converted: what goes into the bundle is the DER that came in, once it has been read as one
+ * whole structure. Reading checks that both halves belong together (see the tests);
  * HAProxy does not: it starts with a damaged ECDSA key and fails every handshake.
  */
 
@@ -11,6 +11,7 @@ import { type Certificate, sameBytes } from "./certificate.ts";
 import { readDer, TAG } from "./der.ts";
 import { type KeyKind, readKeyKind } from "./key_kind.ts";
 import type { PemBlock } from "./pem.ts";
+import { type KeyFormat, publicHalfOf } from "./public_half.ts";
 
 export interface PrivateKey {
   kind: KeyKind;
@@ -19,7 +20,7 @@ export interface PrivateKey {
 }
 
 /** PEM label to node:crypto's name of the format. */
-const FORMATS = new Map<string, "pkcs8" | "pkcs1" | "sec1">([
+const FORMATS = new Map<string, KeyFormat>([
   ["PRIVATE KEY", "pkcs8"],
   ["RSA PRIVATE KEY", "pkcs1"],
   ["EC PRIVATE KEY", "sec1"],
@@ -64,6 +65,12 @@ export async function readPrivateKey(block: PemBlock): Promise<PrivateKey> {
 export async function readPublicHalf(block: PemBlock): Promise<Uint8Array | undefined> {
   const type = FORMATS.get(block.label);
   if (!type) return undefined;
+  try {
+    const usual = await publicHalfOf(block.der, type);
+    if (usual) return usual;
+  } catch {
+    return undefined;
+  }
   const { createPrivateKey, createPublicKey } = await import("node:crypto");
   try {
     const key = createPrivateKey({ key: block.der as never, format: "der", type });
