@@ -9,6 +9,7 @@ import { measureAnswers } from "./answer_time.ts";
 import { measureAttack } from "./attack.ts";
 import { raiseLoopback } from "./cable.ts";
 import { measureExpiry } from "./expiry.ts";
+import { measureHooks } from "./hooks.ts";
 import { measureMemory } from "./memory.ts";
 import { measureRedirects } from "./redirect_rate.ts";
 import type { Figure } from "./report.ts";
@@ -41,6 +42,7 @@ export const SECTIONS = {
   startup: measureStartup,
   swap: measureSwaps,
   expiry: measureExpiry,
+  hooks: measureHooks,
   attack: measureAttack,
   soak: measureSoak,
 };

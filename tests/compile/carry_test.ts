@@ -59,7 +59,7 @@ Deno.test("carry() refuses a start with a value that it does not know", async ()
 });
 
 Deno.test("carry() refuses a start that does not fit", async () => {
-  await assert.rejects(carry("#".repeat(16383), await cargo()), RangeError);
+  await assert.rejects(carry("#".repeat(20479), await cargo()), RangeError);
 });
 
 Deno.test("carry() refuses names that would not be one word to the shell", async () => {
