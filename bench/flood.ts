@@ -2,8 +2,8 @@
  * An attacker, as a process of its own: opens connections from many addresses at a steady rate,
  * sends the same bytes on each, and holds it until the server ends it.
  *
- * Usage: `deno run -A bench/flood.ts JSON`, see {@link Flood}. Ends when its standard input does,
- * and prints how many connections a second it made.
+ * Usage: `deno run -A bench/flood.ts JSON`, see {@link Flood}. Ends at SIGTERM, and prints how many
+ * connections a second it made.
  */
 
 import net from "node:net";
@@ -47,9 +47,9 @@ function run({ address, port, sources, rate, text }: Flood): () => number {
 
 if (import.meta.main) {
   const stop = run(JSON.parse(Deno.args[0]!));
-  for await (const _ of Deno.stdin.readable);
-  const rate = stop();
-  await Deno.stdout.write(new TextEncoder().encode(`${rate}\n`));
-  // What is still open would keep the process alive.
-  Deno.exit(0);
+  Deno.addSignalListener("SIGTERM", async () => {
+    await Deno.stdout.write(new TextEncoder().encode(`${stop()}\n`));
+    // What is still open would keep the process alive.
+    Deno.exit(0);
+  });
 }

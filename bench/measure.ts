@@ -8,6 +8,7 @@
 import { measureAnswers } from "./answer_time.ts";
 import { measureAttack } from "./attack.ts";
 import { raiseLoopback } from "./cable.ts";
+import { measureStatus } from "./fleet_status.ts";
 import { measureExpiry } from "./expiry.ts";
 import { measureHooks } from "./hooks.ts";
 import { measureMemory } from "./memory.ts";
@@ -44,6 +45,7 @@ export const SECTIONS = {
   expiry: measureExpiry,
   hooks: measureHooks,
   attack: measureAttack,
+  status: measureStatus,
   soak: measureSoak,
 };
 

@@ -4,8 +4,8 @@ import { JobError } from "./errors.ts";
 import { errnoOf, systemReason } from "./system_reason.ts";
 import { deadline, orAborted } from "./time.ts";
 
-/** Files of certificates are a few KiB; more than this is not one of them. */
-const MAX_FILE = 1024 * 1024;
+/** Files of certificates are a few KiB; a larger file is not one of them. */
+const MAX_FILE_BYTES = 1024 * 1024;
 
 /**
  * The content of a regular file, symlinks followed.
@@ -70,7 +70,7 @@ async function readOpened(path: string): Promise<Read> {
   let length = 0;
   for (let read; (read = await file.read(bytes.subarray(length)));) {
     length += read;
-    if (length > MAX_FILE) return TOO_LARGE;
+    if (length > MAX_FILE_BYTES) return TOO_LARGE;
     if (length === bytes.length) {
       const larger = new Uint8Array(2 * length);
       larger.set(bytes);
@@ -84,7 +84,7 @@ const TOO_LARGE: Read = { reason: "it is larger than 1 MiB", absent: false };
 
 function refusalOf({ isFile, size }: Pick<Deno.FileInfo, "isFile" | "size">): Read | undefined {
   if (!isFile) return { reason: "it is not a regular file", absent: false };
-  return size > MAX_FILE ? TOO_LARGE : undefined;
+  return size > MAX_FILE_BYTES ? TOO_LARGE : undefined;
 }
 
 function failure(cause: unknown): Read {

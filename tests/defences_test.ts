@@ -86,7 +86,7 @@ const DEFENCES: Defence[] = [
     file: "lib/trusted_path.ts",
     code: "if (fixed && isOwn(link.uid) && isClosed(directories.at(-1)!)) return;",
     without: "if (fixed || link) return;",
-    test: "tests/planted_test.ts",
+    test: "tests/alone/planted_test.ts",
     name: "a planted link is replaced or refused",
     root: true,
   },

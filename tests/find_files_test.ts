@@ -108,6 +108,9 @@ Deno.test("findFiles has a problem for each thing that cannot be looked at, and 
       "pipe: is a pipe, socket or device; it was not opened",
     ]);
     assert.deepEqual(await problems("missing"), ["missing: there is no such file"]);
+    assert.deepEqual(await problems("lb.example:443"), [
+      "lb.example:443: there is no such file; HOST:PORT is given with --connect",
+    ]);
     assert.deepEqual(await problems("a/b"), [
       "a/b: cannot be read: a part of its path is not a directory (ENOTDIR)",
     ]);

@@ -1,6 +1,6 @@
 /**
  * Every check and every test, for `./install.sh --test` and `deno task ok`: format, lint, types, the
- * tests of lib side by side, then the end-to-end tests: each file is a process of its own, and
+ * tests of lib side by side in one process but for those that change the process itself, then the end-to-end tests: each file is a process of its own, and
  * SIDE_BY_SIDE of them run at a time, since each has namespaces, folders and ports of its own. Last
  * come those of them that run in other releases of Debian. The output of such a file is shown when
  * it has ended.
@@ -17,7 +17,14 @@ import { ownRelease } from "./e2e/debian.ts";
 import { execute } from "./e2e/network.ts";
 import { noUserlands, prepareUserland, type Userland } from "./e2e/userland.ts";
 import { casesOf, type Outcome, outcomeOf, summary } from "./outcome.ts";
-import { programsDifferences, programsPage, QUERY, type Versions, versionsIn } from "./programs.ts";
+import {
+  programsDifferences,
+  programsPage,
+  QUERY,
+  QUERY_WITHIN,
+  type Versions,
+  versionsIn,
+} from "./programs.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const REPORTS = `${ROOT}dist/tests`;
@@ -35,6 +42,16 @@ const SIDE_BY_SIDE = 2;
 const ALONE = ["rendered_cluster", "fleet_change", "status"];
 /** Those that take longest begin first, so that none is left to run alone at the end. */
 const LONGEST = ["documentation", "fresh_debian", "issuance", "self_test"];
+
+/** Threads of one process share its user, umask and environment: what changes those is alone. */
+const LIB: Job[] = [
+  {
+    name: "lib",
+    args: ["--parallel", "--ignore=tests/e2e,tests/alone", "tests/"],
+    live: true,
+  },
+  { name: "lib alone", args: ["tests/alone"] },
+];
 
 /** Two balancers dead is the hardest of the stories, and all well the one that must not fail. */
 const TWO_STORIES = "--filter=/while (all balancers are well|lb0 and lb2 swallow packets)/";
@@ -59,7 +76,13 @@ const endToEndOf = (name: string, ...args: string[]): Job => ({
 const MATRIX: { release: string; jobs: Job[]; more: Job[] }[] = [
   {
     release: "trixie",
-    jobs: [endToEndOf("rendered_programs"), JUDGED_BY_PROGRAMS],
+    jobs: [
+      endToEndOf("rendered_programs"),
+      JUDGED_BY_PROGRAMS,
+      endToEndOf("acme_sh"),
+      endToEndOf("monitoring"),
+      endToEndOf("short_lived"),
+    ],
     more: [
       endToEndOf("fresh_debian"),
       endToEndOf("rendered_cluster"),
@@ -71,7 +94,13 @@ const MATRIX: { release: string; jobs: Job[]; more: Job[] }[] = [
   },
   {
     release: "sid",
-    jobs: [endToEndOf("rendered_programs"), JUDGED_BY_PROGRAMS],
+    jobs: [
+      endToEndOf("haproxy_acme"),
+      endToEndOf("rendered_programs"),
+      JUDGED_BY_PROGRAMS,
+      endToEndOf("solvers"),
+      endToEndOf("short_lived"),
+    ],
     more: [
       endToEndOf("rendered_cluster"),
       endToEndOf("hooks"),
@@ -127,12 +156,8 @@ async function runAll(place: string): Promise<{ line: string; code: number }> {
   }
   const env = await environment(place);
   await Deno.mkdir(REPORTS, { recursive: true });
-  const unit: Job = {
-    name: "lib",
-    args: ["--parallel", "--ignore=tests/e2e", "tests/"],
-    live: true,
-  };
-  const reports = wanted(unit) ? [await run(unit, env)] : [];
+  const reports: Report[] = [];
+  for (const job of LIB.filter(wanted)) reports.push(await run(job, env));
   const userlands = await startUserlands(env);
   const others = matrix.flatMap(({ release, jobs }) =>
     jobs.map((job): Job => ({
@@ -188,7 +213,7 @@ async function comparePrograms(
   for (const [release, promise] of userlands) {
     const userland = await promise;
     if (typeof userland === "string") continue;
-    met.set(release, versionsIn((await execute(userland.argv(QUERY))).stdout));
+    met.set(release, versionsIn((await execute(userland.argv(QUERY_WITHIN))).stdout));
   }
   if (met.size === 0) return { passed: 0, failed: 0, skipped: 1 };
   const page = programsPage(met);

@@ -1,4 +1,6 @@
-/** What assemble-pem says of one file: pure, from what was installed and what HAProxy told. */
+/**
+ * The messages of assemble-pem about one file, from what was installed and HAProxy's answers. Pure.
+ */
 
 import { isOlder } from "../cert/age.ts";
 import { type Certificate, issuanceOf, PLACEHOLDER_MARK, titleOf } from "../cert/certificate.ts";
@@ -38,8 +40,8 @@ export function reportOf(
   const until = isoSeconds(leaf.notAfter);
   const lines = quiet && idle ? [] : [`${out}: ${file}: ${titleOf(leaf)} until ${until}`];
   if (swap?.state === "down" && !(quiet && idle)) {
-    const rest = outcomes.map(words).join("; ");
-    failures.unshift(`${out} is in place, to be read when HAProxy starts; but ${rest}`);
+    const why = outcomes.map(({ socket, message }) => `${socket}: ${message}`).join("; ");
+    failures.unshift(`HAProxy does not answer (${why}); it will load ${out} when it starts`);
   } else if (lines.length > 0) {
     lines.push(...outcomes.map((outcome) => `${words(outcome)}: ${haproxy!.name}`));
   }

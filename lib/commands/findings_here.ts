@@ -3,12 +3,12 @@
 import type { Config } from "../config/schema.ts";
 import { layoutDoubt, silentWebroots } from "../config/webroot_warnings.ts";
 import { solversThatAnswerAll } from "../http/solvers.ts";
-import type { Finding } from "../self_test/findings.ts";
+import type { SelfTestFinding } from "../self_test/findings.ts";
 
 /** Waits for no file system and no solver for much longer than a second. */
 export async function findingsHere(
   config: Config,
-): Promise<{ findings: Finding[]; webroots: string[] }> {
+): Promise<{ findings: SelfTestFinding[]; webroots: string[] }> {
   const [silent, catchAll] = await Promise.all([
     silentWebroots(config.webroot),
     solversThatAnswerAll(config.challenge.solvers),
@@ -20,11 +20,16 @@ export async function findingsHere(
   return {
     webroots,
     findings: [
-      ...silent.map((about): Finding => ({ level: "fail", rule: "webroot", about, text: SILENT })),
-      ...catchAll.map(({ address, doubt }): Finding => ({
+      ...silent.map((about): SelfTestFinding => ({
+        level: "fail",
+        rule: "webroot",
+        about,
+        text: SILENT,
+      })),
+      ...catchAll.map(({ address, doubt }): SelfTestFinding => ({
         ...{ level: "warn", rule: "catch_all", about: `challenge.solvers ${address}`, text: doubt },
       })),
-      ...doubts.flatMap(({ about, text }): Finding[] =>
+      ...doubts.flatMap(({ about, text }): SelfTestFinding[] =>
         text === undefined ? [] : [{ level: "warn", rule: "webroot", about, text }]
       ),
     ],

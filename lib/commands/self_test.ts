@@ -11,7 +11,7 @@ import { resolvePeers } from "../http/peer_addresses.ts";
 import { whileShowing } from "../progress.ts";
 import { askOwnPort, askPaths, type Replies } from "../self_test/ask_paths.ts";
 import { formatReport, formatReportAsJson } from "../self_test/format.ts";
-import { judge, type TriedPlace } from "../self_test/judge.ts";
+import { selfTestReport, type TriedPlace } from "../self_test/self_test_report.ts";
 import { type Path, planPaths } from "../self_test/paths.ts";
 import { dnsBy, resolveNames } from "../self_test/resolve_names.ts";
 import { documentPlan, otherPlaces, type Plan, randomPlan } from "../self_test/test_plan.ts";
@@ -19,15 +19,15 @@ import { parseDuration } from "../time.ts";
 import { findingsHere } from "./findings_here.ts";
 import { askFleet } from "../status/ask_fleet.ts";
 import { findAddressFaults } from "../status/address_findings.ts";
-import { fault, type Finding } from "../self_test/findings.ts";
+import type { Silence } from "../status/fleet.ts";
+import { fault, type SelfTestFinding } from "../self_test/findings.ts";
 import { whilePlanted } from "./while_planted.ts";
 
-export interface SelfTestFlags extends ConfigFlags {
+interface SelfTestFlags extends ConfigFlags {
   document?: boolean;
   lifetime: number;
   resolver?: SocketAddress;
   format: "text" | "json";
-  json?: boolean;
 }
 
 const EXAMPLES = `
@@ -68,7 +68,6 @@ export const selfTest: Subcommand<SelfTestFlags> = {
       .addOption(
         new Option("--format <format>", "how to report").choices(["text", "json"]).default("text"),
       )
-      .option("--json", "the same as --format json")
       .addHelpText("after", EXAMPLES);
   },
 
@@ -97,7 +96,7 @@ export const selfTest: Subcommand<SelfTestFlags> = {
       askWhilePlanted(here.webroots, { plan, paths, lineEnd: options.document }),
       heldWrongly(config, { file, machine }),
     ]);
-    const report = judge({
+    const report = selfTestReport({
       ...{ config, records, paths, webroot, machine, questions: plan, text: plan.text },
       ...asked,
       file,
@@ -105,31 +104,33 @@ export const selfTest: Subcommand<SelfTestFlags> = {
       digest: await configDigest(config),
       here: here.findings,
       unresolved: peers.unresolved,
-      lifetime: options.lifetime,
+      lifetimeMs: options.lifetime,
     });
-    const json = options.json || options.format === "json";
-    writeToStdout(json ? formatReportAsJson(report) : formatReport(report));
+    writeToStdout(options.format === "json" ? formatReportAsJson(report) : formatReport(report));
     return report.ok ? EXIT.done : EXIT.failed;
   },
 };
 
 /**
- * Virtual addresses that two balancers hold at once, or none: as `status` tells them. Of none can
- * be spoken only where every balancer tells what it holds; other servers may be peers too.
+ * Virtual addresses that two balancers hold at once, or none, as `status` finds them. None is only
+ * certain when no peer answers without reporting its addresses; other servers may be peers too.
  */
 async function heldWrongly(
   config: Config,
   where: { file: string; machine: string[] },
-): Promise<Finding[]> {
+): Promise<SelfTestFinding[]> {
   if (config.cluster.virtual_addresses.length === 0) return [];
   const view = await askFleet({ config, ...where });
-  const allTell = view.rows.every(({ report }) => report !== undefined);
+  const known = view.rows.every(({ silence }) => silence === undefined || DEAD.includes(silence));
   return findAddressFaults(view).flatMap(({ rule, text, about }) =>
-    rule === "address_twice" || (rule === "address_unheld" && allTell)
+    rule === "address_twice" || (rule === "address_unheld" && known)
       ? [{ ...fault(rule, text), about }]
       : []
   );
 }
+
+/** Nothing serves there, whatever it was. */
+const DEAD: Silence[] = ["timeout", "refused", "reset", "unreachable"];
 
 /** Plants a token for every path, and one for every place in which a client may write. */
 async function askWhilePlanted(
@@ -161,7 +162,7 @@ async function askWhilePlanted(
   });
 }
 
-/** The article's file may stand there by hand; it would be overwritten, then removed. */
+/** The article's file may have been written by hand; it would be overwritten, then removed. */
 async function refuseExisting(path: string): Promise<void> {
   try {
     await Deno.lstat(path);

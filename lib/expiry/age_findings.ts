@@ -1,8 +1,8 @@
-/** What the validity of one certificate comes to at an instant. */
+/** Findings about the validity of one certificate at an instant. */
 
 import { isExpired, isYetToCome } from "../cert/age.ts";
 import { formatRemaining, isoSeconds } from "../time.ts";
-import type { Finding } from "./record.ts";
+import type { ExpiryFinding } from "./record.ts";
 import {
   type Changes,
   formatThreshold,
@@ -11,21 +11,21 @@ import {
   type Thresholds,
 } from "./thresholds.ts";
 
-/** The wall clock, and when it is certainly wrong. */
-export interface WallClock {
+/** The wall clock, and a bound below which it is certainly wrong. */
+interface WallClock {
   now: Date;
-  /** No right clock shows an earlier time. */
+  /** A clock that shows an earlier time is wrong. */
   earliestNow: Date;
 }
 
 /**
- * At the very second of `notAfter` a certificate counts as expired: so it does to OpenSSL, and
- * with it to HAProxy's clients. A clock that is certainly slow proves nothing but what has expired.
+ * At the second of `notAfter` a certificate counts as expired, as in OpenSSL and so in most
+ * clients. A clock that is certainly behind proves nothing except that a certificate has expired.
  */
 export function ageFindings(
   { notBefore, notAfter }: { notBefore: Date; notAfter: Date },
   { clock, thresholds, changes }: { clock: WallClock; thresholds: Thresholds; changes: Changes },
-): Finding[] {
+): ExpiryFinding[] {
   const { now } = clock;
   const slow = clockFindings(clock);
   // Nearly all certificates of a check are good, and texts cost more than their dates.
@@ -33,7 +33,7 @@ export function ageFindings(
   const left = formatRemaining(now, notAfter);
   const end = isoSeconds(notAfter);
   if (isExpired({ notAfter }, now)) {
-    const ago = left.endsWith("ago") ? left : "this very second";
+    const ago = left.endsWith("ago") ? left : "this second";
     return [
       { state: "CRITICAL", reason: "expired", text: `expired ${ago}, on ${end}: renew it now` },
       ...slow,
@@ -45,7 +45,7 @@ export function ageFindings(
     return [{ state: "CRITICAL", reason: "not_yet_valid", text }];
   }
   const lifetimeMs = notAfter.getTime() - notBefore.getTime();
-  const soon = (state: "WARNING" | "CRITICAL", threshold: Threshold): Finding => {
+  const soon = (state: "WARNING" | "CRITICAL", threshold: Threshold): ExpiryFinding => {
     const text =
       `expires in ${left}, on ${end}, less than ${describe(threshold, lifetimeMs)} ahead: ` +
       "find out why it has not been renewed";
@@ -56,7 +56,7 @@ export function ageFindings(
   return slow;
 }
 
-function clockFindings({ now, earliestNow }: WallClock): Finding[] {
+function clockFindings({ now, earliestNow }: WallClock): ExpiryFinding[] {
   if (now >= earliestNow) return [];
   const text = `the clock says ${isoSeconds(now)}, before this program was made: set the clock`;
   return [{ state: "UNKNOWN", reason: "clock", text }];

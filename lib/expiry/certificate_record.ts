@@ -1,8 +1,8 @@
 /**
  * The record of the certificates of one place: a file, or what a live endpoint sent.
  *
- * Everything that is wrong is found, not only the first thing. What cannot be checked is UNKNOWN
- * with the reason: a false OK is worse than no monitor.
+ * All faults are found, not only the first. What cannot be checked is UNKNOWN with the reason,
+ * because a false OK is worse than no monitoring.
  */
 
 import { isExpired } from "../cert/age.ts";
@@ -18,8 +18,8 @@ import { covers } from "../cert/coverage.ts";
 import type { AlternativeName } from "../cert/names.ts";
 import {
   type ChainFacts,
+  type ExpiryFinding,
   type ExpiryRecord,
-  type Finding,
   type LeafFacts,
   STATES,
 } from "./record.ts";
@@ -29,7 +29,7 @@ import { asSpans, changesOf, type Thresholds } from "./thresholds.ts";
 
 export interface Rules {
   now: Date;
-  /** No right clock shows an earlier time. */
+  /** A clock that shows an earlier time is wrong. */
   earliestNow: Date;
   thresholds: Thresholds;
   /** Names, as parseSubjectName returns them, each of which every certificate must cover. */
@@ -51,7 +51,7 @@ export async function fileRecord(
   },
 ): Promise<ExpiryRecord> {
   const { certificates, leafKnown, keys, damage } = contents;
-  const findings = damage.map((text): Finding => ({
+  const findings = damage.map((text): ExpiryFinding => ({
     state: "UNKNOWN",
     reason: "unreadable",
     text,
@@ -87,7 +87,7 @@ export async function servedRecord(
     return await chainRecord(where, { certificates, findings, rules, crypto: UNCACHED_CRYPTO });
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    const text = `the certificate that it sends is damaged: ${messageOf(error)}`;
+    const text = `the certificate that the server sends is damaged: ${messageOf(error)}`;
     return makeRecord(where, [{ state: "UNKNOWN", reason: "unreadable", text }]);
   }
 }
@@ -95,10 +95,10 @@ export async function servedRecord(
 /** A record with its findings, the worst first, and the state that follows from them. */
 export function makeRecord(
   { source, place, target, servername }: Where,
-  findings: Finding[],
+  findings: ExpiryFinding[],
   facts: Pick<ExpiryRecord, "leaf" | "chain" | "warningFrom" | "criticalFrom"> = {},
 ): ExpiryRecord {
-  const rank = ({ state }: Finding) => STATES.indexOf(state);
+  const rank = ({ state }: ExpiryFinding) => STATES.indexOf(state);
   const sorted = findings.toSorted((a, b) => rank(b) - rank(a));
   const { leaf, chain, warningFrom, criticalFrom } = facts;
   return {
@@ -113,11 +113,11 @@ export function makeRecord(
 }
 
 /** The same record with more findings. */
-export function addFindings(record: ExpiryRecord, more: Finding[]): ExpiryRecord {
+export function addFindings(record: ExpiryRecord, more: ExpiryFinding[]): ExpiryRecord {
   return more.length === 0 ? record : makeRecord(record, [...record.findings, ...more], record);
 }
 
-function noCertificate({ keys, others }: Contents): Finding {
+function noCertificate({ keys, others }: Contents): ExpiryFinding {
   const held = [...keys.map(({ label }) => label), ...others];
   const text = held.length > 0
     ? `holds ${held.slice(0, 3).join(", ")}, but no certificate`
@@ -125,8 +125,8 @@ function noCertificate({ keys, others }: Contents): Finding {
   return { state: "UNKNOWN", reason: "no_certificate", text };
 }
 
-/** Nobody knows which of them is served, but what has expired is of no use in any place. */
-function expiredBehind(certificates: Certificate[], now: Date): Finding[] {
+/** It is not known which of them is served, but an expired one is wrong in any place. */
+function expiredBehind(certificates: Certificate[], now: Date): ExpiryFinding[] {
   return certificates.filter((one) => isExpired(one, now)).map((certificate) => ({
     state: certificate.ca ? "WARNING" : "CRITICAL",
     reason: "expired",
@@ -136,14 +136,13 @@ function expiredBehind(certificates: Certificate[], now: Date): Finding[] {
 }
 
 /**
- * A chain or a trust store of its own, of which the first to expire speaks for all. Nobody renews
- * a CA's certificate by the share of years that is left of it; it gets the days that a
- * certificate of 90 days gets.
+ * A file with only a chain or a trust store: the first to expire decides. A share of its lifetime
+ * would be years for a CA's certificate, so it gets the thresholds of a certificate of 90 days.
  */
 const CA_LIFETIME_MS = 90 * 86_400_000;
 
 /**
- * A single self-signed certificate with names may be a server's own, whatever it says of itself.
+ * A single self-signed certificate with names may be a server's, even when it claims to be a CA's.
  * Version 1 cannot say that it is a CA's; its roots are self-signed.
  */
 function areAuthorities(certificates: Certificate[]): boolean {
@@ -163,7 +162,7 @@ async function chainRecord(
   where: Where,
   { certificates, findings, rules, crypto }: {
     certificates: Certificate[];
-    findings: Finding[];
+    findings: ExpiryFinding[];
     rules: Rules;
     crypto: CryptoCache;
   },
@@ -182,7 +181,7 @@ async function chainRecord(
 }
 
 /** What is wrong when none of a certificate's names covers a wanted one. */
-export function nameFindings(names: AlternativeName[], wanted: string[]): Finding[] {
+export function nameFindings(names: AlternativeName[], wanted: string[]): ExpiryFinding[] {
   const missing = wanted.filter((name) => !covers(names, name));
   if (missing.length === 0) return [];
   const shown = names.slice(0, 5).map(({ value }) => value.slice(0, 100));
@@ -196,7 +195,7 @@ async function recordOf(
   { leaf, others, findings, thresholds, crypto }: {
     leaf: Certificate;
     others: Certificate[];
-    findings: Finding[];
+    findings: ExpiryFinding[];
     thresholds: Thresholds;
     crypto: Pick<CryptoCache, "fingerprint">;
   },

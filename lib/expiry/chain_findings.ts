@@ -1,9 +1,9 @@
 /**
- * What stands behind a leaf: who signed it, who signed those, do they last, and is their order one
- * that every client follows?
+ * Findings about the chain behind a leaf: who signed it, who signed those, how long they are valid,
+ * and whether every client accepts their order.
  *
- * Whoever signed a certificate is its issuer, wherever it stands. Whether anybody trusts the top is
- * not asked; a self-signed certificate there is sent for nothing and harms nobody while it is valid.
+ * The certificate that signed another is its issuer, at any position. Trust in the last one is not
+ * checked; a self-signed certificate there is useless, but harmless while it is valid.
  */
 
 import { isExpired, isYetToCome } from "../cert/age.ts";
@@ -11,25 +11,25 @@ import { formatRemaining, isoSeconds } from "../time.ts";
 import { type Certificate, sameBytes, titleOf } from "../cert/certificate.ts";
 import { unique } from "../cert/chain.ts";
 import type { CryptoCache } from "../cert/crypto_cache.ts";
-import type { Finding } from "./record.ts";
+import type { ExpiryFinding } from "./record.ts";
 import type { Changes } from "./thresholds.ts";
 
-/** Each costs the check of a signature; a server may send what it likes. */
+/** Each costs the check of a signature, and a server may send any number. */
 const MAX_CERTIFICATES = 20;
 
-export interface ChainRules {
+interface ChainRules {
   now: Date;
   changes: Changes;
   crypto: Pick<CryptoCache, "issuedBy">;
-  /** Whether a signature that this runtime cannot check is said to be unchecked. @default true */
+  /** Whether a signature that this runtime cannot check is reported. @default true */
   unchecked?: boolean;
 }
 
-/** What is wrong behind the first of the certificates; nothing when it stands alone. */
+/** Findings about the certificates behind the first; none when there is only one. */
 export async function chainFindings(
   certificates: Certificate[],
   { now, changes, crypto, unchecked = true }: ChainRules,
-): Promise<Finding[]> {
+): Promise<ExpiryFinding[]> {
   const [leaf, ...others] = unique(certificates.slice(0, MAX_CERTIFICATES));
   if (!leaf || others.length === 0) return [];
   const links = await findLinks([leaf, ...others], crypto);
@@ -49,10 +49,11 @@ export async function chainFindings(
 }
 
 /**
- * A leaf alone where a server sends it. Only one that says where its issuer's certificate can be
- * had is blamed, as all of public CAs do: another may well be signed by a root that clients have.
+ * A server that sends only a leaf. It is a finding only if the leaf says where its issuer's
+ * certificate can be downloaded, as those of all public CAs do: any other may be signed by a root
+ * that clients have.
  */
-export function lonelyFindings([leaf, ...others]: Certificate[]): Finding[] {
+export function lonelyFindings([leaf, ...others]: Certificate[]): ExpiryFinding[] {
   if (!leaf?.issuerPublished || leaf.selfIssued || others.length > 0) return [];
   const text = `no intermediate follows ${titleOf(leaf)}: clients that do not know ` +
     `${leaf.issuer.text} will refuse it; use the client's fullchain`;
@@ -66,7 +67,7 @@ interface Links {
   uncheckedText?: string;
 }
 
-/** Signatures are checked only where the names meet, so strangers cost nothing. */
+/** Signatures are checked only where the names match, so unrelated certificates cost nothing. */
 async function findLinks(
   all: Certificate[],
   crypto: Pick<CryptoCache, "issuedBy">,
@@ -98,15 +99,15 @@ async function findLinks(
 }
 
 /** Whether each certificate signed one before it, as old and small clients need it. */
-function orderFindings([leaf, ...others]: Certificate[], { issuers }: Links): Finding[] {
-  const broken = (state: "WARNING" | "CRITICAL", text: string): Finding[] => [
+function orderFindings([leaf, ...others]: Certificate[], { issuers }: Links): ExpiryFinding[] {
+  const broken = (state: "WARNING" | "CRITICAL", text: string): ExpiryFinding[] => [
     { state, reason: "chain_broken", text },
   ];
   if (!leaf!.selfIssued && issuers.get(leaf!)!.length === 0) {
     return broken(
       "CRITICAL",
       `no certificate behind ${titleOf(leaf!)} signed it: clients will refuse it; ` +
-        "assemble the file anew with the chain that came with the certificate",
+        "assemble the file again with the chain that came with the certificate",
     );
   }
   const signers = new Set([...issuers.values()].flat());
@@ -141,7 +142,7 @@ function wayUp(leaf: Certificate, issuers: Links["issuers"]): Certificate[] {
 /**
  * The certificates that end too early. Without a valid issuer of its own no client accepts the
  * leaf; higher up, clients may know another way to a root (a cross-signed certificate that has
- * expired is common there). What has a valid twin is needed by nobody.
+ * expired is common there). A certificate that has a valid twin is not needed.
  */
 function endFindings(
   leaf: Certificate,
@@ -151,10 +152,10 @@ function endFindings(
     now: Date;
     changes: Changes;
   },
-): Finding[] {
+): ExpiryFinding[] {
   const lasts = (one: Certificate) =>
     !isYetToCome(one, now) && !isExpired(one, now) && one.notAfter >= leaf.notAfter;
-  const findings: Finding[] = [];
+  const findings: ExpiryFinding[] = [];
   const told = new Set<Certificate>();
   for (const certificate of [leaf, ...others]) {
     const found = issuers.get(certificate)!.filter((issuer) => issuer !== leaf);
@@ -170,16 +171,16 @@ function endFindings(
   return findings;
 }
 
-/** The one that a client would get furthest with: valid now before others, then the last to end. */
+/** The best one for a client: valid now before others, then the last to end. */
 function latest(certificates: Certificate[], now: Date): Certificate | undefined {
   const rank = ({ notBefore, notAfter }: Certificate) => notBefore > now ? -1 : notAfter.getTime();
   return certificates.toSorted((a, b) => rank(b) - rank(a))[0];
 }
 
-function extraFindings(certificate: Certificate, now: Date): Finding[] {
+function extraFindings(certificate: Certificate, now: Date): ExpiryFinding[] {
   if (now < certificate.notAfter) return [];
   const text = `${titleOf(certificate)} in the chain expired ` +
-    `${formatRemaining(now, certificate.notAfter)}; another one does its work: leave it out`;
+    `${formatRemaining(now, certificate.notAfter)}; another one replaces it: leave it out`;
   return [{ state: "WARNING", reason: "chain_expires_first", text }];
 }
 
@@ -191,7 +192,7 @@ function endFinding(
     changes: Changes;
     direct: boolean;
   },
-): Finding {
+): ExpiryFinding {
   const { notBefore, notAfter } = certificate;
   const title = titleOf(certificate);
   if (isYetToCome(certificate, now)) {

@@ -1,12 +1,13 @@
 /**
- * Live endpoints against files: is what they serve the newest that lies on the disk?
+ * Compares live endpoints with files: do they serve the newest certificate on disk?
  *
- * "Renewed on disk, the old one served" is the outage that a check of either alone never sees.
+ * A certificate that is renewed on disk while the old one is served is an outage that neither check
+ * finds by itself.
  */
 
 import { isOlder } from "../cert/age.ts";
 import { asAlternativeNames, covers } from "../cert/coverage.ts";
-import type { ExpiryRecord, Finding, LeafFacts } from "./record.ts";
+import type { ExpiryFinding, ExpiryRecord, LeafFacts } from "./record.ts";
 import { addFindings } from "./certificate_record.ts";
 
 /** A record of an endpoint, with what was asked there. */
@@ -35,15 +36,15 @@ export function compareWithDisk(served: Served[], files: ExpiryRecord[]): Served
     if (!leaf) return one;
     const beside = byQuestion.get(questionOf(one))!.filter((other) => other !== one);
     const otherKinds = new Set(
-      beside.flatMap(({ record }) => record.leaf?.key ?? []).map(familyOf),
+      beside.flatMap(({ record }) => record.leaf?.key ?? []).map(keyFamily),
     );
-    otherKinds.delete(familyOf(leaf.key));
+    otherKinds.delete(keyFamily(leaf.key));
     const fitting = onDisk.filter((file) =>
-      !otherKinds.has(familyOf(file.leaf.key)) && (leaf.placeholder || !file.leaf.placeholder)
+      !otherKinds.has(keyFamily(file.leaf.key)) && (leaf.placeholder || !file.leaf.placeholder)
     );
     const wanted = one.name === undefined ? leaf.names : [one.name];
     const expected = [...new Set(wanted.flatMap((name) => filesFor(name, fitting)))];
-    const related = expected.filter((file) => familyOf(file.leaf.key) === familyOf(leaf.key));
+    const related = expected.filter((file) => keyFamily(file.leaf.key) === keyFamily(leaf.key));
     const findings = compare(leaf, related.length > 0 ? related : expected);
     return { ...one, record: addFindings(one.record, findings) };
   });
@@ -66,7 +67,7 @@ interface OnDisk {
   leaf: LeafFacts;
 }
 
-function compare(served: LeafFacts, files: OnDisk[]): Finding[] {
+function compare(served: LeafFacts, files: OnDisk[]): ExpiryFinding[] {
   const newest = files.reduce<OnDisk | undefined>(
     (best, file) => !best || isOlder(best.leaf, file.leaf) === "older" ? file : best,
     undefined,
@@ -82,6 +83,6 @@ function compare(served: LeafFacts, files: OnDisk[]): Finding[] {
 }
 
 /** `RSA 2048` and `RSA 4096` are one kind of key, and so are the curves. */
-export function familyOf(key: string): string {
+function keyFamily(key: string): string {
   return /^(?:P-|EC)/.test(key) ? "EC" : key.split(" ")[0]!;
 }

@@ -1,9 +1,12 @@
-/** How a certificate came about: by a real CA, and signed so that clients accept it? */
+/**
+ * Findings about the issuance of a certificate: by a trusted CA, and with a signature that clients
+ * accept?
+ */
 
 import { type Certificate, titleOf } from "../cert/certificate.ts";
-import type { Finding } from "./record.ts";
+import type { ExpiryFinding } from "./record.ts";
 
-/** The test CAs of public ACME services; nobody trusts them. */
+/** The test CAs of public ACME services, which no client trusts. */
 const TEST_ISSUER = /\(STAGING\)|\bFake LE |\bhappy hacker fake CA\b|^Buypass Class \d Test\d/i;
 
 /** Broken digests, by signature algorithm. */
@@ -15,16 +18,16 @@ const WEAK_DIGESTS = new Map([
 ]);
 
 /** Of a certificate that acme-lb self-signed made. */
-export const PLACEHOLDER_FINDING: Finding = {
+export const PLACEHOLDER_FINDING: ExpiryFinding = {
   state: "WARNING",
   reason: "placeholder",
   text: "is the placeholder of acme-lb self-signed, never replaced by a real certificate",
 };
 
 /** Of the leaf, which is the first, and what follows it. */
-export function issuanceFindings(certificates: Certificate[]): Finding[] {
+export function issuanceFindings(certificates: Certificate[]): ExpiryFinding[] {
   const [leaf] = certificates;
-  const findings: Finding[] = [];
+  const findings: ExpiryFinding[] = [];
   if (leaf?.placeholder) findings.push(PLACEHOLDER_FINDING);
   const test = leaf?.issuer.attributes.find(({ value }) => TEST_ISSUER.test(value));
   if (test) {

@@ -1,15 +1,15 @@
 /** Whether the private key in a file is that of its certificate. */
 
 import { type Certificate, sameBytes, titleOf } from "../cert/certificate.ts";
-import type { Finding } from "./record.ts";
+import type { ExpiryFinding } from "./record.ts";
 import type { KeyKind } from "../cert/key_kind.ts";
 import type { PemBlock } from "../cert/pem.ts";
 import { isEncrypted } from "../cert/private_key.ts";
 import type { CryptoCache } from "../cert/crypto_cache.ts";
 
 /**
- * About the first key, which is the one that HAProxy takes. A file without a key is a good file:
- * clients keep keys and certificates apart.
+ * About the first key, which HAProxy uses. A file without a key is no fault: clients keep keys and
+ * certificates in separate files.
  */
 export async function keyFindings(
   keys: PemBlock[],
@@ -17,7 +17,7 @@ export async function keyFindings(
     certificates: Certificate[];
     crypto: Pick<CryptoCache, "readPublicHalf">;
   },
-): Promise<Finding[]> {
+): Promise<ExpiryFinding[]> {
   const [key] = keys;
   if (!key || !leaf) return [];
   if (isEncrypted(key)) {
@@ -48,10 +48,10 @@ function isReadable({ family, name }: KeyKind): boolean {
   return family === "RSA" || family === "Ed25519" || (family === "EC" && name.startsWith("P-"));
 }
 
-function mismatch(text: string): Finding {
+function mismatch(text: string): ExpiryFinding {
   return { state: "CRITICAL", reason: "key_mismatch", text: `the private key ${text}` };
 }
 
-function unsupported(text: string): Finding {
+function unsupported(text: string): ExpiryFinding {
   return { state: "UNKNOWN", reason: "unsupported", text };
 }

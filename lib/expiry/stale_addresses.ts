@@ -1,15 +1,16 @@
 /**
- * Addresses among each other: has one of them been left behind with an old certificate?
+ * Compares addresses with each other: does one of them still serve an old certificate?
  *
  * Balancers may share a certificate, or have one each for the same names, renewed on days of their
- * own; then being older means nothing. So an address is blamed when most of them serve one newer
- * certificate, or when its own is overdue for renewal and another's is not.
+ * own; then being older means nothing. How many addresses serve the newer one means nothing either:
+ * after a failover one balancer serves its own on several. So an address is blamed when its
+ * certificate is overdue for renewal, and another's newer one is not.
  */
 
 import { renewalShare } from "../ca_rules.ts";
 import { isoSeconds } from "../time.ts";
 import type { Served } from "./compare_served.ts";
-import type { Finding, LeafFacts } from "./record.ts";
+import type { ExpiryFinding, LeafFacts } from "./record.ts";
 import { addFindings } from "./certificate_record.ts";
 
 /** Windows of renewal are drawn by chance around the point that is suggested (RFC 9773). */
@@ -38,24 +39,16 @@ function groupOf({ record, name, second = false }: Served): string {
   return `${second} ${name ?? record.leaf?.names.toSorted().join(" ") ?? ""}`;
 }
 
-function staleFindings(own: LeafFacts, { group, now }: { group: Answer[]; now: Date }): Finding[] {
-  const newer = group.filter(({ leaf }) => leaf.notBefore > own.notBefore);
-  const shared = [...Map.groupBy(newer, ({ leaf }) => leaf.fingerprint).values()]
-    .find((answers) => answers.length * 2 > group.length);
-  const blame = (text: string): Finding[] => [{ state: "WARNING", reason: "left_behind", text }];
-  if (shared) {
-    const [{ leaf }] = shared as [Answer];
-    return blame(
-      `serves serial ${own.serial}, while ${shared.length} of ${group.length} addresses serve ` +
-        `the newer serial ${leaf.serial}: it was left behind`,
-    );
-  }
-  const renewed = newer.find(({ leaf }) => now < dueFrom(leaf));
+function staleFindings(
+  own: LeafFacts,
+  { group, now }: { group: Answer[]; now: Date },
+): ExpiryFinding[] {
+  const renewed = group.find(({ leaf }) => leaf.notBefore > own.notBefore && now < dueFrom(leaf));
   if (!renewed || now < dueFrom(own)) return [];
-  return blame(
+  const text =
     `serves serial ${own.serial}, due for renewal since ${isoSeconds(dueFrom(own))}, while ` +
-      `${renewed.address} serves the newer serial ${renewed.leaf.serial}: it was left behind`,
-  );
+    `${renewed.address} serves the newer serial ${renewed.leaf.serial}: it was left behind`;
+  return [{ state: "WARNING", reason: "left_behind", text }];
 }
 
 /** By when every client renews. */

@@ -1,8 +1,9 @@
 /**
- * A certificate with its key out of HAProxy's memory, where its own ACME keeps what it has ordered.
+ * Takes a certificate with its key from HAProxy's memory, where its own ACME keeps what it has
+ * ordered.
  */
 import { JobError } from "../errors.ts";
-import { findHaproxy, textOf } from "./haproxy_connection.ts";
+import { findHaproxy, replyText } from "./haproxy_connection.ts";
 import { loadedFrom } from "./same_file.ts";
 import { quoteReply } from "./replies.ts";
 import { SwapFault } from "./swap_fault.ts";
@@ -21,12 +22,15 @@ export async function dumpCertificate(
     const content = { pem: "", fingerprint: "" };
     const [loaded] = await loadedFrom(haproxy, inventory.names, { ...target, content });
     if (!loaded) throw new SwapFault("unknown_name", `it has no certificate named ${target.name}`);
-    const text = textOf(await haproxy.ask(`dump ssl cert ${loaded.name}`));
+    const text = replyText(await haproxy.ask(`dump ssl cert ${loaded.name}`));
     if (text.startsWith("-----BEGIN ")) return text;
     if (text.startsWith("Unknown command")) {
-      throw new SwapFault("refused", "its HAProxy cannot do so; dump ssl cert is in 3.1 and later");
+      throw new SwapFault(
+        "refused",
+        "this HAProxy has no dump ssl cert, which needs version 3.1 or later",
+      );
     }
-    // The beginning alone: nothing of a key may get into a message.
+    // Only the beginning: no part of a key may appear in a message.
     throw new SwapFault("refused", `it said: ${quoteReply(text.split("\n", 1)[0]!)}`);
   } catch (error) {
     if (!(error instanceof SwapFault)) throw error;

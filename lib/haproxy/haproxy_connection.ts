@@ -1,8 +1,8 @@
 /**
- * One running HAProxy behind a socket, and the questions put to it.
+ * One running HAProxy behind a socket, and the commands sent to it.
  *
- * A worker's own socket and the socket of its master speak differently; which one it is comes out
- * by asking, so that operators need not say.
+ * A worker's own socket and the socket of its master need different commands; which one it is is
+ * found by asking, so operators need not configure it.
  */
 import {
   type Identity,
@@ -13,7 +13,7 @@ import {
   quoteReply,
   type Shown,
 } from "./replies.ts";
-import { type Answer, type AskOptions, askSocket } from "./runtime_socket.ts";
+import { askSocket, type RuntimeAnswer, type RuntimeOptions } from "./runtime_socket.ts";
 import { SwapFault } from "./swap_fault.ts";
 
 /** A HAProxy that answered. */
@@ -22,9 +22,9 @@ export interface Haproxy {
   socket: string;
   kind: "worker" | "master";
   /** Sends a command to the worker: through the master to the newest one, whose number is @1. */
-  ask: (command: string) => Promise<Answer>;
+  ask: (command: string) => Promise<RuntimeAnswer>;
   /** Sends a command to the master itself; undefined on a worker's socket. */
-  askMaster?: (command: string, options?: AskOptions) => Promise<Answer>;
+  askMaster?: (command: string, options?: RuntimeOptions) => Promise<RuntimeAnswer>;
 }
 
 /**
@@ -33,16 +33,16 @@ export interface Haproxy {
  */
 export async function findHaproxy(
   socket: string,
-  options: AskOptions = {},
+  options: RuntimeOptions = {},
 ): Promise<{ haproxy: Haproxy; inventory: Inventory }> {
   const send = (command: string, deadline = options) => askSocket(socket, command, deadline);
-  const first = textOf(await send(LIST));
+  const first = replyText(await send(LIST));
   const inventory = parseInventory(first);
   if (inventory) return { haproxy: { socket, kind: "worker", ask: send }, inventory };
 
   const ask = (command: string) => send(`@1 ${command}`);
   const haproxy: Haproxy = { socket, kind: "master", ask, askMaster: send };
-  const second = first.startsWith("Unknown command") ? textOf(await ask(LIST)) : first;
+  const second = first.startsWith("Unknown command") ? replyText(await ask(LIST)) : first;
   const workers = parseInventory(second);
   if (workers) return { haproxy, inventory: workers };
   // A master whose last reload failed may have no current worker (before 2.5); it can reload.
@@ -57,7 +57,7 @@ const LIST = "show ssl cert";
 
 /** The certificates it has. @throws {SwapFault} */
 export async function listCertificates(haproxy: Haproxy): Promise<Inventory> {
-  const text = textOf(await haproxy.ask(LIST));
+  const text = replyText(await haproxy.ask(LIST));
   const inventory = parseInventory(text);
   if (!inventory) throw new SwapFault("refused", `to ${LIST} it said: ${quoteReply(text)}`);
   return inventory;
@@ -65,10 +65,10 @@ export async function listCertificates(haproxy: Haproxy): Promise<Inventory> {
 
 /** The certificate it has under `name`, undefined when it shows none. @throws {SwapFault} */
 export async function showCertificate(haproxy: Haproxy, name: string): Promise<Shown | undefined> {
-  return parseShown(textOf(await haproxy.ask(`${LIST} ${name}`)), name);
+  return parseShown(replyText(await haproxy.ask(`${LIST} ${name}`)), name);
 }
 
-/** Whether the certificate under `name` is the one meant. @throws {SwapFault} */
+/** Whether HAProxy has the expected certificate under `name`. @throws {SwapFault} */
 export async function serves(
   haproxy: Haproxy,
   { name, identity }: { name: string; identity: Identity },
@@ -77,8 +77,8 @@ export async function serves(
   return shown !== undefined && isShown(shown, identity);
 }
 
-/** The words of an answer. @throws {SwapFault} when there were none */
-export function textOf(answer: Answer): string {
+/** The text of an answer. @throws {SwapFault} when there were none */
+export function replyText(answer: RuntimeAnswer): string {
   if (answer.kind === "reply") return answer.text;
   throw new SwapFault(answer.kind, answer.detail);
 }

@@ -1,13 +1,13 @@
 /**
- * What HAProxy's answers mean. Pure: text in, verdict out.
+ * What HAProxy's answers mean. Pure.
  *
- * The runtime API has no status codes. Each verdict rests on the exact sentence, with the name in
- * it, that src/ssl_ckch.c and src/ssl_crtlist.c print from 2.2 to 3.5; whatever else is said is a
- * refusal, never a success.
+ * The runtime API has no status codes. Each outcome depends on the exact sentence, with the name in
+ * it, that src/ssl_ckch.c and src/ssl_crtlist.c print from 2.2 to 3.5; any other text is a refusal,
+ * never a success.
  */
 
-/** What a changing command met with. */
-export type Verdict =
+/** The outcome of a command that changes something. */
+export type CommandOutcome =
   | { kind: "done" }
   /** The open transaction is another certificate's; `mixed`: ours has gone into it (2.6 does so). */
   | { kind: "other"; name: string; mixed: boolean }
@@ -25,7 +25,7 @@ export type Verdict =
   | { kind: "refused"; why: string };
 
 /** `set ssl cert NAME`. */
-export function parseSet(text: string, name: string): Verdict {
+export function parseSet(text: string, name: string): CommandOutcome {
   const last = lastLine(text);
   if (last === `Transaction created for certificate ${name}!`) return { kind: "done" };
   if (last === `Transaction updated for certificate ${name}!`) return { kind: "done" };
@@ -35,7 +35,7 @@ export function parseSet(text: string, name: string): Verdict {
 }
 
 /** `commit ssl cert NAME`; warnings may stand between the two lines that count. */
-export function parseCommit(text: string, name: string): Verdict {
+export function parseCommit(text: string, name: string): CommandOutcome {
   const [first = ""] = linesOf(text);
   const head = `Committing ${name}`;
   const dots = first.slice(head.length);
@@ -46,19 +46,19 @@ export function parseCommit(text: string, name: string): Verdict {
 }
 
 /** `abort ssl cert NAME`. */
-export function parseAbort(text: string, name: string): Verdict {
+export function parseAbort(text: string, name: string): CommandOutcome {
   if (lastLine(text) === `Transaction aborted for certificate '${name}'!`) return { kind: "done" };
   return refusalOf(text);
 }
 
 /** `new ssl cert NAME`. */
-export function parseNew(text: string, name: string): Verdict {
+export function parseNew(text: string, name: string): CommandOutcome {
   if (lastLine(text) === `New empty certificate store '${name}'!`) return { kind: "done" };
   return refusalOf(text);
 }
 
 /** `add ssl crt-list LIST NAME`. */
-export function parseAdd(text: string, name: string): Verdict {
+export function parseAdd(text: string, name: string): CommandOutcome {
   const [first = ""] = linesOf(text);
   const begun = first.startsWith(`Inserting certificate '${name}' in crt-list '`);
   if (begun && lastLine(text) === "Success!") return { kind: "done" };
@@ -66,14 +66,14 @@ export function parseAdd(text: string, name: string): Verdict {
 }
 
 /** `del ssl crt-list LIST NAME` and `del ssl cert NAME`. */
-export function parseDelete(text: string, name: string): Verdict {
+export function parseDelete(text: string, name: string): CommandOutcome {
   const last = lastLine(text);
   if (last === `Certificate '${name}' deleted!`) return { kind: "done" };
   if (last.startsWith(`Entry '${name}' deleted in crtlist '`)) return { kind: "done" };
   return refusalOf(text);
 }
 
-function refusalOf(text: string): Verdict {
+function refusalOf(text: string): CommandOutcome {
   const about = /^The ongoing transaction is about '(.+?)' but you are trying to /m.exec(text);
   if (about) return { kind: "other", name: about[1]!, mixed: false };
   if (/^No ongoing transaction!/m.test(text)) return { kind: "none" };
@@ -171,7 +171,7 @@ function parseNames(alternatives: string | undefined, commonName: string | undef
   return [...new Set(names.map((name) => name.toLowerCase()))];
 }
 
-/** How a certificate is recognised in {@link Shown}. */
+/** By what a certificate is recognised in {@link Shown}. */
 export interface Identity {
   /** SHA-1 over the leaf in upper-case hexadecimal. */
   fingerprint: string;
@@ -179,7 +179,7 @@ export interface Identity {
   serial?: string;
 }
 
-/** Whether the certificate shown is the one meant: each fact that both sides know must agree. */
+/** Whether it is the expected certificate: every fact that both sides have must agree. */
 export function isShown(
   shown: Pick<Shown, "fingerprint" | "serial">,
   identity: Identity,
@@ -235,12 +235,12 @@ export function parseProcesses(text: string): Processes | undefined {
 }
 
 /**
- * `reload`: 2.7 and later tell how it went; before, the master just hangs up.
+ * `reload`: 2.7 and later tell how it went; before, the master only closes the connection.
  *
  * - `failed`: with the first alert of the configuration check, which names file and line; with the
  *   start-up log kept only in part, it may be missing
  */
-export type ReloadReply = { kind: "done" | "untold" } | { kind: "failed"; alert?: string };
+type ReloadReply = { kind: "done" | "untold" } | { kind: "failed"; alert?: string };
 
 export function parseReload(text: string): ReloadReply {
   const [, success] = /^Success=([01])$/m.exec(text) ?? [];
@@ -254,7 +254,7 @@ export function plainPath(path: string): string {
   return path.replace(/\/(?:\.?\/)+/g, "/").replace(/(?<=.)\/$/, "");
 }
 
-/** HAProxy's words on one line, bounded, fit for a terminal. */
+/** HAProxy's text on one line, bounded, and safe for a terminal. */
 export function quoteReply(text: string): string {
   const line = text.replace(/[\s\p{C}]+/gu, " ").trim();
   return line.length > 200 ? `${line.slice(0, 200)}…` : line;

@@ -3,7 +3,7 @@
  * directory: one file may be configured under several spellings, through links, or as `@store/alias`,
  * and HAProxy then holds it several times.
  */
-import { type Haproxy, textOf } from "./haproxy_connection.ts";
+import { type Haproxy, replyText } from "./haproxy_connection.ts";
 import { type LoadedCertificate, showAll } from "./loaded_certificates.ts";
 import { nameProblem } from "./payload.ts";
 import { parseCrtLists, plainPath } from "./replies.ts";
@@ -40,7 +40,7 @@ export async function crtListsFor(
   target: Pick<Target, "name" | "file">,
   wanted?: string,
 ): Promise<string[]> {
-  const lists = parseCrtLists(textOf(await haproxy.ask("show ssl crt-list"))) ?? [];
+  const lists = parseCrtLists(replyText(await haproxy.ask("show ssl crt-list"))) ?? [];
   if (wanted !== undefined) return lists.filter((list) => plainPath(list) === plainPath(wanted));
   const directory = plainPath(directoryOf(target.name));
   const real = target.file && directoryOf(target.file);

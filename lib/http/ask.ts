@@ -1,9 +1,9 @@
 /**
  * Asking a server for one target: the one HTTP client of acme-lb, for lookups and for self-test.
  *
- * Not fetch: it obeys proxy variables of the environment, follows redirects, unpacks gzip and has
- * no bound on size. A peer may be compromised: it must not gain more than that its text is offered
- * to the CA, nor cost more than an honest one.
+ * Not fetch: it uses proxy variables of the environment, follows redirects, unpacks gzip and has no
+ * bound on size. A peer may be compromised: all it can achieve is that its text is offered to the
+ * CA, and it must not cost more than a good one.
  */
 
 import type { SocketAddress } from "../address.ts";
@@ -20,21 +20,21 @@ import {
 export type AskFault = NetworkFault | ReadFault;
 
 /** A complete answer. */
-export interface Answered extends HttpResponse {
+export interface ReceivedResponse extends HttpResponse {
   /** Milliseconds since the epoch, before the question was sent and after its answer had come. */
   sent: number;
   received: number;
 }
 
 /** No answer, or none that can be read. */
-export interface Failed {
+interface Failed {
   fault: AskFault;
   /** There was a connection; without one the CA tries its second address, after it no other. */
   connected: boolean;
 }
 
-/** What came of asking, after so many milliseconds. */
-export type Reply = (Failed | ({ fault?: undefined } & Answered)) & { ms: number };
+/** The result, and how long it took. */
+export type Reply = (Failed | ({ fault?: undefined } & ReceivedResponse)) & { ms: number };
 
 export interface AskOptions {
   /** The request target, origin form. */
@@ -51,7 +51,7 @@ export interface AskOptions {
   connectTimeoutMs?: number;
   /** For the connection, the question and the answer together. */
   timeoutMs: number;
-  /** Bytes of a body. @default MAX_BODY of response_reader.ts */
+  /** Bytes of a body. @default MAX_BODY_BYTES of response_reader.ts */
   maxBody?: number;
   /** Ends the asking; the fault is then `timeout`. */
   signal: AbortSignal;
@@ -61,14 +61,15 @@ export interface AskOptions {
 export const HOP = "acme-lb";
 
 /**
- * Like the CA's (`Mozilla/5.0 (compatible; Let's Encrypt validation server; …)`) as far as honesty
- * allows: filters in front of a balancer look at the first words.
+ * Begins like the CA's (`Mozilla/5.0 (compatible; Let's Encrypt validation server; …)`), because
+ * filters in front of a balancer look at the first words.
  */
 const USER_AGENT = "Mozilla/5.0 (compatible; acme-lb self-test)";
 
 /**
- * An honest answer comes in one or two pieces. After so many, each further read waits, longer each
- * time, so that single bytes gather in the kernel and do not cost a wake-up each.
+ * A normal answer arrives in one or two pieces. After this number of reads, each further read
+ * waits, longer each time, so that single bytes collect in the kernel and do not each cost a
+ * wake-up.
  */
 const QUICK_READS = 4;
 const FIRST_PAUSE_MS = 2;
@@ -84,7 +85,7 @@ export async function askServer(address: SocketAddress, options: AskOptions): Pr
 async function tryToAsk(
   address: SocketAddress,
   options: AskOptions,
-): Promise<Failed | Answered> {
+): Promise<Failed | ReceivedResponse> {
   const { timeoutMs, connectTimeoutMs = timeoutMs } = options;
   using limit = deadline(timeoutMs, { parent: options.signal });
   const { signal } = limit;
@@ -139,7 +140,7 @@ async function readAnswer(
     if (count === null) return reader.end();
     const answer = reader.push(buffer.subarray(0, count));
     if (answer) return answer;
-    // A full buffer is no drip; more of the same is there already.
+    // A full buffer means that more data is waiting already.
     if (reads < QUICK_READS || count === buffer.length) continue;
     await delay(pauseMs, { signal });
     pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);

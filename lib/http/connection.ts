@@ -1,18 +1,18 @@
 /**
- * One connection of a client: reads request heads, has them answered in order, and ends.
+ * One connection of a client: reads request heads, answers them in order, and ends.
  *
- * Every wait has a deadline, so that a client that drips, stalls or reads slowly holds a
- * descriptor for seconds at most. Bodies are never read for their content: the answer to a request
- * that announces one closes the connection, and what still comes is dropped for a bounded while.
- * Nothing in here throws to its caller.
+ * Every wait has a deadline, so that a client that sends slowly, stops or reads slowly holds a
+ * descriptor for some seconds at most. The content of bodies is never used: the answer to a request
+ * that announces one closes the connection, and the rest is read and dropped within bounds. Nothing
+ * in here throws to its caller.
  */
 
 import type { Clock } from "../time.ts";
 import type { Activity, Place } from "./admission.ts";
 import { type Answer, encodeAnswer, errorAnswer } from "./answer.ts";
-import type { Buffers } from "./buffers.ts";
 import type { Waiting } from "./open_connections.ts";
 import { type Endpoints, looksLikePreamble, parsePreamble } from "./proxy_protocol.ts";
+import { type BufferPool, ReceivedBytes } from "./received_bytes.ts";
 import { HeadReader, type HeadRefusal, type RequestHead } from "./request_head.ts";
 
 /** From the accept, or its first byte, to the end of a head. */
@@ -21,11 +21,11 @@ export const HEAD_MS = 5_000;
  * From the first byte after a pause to the last answer: pipelined requests whose answers nobody
  * reads would otherwise hold a connection for as long as the client likes.
  */
-export const BURST_MS = 15_000;
+const BURST_MS = 15_000;
 /**
  * A kept connection without a request. Longer than the pools of nginx (60 s), HAProxy and cloud
- * balancers keep theirs, so that it is they who close first: a request that meets a connection in
- * the moment of its end is lost.
+ * balancers keep theirs, so that they close first: a request that arrives while the connection is
+ * being closed is lost.
  */
 export const IDLE_MS = 75_000;
 /**
@@ -34,12 +34,12 @@ export const IDLE_MS = 75_000;
  */
 const PIPELINED_IDLE_MS = 5_000;
 /** Requests on one connection; the last answer announces the end. */
-export const MAX_REQUESTS = 1_000;
+const MAX_REQUESTS = 1_000;
 
 /**
  * Lingering: what is read and dropped after the last answer, because closing with unread bytes
  * sends a reset, which can overtake the answer (RFC 9112 section 9.6). Each 16 KiB that arrive
- * prolong it by a second, so that a client must really send; nginx's bound is 30 s too.
+ * extend it by a second, so that a client must really send; nginx's bound is 30 s too.
  */
 const LINGER_MS = 5_000;
 const LINGER_BYTES_PER_MS = 16;
@@ -48,7 +48,7 @@ const MAX_LINGER_BYTES = 64 * 1024 * 1024;
 /** When all that was announced has come, or the listener stops. */
 const LAST_MOMENT_MS = 500;
 
-/** Answers a request; a promise where it has to ask others. */
+/** Answers a request; returns a promise when it has to ask others. */
 export type Handler = (
   head: RequestHead,
   clientAddress: string,
@@ -57,43 +57,42 @@ export type Handler = (
 ) => Answer | Promise<Answer>;
 
 /** Why a connection got an error without a handler being asked. */
-export type ConnectionFault = HeadRefusal["fault"] | "timeout" | "bad_preamble" | "proxy_protocol";
+type ConnectionFault = HeadRefusal["fault"] | "timeout" | "bad_preamble" | "proxy_protocol";
 
-/** What a connection needs of its listener. */
+/** What a connection needs from its listener. */
 export interface ConnectionContext {
   clock: Clock;
   handler: Handler;
-  buffers: Buffers;
-  /** Bytes that nobody will look at are read into this; shared by all. */
+  buffers: BufferPool;
+  /** Bytes that are dropped are read into this; shared by all connections. */
   scrap: Uint8Array<ArrayBuffer>;
   /** Called for each answer sent; `refused` is the reason where it is a refusal. */
-  onAnswer(connection: Connection, answered: Answered): void;
+  onAnswer(connection: Connection, answered: AnsweredRequest): void;
   /** Called when a handler throws, which is a defect. */
   onDefect(error: unknown): void;
-  /** A front has said who the client is; false when that one is over its cap. */
+  /** A front has announced the client; false when that client is over its cap. */
   onEndpoints(connection: Connection, endpoints: Endpoints): boolean;
   /** Called once, when the socket has been closed; a handler may still be at work then. */
   onClose(connection: Connection): void;
 }
 
-export interface Answered {
+export interface AnsweredRequest {
   status: number;
   refused?: string;
   /** Undefined when there was no good one. */
   head?: RequestHead;
 }
 
-export interface ConnectionOptions {
+interface ConnectionOptions {
   address: string;
   local: string;
-  /** The client may begin with a preamble of the PROXY protocol, which is believed. */
+  /** The connection may begin with a trusted preamble of the PROXY protocol. */
   fronted: boolean;
 }
 
 const REQUEST_TIMEOUT = errorAnswer(408);
 const INTERNAL_ERROR = errorAnswer(500);
 const UNAVAILABLE = errorAnswer(503);
-const NO_BYTES = new Uint8Array(0);
 
 export class Connection implements Waiting {
   deadline: number;
@@ -105,10 +104,7 @@ export class Connection implements Waiting {
   #stopping = false;
   #served = 0;
   #burstEnd: number;
-  /** What was received and not yet dealt with stands from #start to #end (exclusive). */
-  #buffer = NO_BYTES;
-  #start = 0;
-  #end = 0;
+  #received: ReceivedBytes;
 
   constructor(
     private readonly conn: Deno.TcpConn,
@@ -117,6 +113,7 @@ export class Connection implements Waiting {
   ) {
     this.address = options.address;
     this.local = options.local;
+    this.#received = new ReceivedBytes(context.buffers);
     const now = context.clock.monotonic();
     this.#burstEnd = now + BURST_MS;
     this.deadline = now + HEAD_MS;
@@ -124,18 +121,17 @@ export class Connection implements Waiting {
 
   /** Serves until the connection has ended, for whatever reason. Never rejects. */
   async serve(): Promise<void> {
-    this.#buffer = this.context.buffers.take();
     try {
       if (!this.options.fronted || await this.#readPreamble()) await this.#serveRequests();
     } catch {
-      // Reset, broken pipe, or closed by a deadline: the client is gone either way.
+      // Reset, broken pipe, or closed by a deadline: in each case the client is gone.
     } finally {
       this.abort();
-      this.context.buffers.give(this.#buffer);
+      this.#received.release();
     }
   }
 
-  /** A deadline has passed: a head that was begun gets its 408, all else is closed. */
+  /** A deadline has passed: an incomplete head is answered with 408, any other state is closed. */
   expire(): void {
     if (this.#activity !== "waiting" || this.#isUnbegun()) return this.abort();
     this.#become("lingering");
@@ -146,7 +142,7 @@ export class Connection implements Waiting {
   }
 
   /**
-   * Lets go soon: a kept connection at once, a new one after a moment in which its request may
+   * Ends soon: a kept connection at once, a new one after a short time in which its request may
    * still arrive, and one that is being answered after the answer.
    */
   stop(): void {
@@ -169,10 +165,10 @@ export class Connection implements Waiting {
     this.context.onClose(this);
   }
 
-  /** Whether the connection goes on, with the client that the front has named, if it named one. */
+  /** Whether the connection continues, with the client that the front has announced, if any. */
   async #readPreamble(): Promise<boolean> {
     while (true) {
-      const preamble = parsePreamble(this.#buffer.subarray(this.#start, this.#end));
+      const preamble = parsePreamble(this.#received.bytes);
       if (preamble.kind === "incomplete") {
         if (!await this.#receive()) return false;
         continue;
@@ -183,11 +179,11 @@ export class Connection implements Waiting {
       }
       if (preamble.kind === "none") {
         // Nothing has come yet, or a request of the front itself, such as a health check.
-        if (this.#end > this.#start) return true;
+        if (this.#received.length > 0) return true;
         if (!await this.#receive()) return false;
         continue;
       }
-      this.#start += preamble.length;
+      this.#received.drop(preamble.length);
       const { endpoints } = preamble;
       if (!endpoints || this.context.onEndpoints(this, endpoints)) return true;
       await this.#send(UNAVAILABLE, { close: true, bodiless: false });
@@ -198,8 +194,9 @@ export class Connection implements Waiting {
   async #serveRequests(): Promise<void> {
     let reader = new HeadReader();
     let inBurst = 0;
+    const received = this.#received;
     while (true) {
-      let result = reader.read(this.#buffer, this.#start, this.#end);
+      let result = reader.read(received.buffer, received.start, received.end);
       while (result.kind === "incomplete") {
         if (!await this.#receive()) return;
         if (this.#activity === "idle") {
@@ -207,14 +204,14 @@ export class Connection implements Waiting {
           this.#become("waiting");
           this.#setDeadline(HEAD_MS);
         }
-        result = reader.read(this.#buffer, this.#start, this.#end);
+        result = reader.read(received.buffer, received.start, received.end);
       }
       this.#become("answering");
       this.deadline = this.#burstEnd;
       if (result.kind === "refusal") {
         return await this.#refuse(result.status, this.#faultOf(result));
       }
-      this.#start += result.length;
+      received.drop(result.length);
       const answered = this.#answer(result);
       const answer = answered instanceof Promise ? await answered : answered;
       this.#served++;
@@ -225,16 +222,15 @@ export class Connection implements Waiting {
       this.context.onAnswer(this, { status, refused, head: result });
       await this.#send(answer, { close, bodiless: result.method === "HEAD" });
       if (close) {
-        const unread = result.body > 0 || this.#start < this.#end;
+        const unread = result.body > 0 || received.length > 0;
         return unread ? await this.#linger(result.body) : undefined;
       }
       reader = new HeadReader();
-      if (this.#start < this.#end) {
+      if (received.length > 0) {
         this.#become("waiting");
         this.#setDeadline(HEAD_MS, this.#burstEnd);
       } else {
-        this.#start = this.#end = 0;
-        this.#buffer = this.context.buffers.shrink(this.#buffer);
+        received.reset();
         this.#become("idle");
         this.#setDeadline(inBurst > 1 ? PIPELINED_IDLE_MS : IDLE_MS);
         inBurst = 0;
@@ -244,31 +240,21 @@ export class Connection implements Waiting {
 
   /** Reads more into the buffer; false at the end of the stream or when others ended it. */
   async #receive(): Promise<boolean> {
-    if (this.#end === this.#buffer.length) {
-      if (this.#start === 0) this.#buffer = this.context.buffers.enlarge(this.#buffer);
-      else {
-        this.#buffer.copyWithin(0, this.#start, this.#end);
-        [this.#start, this.#end] = [0, this.#end - this.#start];
-      }
-    }
-    const count = await this.conn.read(
-      this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end),
-    );
+    const count = await this.conn.read(this.#received.room());
     if (count === null || this.#activity === "lingering" || this.#activity === "closed") {
       return false;
     }
-    this.#end += count;
+    this.#received.added(count);
     return true;
   }
 
   /** Nothing of a request has come yet. */
   #isUnbegun(): boolean {
-    return this.#activity === "waiting" && this.#end === this.#start;
+    return this.#activity === "waiting" && this.#received.length === 0;
   }
 
   #faultOf({ fault }: HeadRefusal): ConnectionFault {
-    const received = this.#buffer.subarray(this.#start, this.#end);
-    return this.#served === 0 && looksLikePreamble(received) ? "proxy_protocol" : fault;
+    return this.#served === 0 && looksLikePreamble(this.#received.bytes) ? "proxy_protocol" : fault;
   }
 
   #answer(head: RequestHead): Answer | Promise<Answer> {
@@ -300,7 +286,7 @@ export class Connection implements Waiting {
   async #linger(announced: number): Promise<void> {
     const began = this.context.clock.monotonic();
     this.#become("lingering");
-    let dropped = this.#end - this.#start;
+    let dropped = this.#received.length;
     await this.conn.closeWrite();
     while (dropped < MAX_LINGER_BYTES) {
       const granted = Math.min(LINGER_MS + dropped / LINGER_BYTES_PER_MS, MAX_LINGER_MS);
@@ -313,7 +299,7 @@ export class Connection implements Waiting {
   }
 
   #become(activity: Activity): void {
-    // A deadline, or a newcomer that needed room, may have ended it while something was awaited.
+    // A deadline or a new connection may have closed it during an await.
     if (this.#activity === "closed") return;
     this.#activity = activity;
     this.place?.become(activity);

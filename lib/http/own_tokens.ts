@@ -1,6 +1,6 @@
 /**
- * What this machine itself has for a token: a file in one of its webroots, then the answer of a
- * solver that listens here.
+ * Looks a token up on this machine: a file in one of its webroots, then the answer of a solver that
+ * listens here.
  */
 
 import type { Log, LogFields } from "../log.ts";
@@ -9,12 +9,12 @@ import type { AnswerOutcome } from "./peer_answer.ts";
 import { createSolvers, type SolverQuestion, type Solvers } from "./solvers.ts";
 import { findInWebroots, type OwnFile, type Webroot } from "./webroots.ts";
 
-/** What came of it: `unreadable` or `silent` where it could not be looked for everywhere. */
+/** The outcome: `unreadable` or `silent` when not every place could be searched. */
 export type OwnAnswer =
   & { fields: LogFields }
   & ({ kind: "found"; body: string } | { kind: OwnFault });
 
-export type OwnFault = Exclude<OwnFile["kind"], "found">;
+type OwnFault = Exclude<OwnFile["kind"], "found">;
 
 export interface OwnTokens {
   /** Never rejects, and takes little more than a second. */
@@ -22,12 +22,16 @@ export interface OwnTokens {
 }
 
 /**
- * What amounts to a no: where nobody listens no order is under way, and a text that cannot be right
- * is that of a solver which answers whatever it is asked.
+ * What amounts to a no: where nobody listens no order is under way, a text that cannot be right is
+ * that of a solver which answers whatever it is asked, and Caddy redirects whatever is no challenge
+ * of its own.
  */
-const SAID_NO: AnswerOutcome[] = ["absent", "refused", "bad_body", "empty"];
+const SAID_NO: AnswerOutcome[] = ["absent", "refused", "redirected", "bad_body", "empty"];
 
-/** A local file system answers in less; after so long others are asked as well. */
+/** Of these, what solvers say when all is well. */
+const UNREMARKABLE: AnswerOutcome[] = ["absent", "refused", "redirected"];
+
+/** A local file system answers faster; after this time the peers are asked as well. */
 export const HEAD_START_MS = 50;
 
 export function createOwnTokens(
@@ -58,7 +62,7 @@ export function createOwnTokens(
         fields: { source: "solver", solver: found.solver },
       };
     }
-    const told = answers.filter(({ outcome }) => !["absent", "refused"].includes(outcome));
+    const told = answers.filter(({ outcome }) => !UNREMARKABLE.includes(outcome));
     if (told.length === 0) return { kind: "absent", fields: { reason: "absent" } };
     const words = told.map(({ solver, outcome }) => `${solver}=${outcome}`).join(" ");
     const outcomes = told.map(({ outcome }) => outcome).filter((one) => !SAID_NO.includes(one));
@@ -80,11 +84,11 @@ export function createOwnTokens(
   };
 }
 
-/** The graver of two answers that are both not found. */
+/** The more serious of two answers that are both not found. */
 function worse(a: OwnAnswer, b: OwnAnswer): OwnAnswer {
   const order: OwnAnswer["kind"][] = ["absent", "unreadable", "silent"];
-  const [graver, other] = order.indexOf(b.kind) > order.indexOf(a.kind) ? [b, a] : [a, b];
-  return { ...graver, fields: { ...other.fields, ...graver.fields } };
+  const [more, less] = order.indexOf(b.kind) > order.indexOf(a.kind) ? [b, a] : [a, b];
+  return { ...more, fields: { ...less.fields, ...more.fields } };
 }
 
 /** The result if it comes in that time, else undefined. */
@@ -98,7 +102,7 @@ export async function within<T>(work: Promise<T>, ms: number): Promise<T | undef
   }
 }
 
-/** The first of two answers that is found; what `combine` makes of both when neither is. */
+/** The first of two answers that is found; the result of `combine` when neither is. */
 export async function firstFound<A extends { kind: string }, B extends { kind: string }>(
   a: Promise<A>,
   b: Promise<B>,

@@ -3,22 +3,22 @@
  * brings a new certificate into HAProxy, and what runs the client twice a day where its package
  * does not. acmetool is in acmetool_setup.ts.
  *
- * Rendered rather than copied from an example, so that nothing is ordered for another's names or
- * under another's address.
+ * Rendered and not copied from an example, so that nothing is ordered for other names or under
+ * another's address.
  */
 
 import type { Config } from "../config/schema.ts";
 import { CERTIFICATES, DEFAULT_SOCKET } from "./haproxy.ts";
-import { directoryOf } from "./haproxy_acme.ts";
+import { caDirectory } from "./haproxy_acme.ts";
 import type { RenderedFile } from "./rendered_file.ts";
 import { shellWord } from "./shell_word.ts";
 
-export interface ClientOptions {
+interface ClientOptions {
   /** From the staging CA, whose certificates are for trying. */
   staging?: boolean | undefined;
 }
 
-/** Names for which HTTP-01 obtains nothing, a line each. */
+/** Names for which HTTP-01 cannot obtain a certificate, a line each. */
 export function clientFaults({ cluster }: Config): string[] {
   return cluster.names.flatMap((name, i) =>
     name.startsWith("*.")
@@ -30,7 +30,7 @@ export function clientFaults({ cluster }: Config): string[] {
 export function certbotFiles(config: Config, { staging }: ClientOptions = {}): RenderedFile[] {
   const { email } = config.cluster;
   const account = email === null ? "register-unsafely-without-email = True" : `email = ${email}`;
-  const server = staging ? `server = ${directoryOf({ staging })}\n` : "";
+  const server = staging ? `server = ${caDirectory({ staging })}\n` : "";
   return [hook("certbot", config), {
     path: "/etc/letsencrypt/cli.ini",
     text: `${
@@ -69,7 +69,7 @@ export function legoFaults(config: Config): string[] {
 
 export function legoFiles(config: Config, { staging }: ClientOptions = {}): RenderedFile[] {
   const { names, email } = config.cluster;
-  const server = staging ? ` --server ${directoryOf({ staging })}` : "";
+  const server = staging ? ` --server ${caDirectory({ staging })}` : "";
   const domains = names.map((name) => ` --domains ${shellWord(name)}`).join("");
   return [
     hook("lego", config),
@@ -84,7 +84,7 @@ set -eu
 state=/var/lib/lego${staging ? "-staging" : ""}
 certificate=$state/certificates/${names[0]}.crt
 
-# Days for --days. Fixed ones would renew certificates of six days at every run.
+# Days for a lego that cannot reckon them. Fixed ones would renew certificates of six days at every run.
 due() {
   start=$(date -d "$(openssl x509 -noout -startdate -in "$certificate" | cut -d = -f 2)" +%s)
   end=$(date -d "$(openssl x509 -noout -enddate -in "$certificate" | cut -d = -f 2)" +%s)
@@ -94,7 +94,9 @@ due() {
 
 set -- --accept-tos --email ${shellWord(email ?? "")} --path "$state"${server} \\
   --http --http.webroot ${shellWord(webrootOf(config))}${domains}
-if [ -e "$certificate" ]; then lego "$@" renew --days "$(due)"; else lego "$@" run; fi
+if [ ! -e "$certificate" ]; then lego "$@" run
+elif lego renew --help | grep -q -e --dynamic; then lego "$@" renew --dynamic
+else lego "$@" renew --days "$(due)"; fi
 export LEGO_CERT_DOMAIN=${shellWord(names[0]!)} LEGO_CERT_PATH="$certificate"
 export LEGO_CERT_KEY_PATH="\${certificate%.crt}.key"
 exec ${HOOKS}/lego
@@ -109,7 +111,7 @@ export function dehydratedFiles(config: Config, { staging }: ClientOptions = {})
     hook("dehydrated", config),
     {
       path: "/etc/dehydrated/conf.d/acme-lb.sh",
-      text: `${by("dehydrated")}${staging ? `CA=${directoryOf({ staging })}\n` : ""}\
+      text: `${by("dehydrated")}${staging ? `CA=${caDirectory({ staging })}\n` : ""}\
 WELLKNOWN=${shellWord(webrootOf(config))}
 HOOK=${HOOKS}/dehydrated
 ${email === null ? "" : `CONTACT_EMAIL=${shellWord(email)}\n`}\
@@ -153,8 +155,21 @@ export function acmeShFiles(config: Config, { staging }: ClientOptions = {}): Re
 # and what an earlier run could not install is made good. The timer of systemd runs it twice a day, in
 # the place of acme.sh's own cron job.
 set -eu
+# acme.sh keeps accounts and certificates there; systemd sets it for no unit of root.
+export HOME="\${HOME:-/root}"
+certificate=$HOME/.acme.sh/${names[0]}_ecc/${names[0]}.cer
+
+# acme.sh without ARI renews after fixed days, of which certificates of six days have not as many: a
+# third of the lifetime left is due, half of it below ten days.
+force=
+if [ -e "$certificate" ]; then
+  start=$(date -d "$(openssl x509 -noout -startdate -in "$certificate" | cut -d = -f 2)" +%s)
+  end=$(date -d "$(openssl x509 -noout -enddate -in "$certificate" | cut -d = -f 2)" +%s)
+  if [ $((end - start)) -lt 864000 ]; then share=2; else share=3; fi
+  if [ $(((end - $(date +%s)) * share)) -lt $((end - start)) ]; then force=--force; fi
+fi
 # Exit code 2 means that nothing is due.
-acme.sh --issue --server ${server}${account}${domains} -w ${shellWord(webrootOf(config))} ||
+acme.sh --issue $force --server ${server}${account}${domains} -w ${shellWord(webrootOf(config))} ||
   [ $? = 2 ]
 acme.sh --install-cert -d ${shellWord(names[0]!)} --reloadcmd ${HOOKS}/acme.sh
 `,
@@ -163,7 +178,7 @@ acme.sh --install-cert -d ${shellWord(names[0]!)} --reloadcmd ${HOOKS}/acme.sh
 }
 
 const HOOKS = "/etc/acme-lb/hooks";
-export const CLIENTS = "/etc/acme-lb/clients";
+export const CLIENTS_DIRECTORY = "/etc/acme-lb/clients";
 
 function by(client: string): string {
   return `# ${client} on every balancer, by: acme-lb render ${client}\n`;
@@ -173,7 +188,10 @@ function webrootOf({ webroot: [webroot = ""] }: Config): string {
   return webroot;
 }
 
-/** dehydrated calls its hook for every event, with arguments; the others say all in variables. */
+/**
+ * dehydrated calls its hook for every event, with arguments; the others pass everything in
+ * variables.
+ */
 function hook(client: string, { haproxy }: Config): RenderedFile {
   const sockets = haproxy.sockets.length > 0 ? haproxy.sockets : [DEFAULT_SOCKET];
   const flags = sockets.map((socket) => ` \\\n  --haproxy-socket ${shellWord(socket)}`).join("");
@@ -211,10 +229,14 @@ function scheduled({ client, text }: { client: string; text: string }): Rendered
     text,
   });
   return [
-    { path: `${CLIENTS}/${client}`, mode: 0o755, text: `#!/bin/sh\n${by(client)}${text}` },
+    {
+      path: `${CLIENTS_DIRECTORY}/${client}`,
+      mode: 0o755,
+      text: `#!/bin/sh\n${by(client)}${text}`,
+    },
     unit(
       "service",
-      `# For clients that bring no timer of their own: runs ${CLIENTS}/NAME.
+      `# For clients that bring no timer of their own: runs ${CLIENTS_DIRECTORY}/NAME.
 [Unit]
 Description=ACME client: certificates by %i
 Wants=network-online.target
@@ -222,7 +244,7 @@ After=network-online.target
 
 [Service]
 Type=oneshot
-ExecStart=${CLIENTS}/%i
+ExecStart=${CLIENTS_DIRECTORY}/%i
 TimeoutStartSec=30min
 `,
     ),

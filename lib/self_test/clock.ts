@@ -1,7 +1,7 @@
 /** Whether the clocks of two balancers agree. */
 
-import type { Answered } from "../http/ask.ts";
-import type { Finding } from "./findings.ts";
+import type { ReceivedResponse } from "../http/ask.ts";
+import type { SelfTestFinding } from "./findings.ts";
 
 /**
  * Milliseconds between two clocks. A synchronised clock is right within a fraction of a second, so
@@ -14,7 +14,9 @@ const CLOCK_WARN = 5_000;
 const CLOCK_FAIL = 5 * 60_000;
 
 /** How the clock behind an answer differs from the one here. */
-export function clockFinding({ fields, sent, received }: Answered): Finding | undefined {
+export function clockFinding(
+  { fields, sent, received }: ReceivedResponse,
+): SelfTestFinding | undefined {
   const told = Date.parse(fields["date"] ?? "");
   if (Number.isNaN(told)) {
     const text = "its answer has no Date, so its clock cannot be compared";

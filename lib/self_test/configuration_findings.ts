@@ -1,18 +1,18 @@
 /**
- * Whether the balancers run with the configuration that stands here, and which one is the odd one.
+ * Whether the balancers run with the configuration of this one, and which of them differs.
  *
  * An operator who is told to copy this file to the others spreads the old one when it is this one
  * that was forgotten. So they are counted: the file that most have is taken for the right one.
  */
 
 import { COMPARED } from "../config/digest.ts";
-import type { Answered, Reply } from "../http/ask.ts";
+import type { ReceivedResponse, Reply } from "../http/ask.ts";
 import { CONFIG_HEADER } from "../http/challenge_handler.ts";
-import { fault, type Finding } from "./findings.ts";
+import { fault, type SelfTestFinding } from "./findings.ts";
 import type { Path } from "./paths.ts";
 
 /** What an answer tells of the configuration behind it. */
-export interface ToldConfig {
+interface ToldConfig {
   path: Path;
   /** Undefined where the answer tells none. */
   digest: string | undefined;
@@ -20,9 +20,9 @@ export interface ToldConfig {
 
 export interface ConfigurationFindings {
   /** By path. */
-  at: Map<Path, Finding>;
+  at: Map<Path, SelfTestFinding>;
   /** What concerns this balancer's own file. */
-  here: Finding[];
+  here: SelfTestFinding[];
 }
 
 /** What the challenge ports tell; only an answer of 404 does. */
@@ -33,7 +33,7 @@ export function toldConfig(path: Path, answer: Reply): ToldConfig | undefined {
   return { path, digest: digestIn(answer) };
 }
 
-function digestIn({ fields }: Answered): string | undefined {
+function digestIn({ fields }: ReceivedResponse): string | undefined {
   return fields[CONFIG_HEADER.toLowerCase()];
 }
 
@@ -49,7 +49,7 @@ export function compareConfigurations(
   const [most = []] = [...groups].filter(([other]) => other !== digest)
     .map(([, group]) => group).toSorted((a, b) => b.length - a.length);
   const odd = most.length > same;
-  const at = new Map<Path, Finding>();
+  const at = new Map<Path, SelfTestFinding>();
   for (const { path, digest: other } of told) {
     if (other === undefined) at.set(path, NO_DIGEST);
     else if (other === digest || (odd && most.some((one) => one.path === path))) continue;
@@ -59,10 +59,10 @@ export function compareConfigurations(
   return { at, here };
 }
 
-const NO_DIGEST: Finding = {
+const NO_DIGEST: SelfTestFinding = {
   level: "note",
   rule: "configuration",
-  text: "its configuration cannot be compared: it is no acme-lb, or none that has this " +
+  text: "its configuration cannot be compared: it is not acme-lb, or does not have this " +
     "balancer's address in peers or cluster",
 };
 

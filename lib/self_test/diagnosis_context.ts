@@ -1,14 +1,14 @@
 /**
- * What is known beside a path's own answers, and decides what an operator should do: a port that
- * is silent on a machine that answers elsewhere is a firewall, on one that never answers a crash.
+ * Facts beside a path's own answers that decide the advice: a port without an answer on a machine
+ * that answers on others means a firewall, on a machine that never answers a crash.
  */
 
 import type { Reply } from "../http/ask.ts";
 import type { Replies } from "./ask_paths.ts";
-import { judgeForBalancers, judgeToken } from "./judge_token.ts";
+import { balancerOutcome, caOutcome } from "./token_outcome.ts";
 import type { Path } from "./paths.ts";
 
-export interface Surroundings {
+export interface DiagnosisContext {
   /** The planted token. */
   token: string;
   /** The text of the planted token. */
@@ -33,18 +33,20 @@ export interface Asked {
   replies: Replies;
 }
 
-/** What stands around one of the paths. */
-export function surroundingsOf(
+/** The context of one of the paths. */
+export function diagnosisContext(
   { path }: Asked,
-  { all, unresolved, ...given }: Pick<Surroundings, "token" | "text" | "webroot" | "httpsPort"> & {
-    all: Asked[];
-    unresolved: readonly string[];
-  },
-): Surroundings {
+  { all, unresolved, ...given }:
+    & Pick<DiagnosisContext, "token" | "text" | "webroot" | "httpsPort">
+    & {
+      all: Asked[];
+      unresolved: readonly string[];
+    },
+): DiagnosisContext {
   const outcomeOf = ({ path, replies }: Asked) =>
     path.port === "challenge"
-      ? judgeForBalancers(replies.token, given)
-      : judgeToken(replies.token, given.text);
+      ? balancerOutcome(replies.token, given)
+      : caOutcome(replies.token, given.text);
   const own = all.filter((one) => one.path.own);
   const others = all.filter((one) => one.path !== path && connects(one.replies.token));
   const isPublic = (one: Asked) => one.path.port === "public";
@@ -77,7 +79,7 @@ export function excerpt(reply: Reply): string {
   return reply.fault === undefined ? quoted(reply.body) : "nothing";
 }
 
-/** Text of a server in quotes, and cut; whoever prints it escapes it. */
+/** Text of a server in quotes, and cut; not escaped. */
 export function quoted(text: string): string {
   return `"${text.length > 60 ? `${text.slice(0, 60)}…` : text}"`;
 }

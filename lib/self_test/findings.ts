@@ -1,4 +1,4 @@
-/** What self-test finds, as the judges and both formats share it. */
+/** What self-test finds; shared by the checks and both formats. */
 
 import type { AnswerOutcome } from "../http/peer_answer.ts";
 
@@ -33,9 +33,9 @@ export type Rule =
   | "weekly_limit";
 
 /** `fail` decides the exit code; `warn` wants attention; `note` only tells. */
-export type Level = "fail" | "warn" | "note";
+type Level = "fail" | "warn" | "note";
 
-export interface Finding {
+export interface SelfTestFinding {
   level: Level;
   rule: Rule;
   /** What is wrong and what to do; may hold text of the server that was asked. */
@@ -45,7 +45,7 @@ export interface Finding {
 }
 
 /** A finding that fails the test. */
-export function fault(rule: Rule, text: string): Finding {
+export function fault(rule: Rule, text: string): SelfTestFinding {
   return { level: "fail", rule, text };
 }
 
@@ -60,11 +60,11 @@ export interface PathReport {
   outcome: TokenOutcome;
   /** Milliseconds until the answer for the token. */
   ms: number;
-  findings: Finding[];
+  findings: SelfTestFinding[];
 }
 
 /** Whether the CA would get an answer now. */
-export interface Verdict {
+export interface SelfTestVerdict {
   /** Through all addresses that it may ask, some, none; or they cannot be judged from here. */
   answer: "yes" | "partly" | "no" | "unknown";
   text: string;
@@ -76,13 +76,13 @@ export interface Verdict {
 }
 
 /** Everything. This is also the object that `--format json` prints. */
-export interface Report {
+export interface SelfTestReport {
   /** Nothing failed. */
   ok: boolean;
   /** The token that was planted, and is gone again. */
   token: string;
   paths: PathReport[];
   /** What concerns no single path. */
-  findings: Finding[];
-  verdict: Verdict;
+  findings: SelfTestFinding[];
+  verdict: SelfTestVerdict;
 }

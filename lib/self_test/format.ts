@@ -1,15 +1,15 @@
 /** The report as text for a person: a line for each path and each finding, the sum, the verdict. */
 
 import { printable } from "../log.ts";
-import type { Finding, PathReport, Report } from "./findings.ts";
-import { listed } from "./judge_names.ts";
+import type { PathReport, SelfTestFinding, SelfTestReport } from "./findings.ts";
+import { listed } from "./dns_findings.ts";
 
 /** Of challenge ports that are well, but for the one that has the token. */
 const OUTCOMES: { [outcome: string]: string } = { absent: "absent, as it should be" };
 
-/** Lines, each with its end; whatever servers said is escaped. */
-export function formatReport(report: Report): string {
-  // What clients meet at once comes before the paths.
+/** Lines, each with its end; text of servers is escaped. */
+export function formatReport(report: SelfTestReport): string {
+  // Faults that clients notice at once come before the paths.
   const [first, last] = [true, false].map((held) =>
     report.findings.filter(({ rule }) => rule.startsWith("address_") === held)
       .map((finding) => line(finding.level, `${finding.about}: ${said(finding)}`))
@@ -24,8 +24,8 @@ export function formatReport(report: Report): string {
   return lines.map((text) => `${printable(text)}\n`).join("");
 }
 
-/** The report as one JSON object; see {@link Report}. */
-export function formatReportAsJson(report: Report): string {
+/** The report as one JSON object; see {@link SelfTestReport}. */
+export function formatReportAsJson(report: SelfTestReport): string {
   // By lines, whose ends must stay: JSON itself leaves the controls from 0x7f on as they are.
   const lines = JSON.stringify(report, undefined, 2).split("\n");
   return lines.map((text) => `${printable(text, "\\u")}\n`).join("");
@@ -41,7 +41,7 @@ function pathLines({ port, address, of, outcome, ms, findings }: PathReport): st
   ];
 }
 
-function said({ rule, text }: Finding): string {
+function said({ rule, text }: SelfTestFinding): string {
   return `${rule}: ${text}`;
 }
 
@@ -49,7 +49,7 @@ function line(level: string, text: string): string {
   return `${level.padEnd(4)}  ${text}`;
 }
 
-function summary({ ok, paths, findings }: Report): string {
+function summary({ ok, paths, findings }: SelfTestReport): string {
   const all = [...paths.flatMap((path) => path.findings), ...findings];
   const count = (level: string) => all.filter((finding) => finding.level === level).length;
   const warnings = count("warn");

@@ -1,12 +1,12 @@
 /**
- * What cannot be told from this machine, and what concerns nobody: so that self-test claims no more
- * than it has seen, and fails for nothing that the CA never asks.
+ * Results that are uncertain from this machine, or that do not matter to the CA, so that self-test
+ * claims only what it has seen, and fails only for what the CA asks.
  */
 
 import { comparableAddress, familyOf } from "../address.ts";
 import type { Replies } from "./ask_paths.ts";
 import type { Asked } from "./diagnosis_context.ts";
-import type { CaOutcome, Finding } from "./findings.ts";
+import type { CaOutcome, SelfTestFinding } from "./findings.ts";
 
 /** Families in which a machine has an address that leads to others. */
 export function familiesOf(machine: readonly string[]): Set<4 | 6> {
@@ -16,11 +16,11 @@ export function familiesOf(machine: readonly string[]): Set<4 | 6> {
   );
 }
 
-/** A note in place of every finding on a public path, where nothing can be told from here. */
+/** A note in place of every finding on a public path that cannot be tested from here. */
 export function notFromHere(
   { path, replies }: Asked,
   { outcome, families }: { outcome: CaOutcome; families: ReadonlySet<4 | 6> },
-): Finding | undefined {
+): SelfTestFinding | undefined {
   if (outcome === "found") return undefined;
   const { hostname } = path.address;
   const family = familyOf(hostname);
@@ -31,7 +31,7 @@ export function notFromHere(
       level: "note",
       rule: "no_family",
       text:
-        `this machine has no IPv${family} address, so ${hostname} cannot be judged from here; ` +
+        `this machine has no IPv${family} address, so ${hostname} cannot be tested from here; ` +
         `run self-test on a balancer with IPv${family}`,
     };
   }
@@ -40,22 +40,25 @@ export function notFromHere(
     level: "note",
     rule: "not_from_here",
     text:
-      `${outcome}; it cannot be judged from here, for many a router that translates addresses ` +
-      "does not lead back from inside: ask it from outside",
+      `${outcome}; it cannot be tested from here, because many routers that translate addresses do ` +
+      "not allow this from inside: ask it from outside",
   };
 }
 
 /**
- * Findings on an address that no name leads to. What else may answer on port 80 of a balancer's own
- * address is nobody's fault. What acme-lb itself answers there is: it is the next one that holds a
- * virtual address.
+ * Findings on an address that no name leads to. It is no fault when another program answers on port
+ * 80 of a balancer's own address. An answer of acme-lb itself counts: it is the next one that holds
+ * a virtual address.
  */
-export function unlessUnasked(findings: Finding[], { path, replies }: Asked): Finding[] {
+export function unlessUnasked(
+  findings: SelfTestFinding[],
+  { path, replies }: Asked,
+): SelfTestFinding[] {
   if (path.published || isAcmeLb(replies)) return findings;
   return findings.map(({ rule, text }) => ({
     level: "note",
     rule,
-    text: `${text} (no name leads there, so the CA does not ask it)`,
+    text: `${text} (no name has this address, so the CA does not ask it)`,
   }));
 }
 

@@ -6,7 +6,7 @@
 import { comparableAddress, isWildcard, type SocketAddress } from "../address.ts";
 import type { Config } from "../config/schema.ts";
 import { ownChallengePort } from "../config/warnings.ts";
-import type { NameRecords } from "./judge_names.ts";
+import type { NameRecords } from "./dns_findings.ts";
 
 /** One way to a token. */
 export interface Path {
@@ -30,7 +30,7 @@ export interface Path {
   translated: boolean;
 }
 
-export interface PathsOptions {
+interface PathsOptions {
   config: Config;
   /** The addresses of each of `cluster.names`. */
   records: ReadonlyMap<string, NameRecords>;

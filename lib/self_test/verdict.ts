@@ -1,23 +1,24 @@
-/** Whether the CA gets its answer now, through which addresses, and what to mend first. Pure. */
+/** Whether the CA gets its answer now, through which addresses, and what to repair first. Pure. */
 
 import { comparableAddress } from "../address.ts";
+import type { NetworkFault } from "../http/dial.ts";
 import { unreachableRange } from "./ca_reach.ts";
-import type { Finding, PathReport, Rule, Verdict } from "./findings.ts";
-import { listed } from "./judge_names.ts";
+import type { PathReport, Rule, SelfTestFinding, SelfTestVerdict } from "./findings.ts";
+import { listed } from "./dns_findings.ts";
 import type { Path } from "./paths.ts";
 
 /** A path and what was found on it. */
-export interface JudgedPath {
+interface ReportedPath {
   path: Path;
   report: PathReport;
 }
 
 export function verdictOf(
-  paths: readonly JudgedPath[],
-  findings: readonly Finding[],
-): Verdict {
+  paths: readonly ReportedPath[],
+  findings: readonly SelfTestFinding[],
+): SelfTestVerdict {
   const open = paths.filter(({ path }) => path.port === "public" && path.published);
-  // The DNS decides, where it tells anything.
+  // If the DNS has addresses, only these count.
   const named = open.filter(({ path }) => path.named);
   const asked = named.length > 0 ? named : open;
   const byAddress = Map.groupBy(asked, ({ path }) => comparableAddress(path.address.hostname));
@@ -36,17 +37,17 @@ export function verdictOf(
   return { answer, text: text + toMend(cause, paths, findings), through, not_through, cause };
 }
 
-function stateOf(paths: readonly JudgedPath[]): "good" | "bad" | "unknown" {
+function stateOf(paths: readonly ReportedPath[]): "good" | "bad" | "unknown" {
   const range = unreachableRange(paths[0]!.path.address.hostname);
   if (range?.kind === "never") return "bad";
-  const untold = ({ report }: JudgedPath) =>
+  const untold = ({ report }: ReportedPath) =>
     report.findings.some(({ rule }) => rule === "not_from_here" || rule === "no_family");
   if (paths.some(untold)) return "unknown";
   return paths.every(({ report }) => report.outcome === "found") ? "good" : "bad";
 }
 
 function textOf(
-  answer: Verdict["answer"],
+  answer: SelfTestVerdict["answer"],
   { through, not_through, unknown, nameless }: {
     through: string[];
     not_through: string[];
@@ -73,14 +74,27 @@ function textOf(
   }
 }
 
-/** What others follow from comes first: without this balancer's token no other path has it. */
+/** Outcomes of a port on which no program listens or answers. */
+const SILENT: ReadonlySet<string> = new Set<NetworkFault>([
+  "refused",
+  "unreachable",
+  "timeout",
+  "reset",
+]);
+
+/** Causes come first: without this balancer's token no other path has it. */
 function causeOf(
-  paths: readonly JudgedPath[],
-  findings: readonly Finding[],
-): Verdict["cause"] {
+  paths: readonly ReportedPath[],
+  findings: readonly SelfTestFinding[],
+): SelfTestVerdict["cause"] {
   const failing = faultsIn(paths, findings);
+  // What has answered without the token may lack a peer; where nothing answers, that is the cause.
+  const missed = paths.some(({ path, report }) =>
+    path.port === "public" && report.outcome !== "found" && !SILENT.has(report.outcome)
+  );
   const ranked = [
     failing.find(({ path }) => path?.own),
+    missed ? undefined : failing.find(({ path }) => path?.port === "public" && path.published),
     byRule(failing, "not_a_peer"),
     failing.find(({ path, rule }) => !path && rule === "configuration"),
     failing.find(({ path, rule }) => !path && rule === "webroot"),
@@ -100,8 +114,8 @@ interface Fault {
   path: Path | undefined;
 }
 
-function faultsIn(paths: readonly JudgedPath[], findings: readonly Finding[]): Fault[] {
-  const bad = ({ level }: Finding) => level === "fail";
+function faultsIn(paths: readonly ReportedPath[], findings: readonly SelfTestFinding[]): Fault[] {
+  const bad = ({ level }: SelfTestFinding) => level === "fail";
   return [
     ...paths.flatMap(({ path, report }) =>
       report.findings.filter(bad).map(({ rule, text }) => ({
@@ -119,9 +133,9 @@ function byRule(faults: Fault[], rule: Rule): Fault | undefined {
 }
 
 function toMend(
-  cause: Verdict["cause"],
-  paths: readonly JudgedPath[],
-  findings: readonly Finding[],
+  cause: SelfTestVerdict["cause"],
+  paths: readonly ReportedPath[],
+  findings: readonly SelfTestFinding[],
 ): string {
   if (!cause) return "";
   const others = faultsIn(paths, findings).length - 1;

@@ -1,6 +1,7 @@
 /** Virtual addresses that not exactly one balancer holds, with the usual causes. */
 
-import { type BalancerRow, type FleetView, holdersOf } from "./fleet.ts";
+import type { BalancerRow, FleetView } from "./fleet.ts";
+import { holdersOf } from "./fleet_facts.ts";
 import type { StatusFinding } from "./status_finding.ts";
 
 /**
@@ -11,7 +12,8 @@ import type { StatusFinding } from "./status_finding.ts";
  */
 export function findAddressFaults(view: FleetView): StatusFinding[] {
   const { rows, expected } = view;
-  // Where no balancer tells anything, nothing can be said of addresses; each has its own line.
+  // When no balancer reports anything, nothing is known of addresses; each balancer has its own
+  // line.
   if (!rows.some(({ report }) => report !== undefined)) return [];
   const held = expected.virtualAddresses.map((address) => ({
     address,
@@ -42,7 +44,7 @@ function heldTwice(
     rule: "address_twice",
     about: address,
     text:
-      `held by ${names} at once: they do not hear each other's VRRP. Allow protocol 112 ${way}, ` +
+      `held by ${names} at once: they do not receive each other's VRRP packets. Allow protocol 112 ${way}, ` +
       "and compare virtual_router_id in their keepalived.conf",
   };
 }
@@ -50,8 +52,11 @@ function heldTwice(
 function heldByNone(address: string, { rows }: FleetView): StatusFinding {
   const silent = rows.filter(({ report }) => report === undefined).map(({ name }) => name);
   const text = silent.length > 0
-    ? `held by none that answers; ${listed(silent)}, not heard here, may hold it: look there ` +
-      "with ip address, and see why no other took it: journalctl -u keepalived"
+    ? `held by no balancer that answers; ${
+      listed(silent)
+    }, which told nothing here, may hold it: ` +
+      "look there with ip address, and with journalctl -u keepalived on the others why none of " +
+      "them took it"
     : "held by no balancer, so nobody answers there: see systemctl status keepalived on each, " +
       "and whether its track script fails (curl the /healthz of acme-lb)";
   return { level: "fail", rule: "address_unheld", about: address, text };

@@ -15,12 +15,38 @@ import { resolveName } from "../resolve_name.ts";
 import { deadline, orAborted } from "../time.ts";
 import { BOUNDS, STATUS_TARGET } from "./balancer_report.ts";
 import type { BalancerRow, FleetView } from "./fleet.ts";
-import { type Answer, fleetRows, readAnswer, type Target, type Told } from "./fleet_rows.ts";
+import {
+  type BalancerAnswer,
+  fleetRows,
+  readAnswer,
+  type Target,
+  type Told,
+} from "./fleet_rows.ts";
 
-/** For all of them together, names included: a glance takes two seconds, with its start. */
+/** For all of them together, names included. */
 const ASK_MS = 1_800;
+/** For a command, from the start of its process to its end; two seconds are promised. */
+const COMMAND_MS = 1_800;
+/** A balancer whose disk or HAProxy hangs needs so long to answer. */
+const LEAST_ASK_MS = 800;
+/** Enough for a first packet that is lost and sent again after a second. */
+const MOST_ASK_MS = 1_300;
+/**
+ * The time to load the runtime, which cannot be measured from within, and to print and end, as a
+ * multiple of the time from there to the question. All grow alike where processors are short.
+ */
+const REST_OF_START = 1.5;
 
-export interface AskFleetOptions {
+/**
+ * What is left for the question of a command.
+ * @param sinceStartMs on the clock of the process, which begins when the runtime is loaded
+ */
+export function askTimeoutMs(sinceStartMs: number): number {
+  const left = COMMAND_MS - (1 + REST_OF_START) * sinceStartMs;
+  return Math.min(MOST_ASK_MS, Math.max(LEAST_ASK_MS, left));
+}
+
+interface AskFleetOptions {
   config: Config;
   /** The configuration file, or what stands for it. */
   file: string;
@@ -74,7 +100,7 @@ function peersOf({ peers, challenge }: Config): Peer[] {
 }
 
 interface Asked {
-  asked: { target: Target; answer: Answer }[];
+  asked: { target: Target; answer: BalancerAnswer }[];
   /** The row of a name that has no address. */
   unresolved: BalancerRow[];
 }
@@ -108,14 +134,14 @@ async function askPeer(
 
 async function askAddress(
   address: SocketAddress,
-  { ask = askServer, now = Date.now }: AskFleetOptions,
+  { ask = askServer, now = Date.now, timeoutMs = ASK_MS }: AskFleetOptions,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<BalancerAnswer> {
   const reply = await ask(address, {
     target: STATUS_TARGET,
     host: undefined,
     as: "balancer",
-    timeoutMs: ASK_MS,
+    timeoutMs,
     maxBody: BOUNDS.bytes,
     signal,
   });

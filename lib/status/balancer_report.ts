@@ -1,10 +1,12 @@
 /**
- * What one balancer tells the others of itself: the shape on the wire, and its bounds.
+ * The report of one balancer to the others: its format on the wire, and its bounds.
  *
  * It holds no key, no key authorization and no path that the configuration, which all balancers
  * share, does not name. Instants are ISO 8601 in UTC, to the second, by the clock of that balancer.
- * The bounds hold for both sides: who tells cuts to them, who reads refuses what is beyond.
+ * The bounds hold for both sides: the sender cuts to them, the reader refuses more.
  */
+
+import type { State } from "../expiry/record.ts";
 
 /** Raised when a member changes its meaning; members may be added within one number. */
 export const REPORT_FORMAT = 1;
@@ -29,10 +31,6 @@ export const BOUNDS = {
   text: 400,
 } as const;
 
-/** The verdicts of check-expiry, from best to worst. */
-export const VERDICTS = ["OK", "UNKNOWN", "WARNING", "CRITICAL"] as const;
-export type Verdict = typeof VERDICTS[number];
-
 /** A virtual address on one of the interfaces. */
 export interface HeldAddress {
   address: string;
@@ -46,7 +44,7 @@ export interface ServedPort {
   address: string;
 }
 
-/** What came of the last question to a peer. */
+/** The outcome of the last request to a peer. */
 export interface PeerContact {
   /** Its challenge port, as in the configuration. */
   peer: string;
@@ -78,7 +76,7 @@ export interface ToldCertificate {
   issuer: string | null;
   not_before: string | null;
   not_after: string | null;
-  verdict: Verdict;
+  verdict: State;
   /** What is wrong and what to do; "" when nothing is. */
   text: string;
 }
@@ -119,8 +117,8 @@ export interface BalancerReport {
   challenges: SeenChallenge[];
   /** The worst first. */
   certificates: ToldCertificate[];
-  /** How many certificates were looked at, of which the worst are told. */
-  certificates_total: number;
+  /** How many certificates were looked at, of which the worst are told; null: none has been yet. */
+  certificates_total: number | null;
   /** When a certificate was last seen to be renewed. */
   renewed_at: string | null;
   hook: HookRun | null;

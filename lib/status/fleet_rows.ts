@@ -17,7 +17,7 @@ export interface Target {
 
 /** What came of asking it. */
 export type Told = { silence: Silence; reason?: string } | { report: BalancerReport };
-export type Answer = Told & { ms: number };
+export type BalancerAnswer = Told & { ms: number };
 
 /** What an answer of status 200 comes to. @param now milliseconds since the epoch */
 export function readAnswer(body: string, now: number): Told {
@@ -33,7 +33,10 @@ export function readAnswer(body: string, now: number): Told {
  * of no node that tell the same instance: an address that one balancer holds must not look as if
  * two held it.
  */
-export function fleetRows(targets: readonly Target[], answers: readonly Answer[]): BalancerRow[] {
+export function fleetRows(
+  targets: readonly Target[],
+  answers: readonly BalancerAnswer[],
+): BalancerRow[] {
   const asked = targets.map((target, i) => ({ target, answer: answers[i]! }));
   const groups = Map.groupBy(asked, ({ target, answer }) => {
     if (target.node !== undefined) return `node ${target.node}`;
@@ -44,7 +47,7 @@ export function fleetRows(targets: readonly Target[], answers: readonly Answer[]
   return [...groups.values()].map(toRow);
 }
 
-function toRow(asked: { target: Target; answer: Answer }[]): BalancerRow {
+function toRow(asked: { target: Target; answer: BalancerAnswer }[]): BalancerRow {
   const best = asked.find(({ answer }) => "report" in answer) ?? asked[0]!;
   const { target, answer } = best;
   const address = formatSocketAddress(target.address);

@@ -12,7 +12,7 @@ import type { HeldAddress } from "./balancer_report.ts";
 
 const LOOK_EVERY_MS = 1_000;
 
-export interface HeldAddresses {
+interface HeldAddresses {
   /** Replaces the addresses to look for; those that stay keep their `since`. */
   watch(addresses: readonly string[]): void;
   /** Which of the addresses are held at this moment, in their order. */
@@ -20,14 +20,14 @@ export interface HeldAddresses {
   stop(): void;
 }
 
-export interface HeldAddressesOptions {
-  /** Addresses of this machine. @default those of its interfaces */
-  interfaceAddresses?: () => string[];
+interface HeldAddressesOptions {
+  /** Addresses of this machine's interfaces. */
+  interfaceAddresses: () => string[];
   clock?: Clock;
 }
 
-export function createHeldAddresses(options: HeldAddressesOptions = {}): HeldAddresses {
-  const { interfaceAddresses = systemAddresses, clock = SYSTEM_CLOCK } = options;
+export function createHeldAddresses(options: HeldAddressesOptions): HeldAddresses {
+  const { interfaceAddresses, clock = SYSTEM_CLOCK } = options;
   const since = new Map<string, string | null>();
   let watched: readonly string[] = [];
   /** Those that were looked for before, in which case an address that is new has come just now. */
@@ -64,8 +64,4 @@ export function createHeldAddresses(options: HeldAddressesOptions = {}): HeldAdd
     },
     stop: () => cancel(),
   };
-}
-
-function systemAddresses(): string[] {
-  return Deno.networkInterfaces().map(({ address }) => address);
 }

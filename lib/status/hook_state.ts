@@ -3,8 +3,8 @@
  * that `assemble-pem` leaves and `serve` reads.
  *
  * A client logs a failing hook somewhere and goes on; the next thing that anybody sees is an expired
- * certificate. The directory is made by whoever installs acme-lb (systemd-tmpfiles), as root's, mode
- * 0755: where it is missing nothing is kept, and a hook never fails for it. One file for each target,
+ * certificate. The installation makes the directory (systemd-tmpfiles): it belongs to root, mode
+ * 0755. Where it is missing nothing is kept, and a hook never fails for it. One file for each target,
  * so that hooks that run at once need no lock. Nothing secret stands there: the reason is the text
  * that assemble-pem prints, which never holds key material.
  */
@@ -13,7 +13,8 @@ import { atomicWrite } from "../atomic_write.ts";
 import { tryToRead } from "../read_input.ts";
 import { isoSeconds } from "../time.ts";
 import { BOUNDS, type HookRun } from "./balancer_report.ts";
-import { flag, instant, listOf, objectOf, orNull, textOf } from "./value_reader.ts";
+import { clip } from "./clip.ts";
+import { flag, instant, listOf, objectOf, orNull, textUpTo } from "./value_reader.ts";
 
 /** @default of the configuration's `state` */
 export const STATE_DIRECTORY = "/var/lib/acme-lb";
@@ -36,13 +37,13 @@ export interface HookState extends HookRun {
   renewed_at: string | null;
   /**
    * The certificate that the last good run found or put in place; null: none has yet. Told by
-   * `serve`, which may not read HAProxy's files, for they hold keys.
+   * `serve`, which may not read HAProxy's files: they hold keys.
    */
   leaf: LeftLeaf | null;
 }
 
 /** What a run came to; `renewed`: the file was written, so the certificate is another one. */
-export interface HookOutcome extends Omit<HookRun, "at"> {
+export interface FinishedRun extends Omit<HookRun, "at"> {
   renewed: boolean;
   /** The certificate that is in place now; undefined when the run failed. */
   leaf?: LeftLeaf;
@@ -51,14 +52,14 @@ export interface HookOutcome extends Omit<HookRun, "at"> {
 const readState = objectOf<HookState>({
   at: instant,
   ok: flag,
-  client: textOf(32, /^[\w.-]+$/, "the name of a client"),
-  out: textOf(BOUNDS.word),
-  text: textOf(BOUNDS.text),
+  client: textUpTo(32, /^[\w.-]+$/, "the name of a client"),
+  out: textUpTo(BOUNDS.word),
+  text: textUpTo(BOUNDS.text),
   renewed_at: orNull(instant),
   leaf: orNull(objectOf<LeftLeaf>({
-    names: listOf(textOf(BOUNDS.word), BOUNDS.names),
-    serial: textOf(64, /^[0-9A-F]+$/, "hexadecimal digits"),
-    issuer: textOf(BOUNDS.word),
+    names: listOf(textUpTo(BOUNDS.word), BOUNDS.names),
+    serial: textUpTo(64, /^[0-9A-F]+$/, "hexadecimal digits"),
+    issuer: textUpTo(BOUNDS.word),
     not_before: instant,
     not_after: instant,
   })),
@@ -70,7 +71,7 @@ const readState = objectOf<HookState>({
  */
 export async function leaveHookState(
   directory: string,
-  { renewed, leaf, ...run }: HookOutcome,
+  { renewed, leaf, ...run }: FinishedRun,
   { now = Date.now } = {},
 ): Promise<string | undefined> {
   const path = `${directory}/hook-${await digestOf(run.out)}.json`;
@@ -81,8 +82,8 @@ export async function leaveHookState(
     const state: HookState = {
       at,
       ...run,
-      out: run.out.slice(0, BOUNDS.word),
-      text: run.text.slice(0, BOUNDS.text),
+      out: clip(run.out, BOUNDS.word),
+      text: clip(run.text, BOUNDS.text),
       renewed_at: renewed ? at : before?.renewed_at ?? null,
       leaf: leaf ? clipped(leaf) : before?.leaf ?? null,
     };
@@ -127,8 +128,8 @@ export function runToTell(states: readonly HookState[]): HookRun | null {
 function clipped({ names, issuer, ...leaf }: LeftLeaf): LeftLeaf {
   return {
     ...leaf,
-    names: names.slice(0, BOUNDS.names).map((name) => name.slice(0, BOUNDS.word)),
-    issuer: issuer.slice(0, BOUNDS.word),
+    names: names.slice(0, BOUNDS.names).map((name) => clip(name, BOUNDS.word)),
+    issuer: clip(issuer, BOUNDS.word),
   };
 }
 

@@ -3,6 +3,7 @@
  * whole against itself. A peer may be compromised, or no acme-lb at all.
  */
 
+import { STATES } from "../expiry/record.ts";
 import { parseIPv4, parseIPv6 } from "../address.ts";
 import {
   type BalancerReport,
@@ -14,7 +15,6 @@ import {
   type SeenChallenge,
   type ServedPort,
   type ToldCertificate,
-  VERDICTS,
 } from "./balancer_report.ts";
 import {
   countTo,
@@ -25,7 +25,7 @@ import {
   oneOf,
   orNull,
   type Reader,
-  textOf,
+  textUpTo,
 } from "./value_reader.ts";
 
 const HUNDRED_YEARS_S = 3_155_760_000;
@@ -34,23 +34,23 @@ const MAX_CLOCK_OFFSET = 366 * 86_400_000;
 /** Two events of one second may be told in either order. */
 const SECOND = 1_000;
 
-const word = textOf(BOUNDS.word);
-const sentence = textOf(BOUNDS.text);
-const closedWord = textOf(24, /^[a-z_]+$/, "a word of small letters");
-const socketAddress = textOf(BOUNDS.word, /^[\w.:[\]%-]+$/, "an address with its port");
+const word = textUpTo(BOUNDS.word);
+const sentence = textUpTo(BOUNDS.text);
+const closedWord = textUpTo(24, /^[a-z_]+$/, "a word of small letters");
+const socketAddress = textUpTo(BOUNDS.word, /^[\w.:[\]%-]+$/, "an address with its port");
 const ipAddress: Reader<string> = (value, at) => {
-  const text = textOf(64)(value, at);
+  const text = textUpTo(64)(value, at);
   const address = parseIPv4(text) ?? parseIPv6(text);
   if (address === undefined) throw new SyntaxError(`${at}: expected an IP address`);
   return address;
 };
-const hexadecimal = (most: number) => textOf(most, /^[0-9A-Fa-f]+$/, "hexadecimal digits");
+const hexadecimal = (most: number) => textUpTo(most, /^[0-9A-Fa-f]+$/, "hexadecimal digits");
 
 const readShape = objectOf<BalancerReport>({
   format: oneOf([REPORT_FORMAT]),
   instance: hexadecimal(32),
-  name: orNull(textOf(63, /^[A-Za-z0-9][A-Za-z0-9_.-]*$/, "a name")),
-  version: textOf(64, /^[\w.+-]+$/, "a version"),
+  name: orNull(textUpTo(63, /^[A-Za-z0-9][A-Za-z0-9_.-]*$/, "a name")),
+  version: textUpTo(64, /^[\w.+-]+$/, "a version"),
   now: instant,
   uptime_s: countTo(HUNDRED_YEARS_S),
   config: hexadecimal(64),
@@ -72,7 +72,7 @@ const readShape = objectOf<BalancerReport>({
   challenges: listOf(
     objectOf<SeenChallenge>({
       at: instant,
-      token: textOf(16, /^[A-Za-z0-9_-]+$/, "the beginning of a token"),
+      token: textUpTo(16, /^[A-Za-z0-9_-]+$/, "the beginning of a token"),
       from: ipAddress,
       source: orNull(word),
       ms: countTo(3_600_000),
@@ -88,18 +88,18 @@ const readShape = objectOf<BalancerReport>({
       issuer: orNull(word),
       not_before: orNull(instant),
       not_after: orNull(instant),
-      verdict: oneOf(VERDICTS),
+      verdict: oneOf(STATES),
       text: sentence,
     }),
     BOUNDS.certificates,
   ),
-  certificates_total: countTo(1_000_000),
+  certificates_total: orNull(countTo(1_000_000)),
   renewed_at: orNull(instant),
   hook: orNull(
     objectOf<HookRun>({
       at: instant,
       ok: flag,
-      client: textOf(32, /^[\w.-]+$/, "the name of a client"),
+      client: textUpTo(32, /^[\w.-]+$/, "the name of a client"),
       out: word,
       text: sentence,
     }),

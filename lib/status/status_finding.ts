@@ -1,7 +1,6 @@
 /** A line of the report on the fleet. */
 
-import type { BalancerReport, Verdict } from "./balancer_report.ts";
-import { formatRemaining } from "../time.ts";
+import type { State } from "../expiry/record.ts";
 
 /** `fail` and `warn` decide the exit code; `note` only tells. */
 export type StatusLevel = "fail" | "warn" | "note";
@@ -33,14 +32,8 @@ export interface StatusFinding {
   about: string;
 }
 
-/** How long ago an instant is, by the clock of the balancer that told it. */
-export function agoAt(at: string, { now }: BalancerReport): string {
-  const [then, told] = [new Date(at), new Date(now)];
-  return then < told ? formatRemaining(told, then) : "just now";
-}
-
 /** How bad a verdict is, in the levels of findings; undefined for a good one. */
-export function levelOf(verdict: Verdict): StatusLevel | undefined {
+export function levelOf(verdict: State): StatusLevel | undefined {
   if (verdict === "OK") return undefined;
   return verdict === "CRITICAL" ? "fail" : "warn";
 }

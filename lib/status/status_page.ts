@@ -7,9 +7,10 @@ import { isoSeconds } from "../time.ts";
 import { certificateList } from "./certificate_list.ts";
 import type { FleetView } from "./fleet.ts";
 import { stateOf } from "./fleet_findings.ts";
-import { fleetPicture } from "./fleet_picture.ts";
+import { fleetPicture, MOST_DRAWN } from "./fleet_picture.ts";
 import { counted, countsOf, headlineOf } from "./headline.ts";
 import { Html, html } from "./html.ts";
+import { toTheMinute } from "./instants.ts";
 import { PAGE_STYLE } from "./page_style.ts";
 import { addressTable, balancerTable, challengeTable, reachTable, tag } from "./page_tables.ts";
 import type { StatusFinding } from "./status_finding.ts";
@@ -72,7 +73,7 @@ function whole(view: FleetView, findings: readonly StatusFinding[]): Html {
   const at = isoSeconds(view.now);
   const balancers = `${counted(rows.length, "balancer")}, ${answering} answering`;
   return html`
-    ${counts !== "" && `${counts}; `}${balancers}, at <time datetime="${at}">${shortTime(
+    ${counts !== "" && `${counts}; `}${balancers}, at <time datetime="${at}">${toTheMinute(
       view.now,
     )} UTC</time>
   `;
@@ -86,18 +87,16 @@ function sections(view: FleetView, findings: readonly StatusFinding[]): Html[] {
   const challenges = rows.some(({ report }) => report && report.challenges.length > 0)
     ? challengeTable(view, CHALLENGES_SHOWN)
     : soft("None was asked for since the balancers started.");
+  const tables = html`
+    ${section("held", "Who holds which address", addresses)}
+    ${section("reach", "Who reaches whom", reachTable(view))}
+  `;
   return [
     ...findings.length > 0 ? [section("todo", "What to do", findingList(findings))] : [],
-    html`
+    rows.length > MOST_DRAWN ? tables : html`
       <div class="cols">
         ${section("fleet", "Fleet", fleetPicture(view, findings))}
-        <div>
-          ${section("held", "Who holds which address", addresses)} ${section(
-            "reach",
-            "Who reaches whom",
-            reachTable(view),
-          )}
-        </div>
+        <div>${tables}</div>
       </div>
     `,
     section("certificates", "Certificates", certificateList(view)),
@@ -116,11 +115,6 @@ function soft(text: string): Html {
   return html`
     <p class="soft">${text}</p>
   `;
-}
-
-/** To the minute, as people read it. */
-function shortTime(instant: Date): string {
-  return isoSeconds(instant).slice(0, 16).replace("T", " ");
 }
 
 const dot = (colour: string) =>

@@ -14,7 +14,7 @@ function refuse(at: string, expected: string): never {
 }
 
 /** A string of at most so many characters, of the pattern if one is given. */
-export function textOf(most: number, pattern?: RegExp, what = "another form"): Reader<string> {
+export function textUpTo(most: number, pattern?: RegExp, what = "another form"): Reader<string> {
   return (value, at) => {
     if (typeof value !== "string") return refuse(at, "text");
     if (value.length > most) return refuse(at, `at most ${most} characters`);

@@ -1,9 +1,9 @@
 /**
  * A fourth balancer with its addresses comes, and goes again, while the others read the new file one
- * after the other: with real keepalived, by multicast and by unicast. No address that stays moves, and
- * none is ever on two balancers.
+ * after the other: with real keepalived, by multicast and by unicast. No address that stays moves, none
+ * is ever on two balancers, and an HTTPS connection through each of them lives on.
  *
- * keepalived alone: its checks run /bin/true in the place of acme-lb.
+ * keepalived's checks run /bin/true in the place of acme-lb; nginx ends TLS on each balancer.
  */
 
 import assert from "node:assert/strict";
@@ -11,15 +11,18 @@ import { familyOf } from "../../lib/address.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import type { Config } from "../../lib/config/schema.ts";
 import { keepalivedFiles } from "../../lib/render/keepalived.ts";
+import { issue } from "../cert/issue.ts";
 import { holders } from "./address_watch.ts";
+import { startBackend } from "./backend.ts";
 import { type Daemon, delay, eventually, logged, startDaemon, tail } from "./daemon.ts";
+import { keepConnections } from "./https_load.ts";
 import { createNetwork, type Network } from "./network.ts";
 import { lacking, NETWORK_PROGRAMS } from "./requirements.ts";
 
 const skipped = lacking({
   for: "a fleet that changes, with real keepalived",
   root: true,
-  programs: [...NETWORK_PROGRAMS, "keepalived"],
+  programs: [...NETWORK_PROGRAMS, "keepalived", "nginx"],
 });
 
 const NODES = ["lb0", "lb1", "lb2", "lb3"];
@@ -129,11 +132,19 @@ for (const unicast of [false, true]) {
     }`,
     ignore: skipped,
     async fn() {
-      await using fleet = new Fleet(await createNetwork(ADDRESSES, { names: {} }));
+      const user = { ipv6: "2001:db8::cafe", ipv4: "192.0.2.101" };
+      await using fleet = new Fleet(await createNetwork({ ...ADDRESSES, user }, { names: {} }));
       const [three, four] = [3, 4].map((count) => cluster(count, unicast)) as [Config, Config];
       try {
+        const ca = await issue({ names: [], commonName: "Balancers", ca: true });
+        const { network } = fleet;
+        for (const name of NODES) await startBackend(network, { host: network.host(name), ca });
         for (const name of NODES.slice(0, 3)) await fleet.apply(name, three);
         await fleet.settled(preferred(three));
+        const connections = await keepConnections(network, {
+          from: network.host("user"),
+          addresses: addressesOf(three),
+        });
 
         await fleet.unmoved(preferred(three), async () => {
           for (const name of NODES.slice(0, 3)) {
@@ -156,6 +167,15 @@ for (const unicast of [false, true]) {
           ...preferred(three),
           ...Object.fromEntries(gone.map((address) => [address, []])),
         });
+        for (const [address, [name]] of Object.entries(preferred(three))) {
+          const answers = await connections.end(address);
+          assert.ok(answers.length > 50, `${address}: ${answers.length} requests`);
+          assert.deepEqual(
+            new Set(answers),
+            new Set([`${name} 200 on the first connection`]),
+            address,
+          );
+        }
       } catch (error) {
         throw new Error(await fleet.logs(), { cause: error });
       }

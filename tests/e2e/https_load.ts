@@ -1,6 +1,7 @@
 /**
  * HTTPS requests through virtual addresses, one after the other through each, from outside, for as
- * long as a test lasts; and which of them were lost, and when.
+ * long as a test lasts: each on a connection of its own, to see which are lost and when, or all on
+ * one, to see that it lives on.
  */
 
 import { type Daemon, startDaemon } from "./daemon.ts";
@@ -71,4 +72,41 @@ function parse(line: string): Request {
   const body = words.slice(3, -2).join(" ");
   const exit = Number(words.at(-2));
   return { address: address!, start: ms(start!), end: ms(end!), status, body, exit };
+}
+
+export interface KeptConnections {
+  /** Ends the requests through an address; what became of each, one line per request. */
+  end(address: string): Promise<string[]>;
+}
+
+/** curl makes another connection only when the one that it keeps has been closed. */
+const ON_ONE_CONNECTION = [
+  ...["curl", "-sk", "--no-buffer", "--noproxy", "*", "--max-time", "10", "--rate", "4/s"],
+  ...["--write-out", " %{http_code} on %{num_connects} more connections\\n"],
+];
+/** Far more than a test asks for; curl ends when it is told to. */
+const MOST = 100_000;
+
+/** Keeps asking through each of the addresses, on one connection each. */
+export async function keepConnections(
+  network: Network,
+  { from, addresses }: { from: Host; addresses: string[] },
+): Promise<KeptConnections> {
+  const clients = new Map<string, Daemon>();
+  for (const address of addresses) {
+    const literal = address.includes(":") ? `\\[${address}\\]` : address;
+    const argv = [...ON_ONE_CONNECTION, `https://${literal}/[1-${MOST}]`];
+    const log = `${network.directory}/kept-${address}.log`;
+    clients.set(address, await startDaemon(network.on(from, argv), { log }));
+  }
+  return {
+    async end(address) {
+      const client = clients.get(address)!;
+      await client.stop();
+      const lines = (await client.output()).split("\n").slice(0, -1);
+      return lines.map((line, i) =>
+        line.replace(`on ${i === 0 ? 1 : 0} more connections`, "on the first connection")
+      );
+    },
+  };
 }

@@ -65,6 +65,7 @@ export async function startRenderedCluster(): Promise<RenderedCluster> {
     be20: { ipv6: "2001:db8::b020", ipv4: "192.0.2.220" },
     ca: { ipv6: CA_ADDRESS, ipv4: "192.0.2.100" },
     user: { ipv6: "2001:db8::cafe", ipv4: "192.0.2.101" },
+    attacker: { ipv6: "2001:db8::bad", ipv4: "192.0.2.102" },
   }, { names: { [SERVICE]: virtual, [CA_NAME]: [CA_ADDRESS] } });
   try {
     const ca = await issue({ names: [], commonName: "Backends", ca: true });

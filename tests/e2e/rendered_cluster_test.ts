@@ -1,7 +1,7 @@
 /**
  * The source document's network, whole, from what acme-lb renders: three balancers get certificates
  * of their own, and keep serving while one after the other dies, or its port 80 alone, in the
- * middle of an issuance on another.
+ * middle of an issuance on another, and while port 80 is flooded.
  */
 
 import assert from "node:assert/strict";
@@ -10,6 +10,7 @@ import { type AddressWatch, watchAddresses } from "./address_watch.ts";
 import { boulderObjection, type Observation, watchChallenges } from "./challenge_watch.ts";
 import { eventually } from "./daemon.ts";
 import { fetchOn } from "./fetch_on.ts";
+import { startFloods } from "./floods.ts";
 import { hookEnvironment, serialOf } from "./hooks.ts";
 import { type Load, type Request, startLoad } from "./https_load.ts";
 import type { Output } from "./network.ts";
@@ -27,7 +28,16 @@ const missing = lacking({
   root: true,
   programs: [
     ...NETWORK_PROGRAMS,
-    ...["pebble", "pebble-challtestsrv", "openssl", "haproxy", "keepalived", "acmetool", "nginx"],
+    ...[
+      "pebble",
+      "pebble-challtestsrv",
+      "openssl",
+      "haproxy",
+      "keepalived",
+      "acmetool",
+      "certbot",
+      "nginx",
+    ],
     ...["bash", "nsenter"],
   ],
 });
@@ -208,6 +218,34 @@ story("the same takeovers without an issuance lose requests by the same rule", a
   }
 });
 
+story(
+  "while lb0's port 80 is flooded, lb1 and lb2 obtain certificates and no address moves",
+  async () => {
+    const { virtual, network, balancers } = cluster;
+    const [acmetool, certbot] = ["lb1", "lb2"].map((name) => balancers.get(name)!);
+    await certbot!.must("acme-lb render certbot --force --node lb2 --root /");
+    // The CA asks where the floods go.
+    const flooded = virtual.find((address) => cluster.expected()[address]![0] === "lb0")!;
+    await validateThrough([flooded]);
+    await assertNoOtherLoss([], async () => {
+      const end = Date.now() + FLOOD_MS;
+      const floods = await startFloods(network, { address: flooded, balancers: cluster.hosts });
+      for (let orders = 0; orders < 2 || Date.now() < end; orders++) {
+        const output = orders % 2 === 0
+          ? await order(acmetool!, { again: true })
+          : await orderByCertbot(certbot!);
+        assert.equal(output.code, 0, output.stdout);
+      }
+      for (const { what, rate } of await floods.stop()) {
+        assert.ok(rate > 10, `${what}: ${rate} connections a second`);
+      }
+    });
+    await assertServed();
+  },
+);
+
+const FLOOD_MS = 60_000;
+
 /**
  * Does what moves addresses, and judges the load meanwhile: a lost request is keepalived's when it
  * was under way between the beginning and the last change of its address; any other is ours. No
@@ -259,6 +297,13 @@ async function order(balancer: RenderedBalancer, { again = false } = {}): Promis
   }
   const env = { ...await hookEnvironment(), SSL_CERT_FILE: cluster.authority.trust };
   return await balancer.machine.sh("acmetool --batch --xlog.severity=debug reconcile", { env });
+}
+
+async function orderByCertbot({ machine }: RenderedBalancer): Promise<Output> {
+  const { directory, trust } = cluster.authority;
+  const env = { ...await hookEnvironment(), REQUESTS_CA_BUNDLE: trust };
+  const line = `certbot certonly -d ${SERVICE} --server ${directory} --force-renewal`;
+  return await machine.sh(line, { env });
 }
 
 /** The CA asks the first IPv6 address of the list. */

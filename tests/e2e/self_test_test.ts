@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import type { Report } from "../../lib/self_test/findings.ts";
+import type { SelfTestReport } from "../../lib/self_test/findings.ts";
 import { executablePath } from "../executable.ts";
 import { ready, startBalancer } from "./balancer.ts";
 import { eventually, startDaemon, tail } from "./daemon.ts";
@@ -83,18 +83,21 @@ async function planted(): Promise<string[]> {
   return await Array.fromAsync(Deno.readDir(webroot), ({ name }) => name);
 }
 
-/** Runs self-test on lb0 with --json. */
-async function report(args: string[] = [], options: { config?: string } = {}): Promise<Report> {
-  const { code, stdout, stderr } = await fleet.selfTest(["--json", ...args], options);
+/** Runs self-test on lb0 with --format json. */
+async function report(
+  args: string[] = [],
+  options: { config?: string } = {},
+): Promise<SelfTestReport> {
+  const { code, stdout, stderr } = await fleet.selfTest(["--format", "json", ...args], options);
   assert.equal(stderr, "");
-  const parsed = JSON.parse(stdout) as Report;
+  const parsed = JSON.parse(stdout) as SelfTestReport;
   assert.equal(code, parsed.ok ? 0 : 1);
   return parsed;
 }
 
 /** `port address (of): level rule ...` of each path and finding that is not well. */
-function faultsOf({ paths, findings }: Report): string[] {
-  const words = (all: Report["findings"]) =>
+function faultsOf({ paths, findings }: SelfTestReport): string[] {
+  const words = (all: SelfTestReport["findings"]) =>
     all.filter(({ level }) => level !== "note").map(({ level, rule }) => `${level} ${rule}`);
   return [
     ...paths.map(({ port, address, findings }) => [`${port} ${address}`, words(findings)] as const),
@@ -105,7 +108,7 @@ function faultsOf({ paths, findings }: Report): string[] {
 }
 
 /** The text of the only finding on a path. */
-function textAt({ paths }: Report, where: string): string {
+function textAt({ paths }: SelfTestReport, where: string): string {
   const path = paths.find(({ port, address }) => `${port} ${address}` === where);
   assert.equal(path?.findings.length, 1, `${where}: ${JSON.stringify(path)}`);
   return path!.findings[0]!.text;
@@ -160,7 +163,7 @@ e2e("self-test says when the webroot is not the one that is served", async () =>
   await Deno.writeTextFile(config, `webroot: ${network.directory}/other\n${configuration()}`);
   const found = await report([], { config });
   const texts = [own, elsewhere].map((where) => textAt(found, where));
-  assert.match(texts[0]!, /does not give what stands in \S+\/other: it runs with another webroot/);
+  assert.match(texts[0]!, /does not serve the token in \S+\/other: it runs with another webroot/);
   assert.match(texts[1]!, /HTTP 404, as this balancer itself does not give the token/);
   // A webroot that is not there yet is the ACME client's to make.
   await assert.rejects(Deno.stat(`${network.directory}/other`), Deno.errors.NotFound);
@@ -343,14 +346,17 @@ e2e("self-test finds each of thirty planted faults, and names it", async () => {
     ],
     [`challenge [${NODES.lb3!.ipv6}]:31080`, /the machine is up, but acme-lb is not running on it/],
     [`challenge [${NODES.lb1!.ipv6}]:31099`, /nothing listens on port 31099, though the machine/],
-    [`challenge [${ILL.walled!.ipv6}]:31080`, /a firewall swallows port 31080/],
+    [`challenge [${ILL.walled!.ipv6}]:31080`, /a firewall drops packets to port 31080/],
     [
       `challenge [${ODD_ADDRESS}]:4001`,
       /^HTTP 302 to "https:\/\/elsewhere.example\/"; is that the/,
     ],
     [`challenge [${ODD_ADDRESS}]:4003`, /it takes connections and does not answer/],
     [`challenge [${ODD_ADDRESS}]:4007`, /challenge.allow: peers/],
-    [`public ${NODES.lb1!.ipv4}:80`, /a firewall swallows port 80, while the challenge port/],
+    [
+      `public ${NODES.lb1!.ipv4}:80`,
+      /a firewall drops packets to port 80, while the challenge port/,
+    ],
     [`public ${ILL.six!.ipv4}:80`, /nothing listens on port 80 of IPv4, while IPv6 answers/],
     ["public [2001:db8::e1]:80", /reads 127 bytes and refuses more, here are 128/],
     [`public [${FOREIGN}]:80`, /absent, and 2001:db8::bad is none of the cluster's addresses/],

@@ -2,9 +2,9 @@
 
 import * as fc from "fast-check";
 import {
+  type ExpiryFinding,
   type ExpiryRecord,
   type ExpiryReport,
-  type Finding,
   type LeafFacts,
   type Reason,
 } from "../../lib/expiry/record.ts";
@@ -35,7 +35,7 @@ export function recordOf(
   place: string,
   { leaf, findings = [], source = "file" }: {
     leaf?: LeafFacts;
-    findings?: Finding[];
+    findings?: ExpiryFinding[];
     source?: ExpiryRecord["source"];
   },
 ): ExpiryRecord {
@@ -112,7 +112,7 @@ const LEAF: fc.Arbitrary<LeafFacts> = fc.record({
 
 const REASONS: Reason[] = ["expires_soon", "expired", "not_served", "unreadable", "timeout"];
 
-const FINDING: fc.Arbitrary<Finding> = fc.record({
+const FINDING: fc.Arbitrary<ExpiryFinding> = fc.record({
   state: fc.constantFrom("UNKNOWN", "WARNING", "CRITICAL"),
   reason: fc.constantFrom(...REASONS),
   text: HOSTILE,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   attributeOf,
+  type CommandOutcome,
   isShown,
   parseAbort,
   parseAdd,
@@ -16,15 +17,14 @@ import {
   parseShown,
   plainPath,
   quoteReply,
-  type Verdict,
 } from "../../lib/haproxy/replies.ts";
 
 /** Answers of HAProxy 2.6.12, recorded, unless said otherwise. */
 const NAME = "/tmp/hx/a.pem";
 
-type Row = [text: string, kind: Verdict["kind"], extra?: Partial<Record<string, unknown>>];
+type Row = [text: string, kind: CommandOutcome["kind"], extra?: Partial<Record<string, unknown>>];
 
-function checkAll(judge: (text: string, name: string) => Verdict, rows: Row[]): void {
+function checkAll(judge: (text: string, name: string) => CommandOutcome, rows: Row[]): void {
   for (const [text, kind, extra] of rows) {
     const verdict = judge(text, NAME);
     assert.equal(verdict.kind, kind, JSON.stringify(text));

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import { unreachableRange } from "../../lib/self_test/ca_reach.ts";
-import { judgeNames } from "../../lib/self_test/judge_names.ts";
+import { dnsFindings } from "../../lib/self_test/dns_findings.ts";
 
 Deno.test("ranges of special purposes are known to their borders", () => {
   const table: [string, "never" | "private" | undefined][] = [
@@ -64,7 +64,7 @@ cluster:
 
 Deno.test("a name that leads where no CA comes is a fault, unless the configuration says so too", () => {
   const found = (addresses: string[], names = ["a.example"]) =>
-    judgeNames(
+    dnsFindings(
       new Map(names.map((name) => [name, { addresses }])),
       parseConfig(CONFIG, "c"),
     ).filter(({ rule }) => rule === "no_public_address");
@@ -102,7 +102,7 @@ Deno.test("a name that leads where no CA comes is a fault, unless the configurat
 
 Deno.test("a virtual address that no name leads to is a note, except behind a NAT", () => {
   const spare = (addresses: string[], more = "") =>
-    judgeNames(
+    dnsFindings(
       new Map([["a.example", { addresses }]]),
       parseConfig(
         `cluster: {virtual_addresses: ["192.0.2.1", "192.0.2.2", "2001:db8::1"], names: [a.example]${more}}`,

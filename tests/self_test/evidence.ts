@@ -1,8 +1,8 @@
-/** Plain values that the judges of self-test are asked about. */
+/** Plain values from which self-test makes its report. */
 
 import type { AskFault, Reply } from "../../lib/http/ask.ts";
 import type { Path } from "../../lib/self_test/paths.ts";
-import type { Surroundings } from "../../lib/self_test/diagnosis_context.ts";
+import type { DiagnosisContext } from "../../lib/self_test/diagnosis_context.ts";
 
 export const TOKEN = "t".repeat(43);
 export const TEXT = `${TOKEN}.${"h".repeat(43)}`;
@@ -36,7 +36,7 @@ export function pathTo(hostname: string, more: Partial<Path> = {}): Path {
   };
 }
 
-export const AROUND: Surroundings = {
+export const AROUND: DiagnosisContext = {
   token: TOKEN,
   text: TEXT,
   webroot: "/run/acme/acme-challenge",

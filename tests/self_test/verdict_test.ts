@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import type { Reply } from "../../lib/http/ask.ts";
 import type { Replies } from "../../lib/self_test/ask_paths.ts";
-import type { Report } from "../../lib/self_test/findings.ts";
+import type { SelfTestReport } from "../../lib/self_test/findings.ts";
 import { formatReport } from "../../lib/self_test/format.ts";
-import { type Evidence, judge } from "../../lib/self_test/judge.ts";
+import { type Evidence, selfTestReport } from "../../lib/self_test/self_test_report.ts";
 import { planPaths } from "../../lib/self_test/paths.ts";
 import { answer, NOW, silence, TEXT } from "./evidence.ts";
 
@@ -27,7 +27,7 @@ interface Given extends Partial<Omit<Evidence, "config" | "records">> {
 function report(
   { dns = ["192.0.2.1", "2001:db8::1"], names = ["a.example"], more = "", amiss = {}, ...rest }:
     Given,
-): Report {
+): SelfTestReport {
   const config = parseConfig(
     `peers: ["192.0.2.11:31080", "192.0.2.12:31080"]
 cluster:
@@ -57,15 +57,15 @@ ${more}`,
         redirect: answer(301, "", { location: `https://${host}/page` }),
       };
   });
-  return judge({
+  return selfTestReport({
     ...{ config, records, paths, replies, machine, text: TEXT, webroot: "/w", file: "/c.yaml" },
-    ...{ digest: DIGEST, unresolved: [], lifetime: 90 * 86_400_000, places: [], here: [] },
+    ...{ digest: DIGEST, unresolved: [], lifetimeMs: 90 * 86_400_000, places: [], here: [] },
     questions: { token: "t".repeat(43), unknown: "unknown", page: "/page" },
     ...rest,
   });
 }
 
-const found = ({ paths, findings }: Report) =>
+const found = ({ paths, findings }: SelfTestReport) =>
   [
     ...paths.flatMap((path) => path.findings.map((one) => ({ ...one, at: path.address }))),
     ...findings,
@@ -96,6 +96,27 @@ Deno.test("the verdict says whether the CA gets its answer, through which addres
       },
       "partly",
       /not through 192\.0\.2\.1: an order fails when it asks there; to mend first \(1 other fault .*: challenge 192\.0\.2\.11:31080: refused/,
+    ],
+    [
+      "nothing listens on port 80, and this balancer is no peer",
+      {
+        machine: ["192.0.2.13"],
+        amiss: { "public 192.0.2.1": refused, "public 2001:db8::1": refused },
+      },
+      "no",
+      /to mend first \(.*\): public 192\.0\.2\.1:80: refused/,
+    ],
+    [
+      "the token is not found, and this balancer is no peer",
+      {
+        machine: ["192.0.2.13"],
+        amiss: {
+          "public 192.0.2.1": answer(404, "", OURS),
+          "public 2001:db8::1": answer(404, "", OURS),
+        },
+      },
+      "no",
+      /to mend first \(.*\): peers: not_a_peer/,
     ],
     [
       "one address is dead",

@@ -3,7 +3,8 @@
 import { deepStrictEqual, match, ok } from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import { textAnswer } from "../../lib/http/answer.ts";
-import { parseRequestHead, type RequestHead } from "../../lib/http/request_head.ts";
+import type { RequestHead } from "../../lib/http/request_head.ts";
+import { parseRequestHead } from "../http/whole_head.ts";
 import { createLog } from "../../lib/log.ts";
 import { STATUS_TARGET } from "../../lib/status/balancer_report.ts";
 import { createOwnLook, type OwnLook } from "../../lib/status/own_look.ts";
@@ -65,12 +66,14 @@ Deno.test("a server tells a report that its own reader takes, whatever it has se
 
 Deno.test("a look that fails or hangs leaves the rest of the report as it is", async () => {
   const failing = statusOf({ look: () => Promise.reject(new Error("disk")) });
-  deepStrictEqual((await failing.source.report()).certificates_total, 0);
+  const report = await failing.source.report();
+  deepStrictEqual([report.certificates_total, report.name], [null, "lb1"]);
+  deepStrictEqual(readReport(JSON.stringify(report), Date.now()), report);
 });
 
 function head(target: string, method = "GET"): RequestHead {
   const bytes = latin1(`${method} ${target} HTTP/1.0\r\n\r\n`);
-  const parsed = parseRequestHead(bytes, 0, bytes.length);
+  const parsed = parseRequestHead(bytes);
   ok(parsed.kind === "head");
   return parsed;
 }
@@ -98,6 +101,25 @@ Deno.test("the report is told to balancers alone; anybody else gets what any tar
   ) {
     deepStrictEqual(await handler(head(target, method), from, "192.0.2.12"), other, target);
   }
+});
+
+Deno.test("a report of certificates with many long names keeps within its bounds: the worst stay", async () => {
+  const names = Array.from({ length: 20 }, (_, i) => `${i}${"\u00e9".repeat(200)}`);
+  const certificates = Array.from(
+    { length: 40 },
+    (_, i) => sampleCertificate({ names, place: `/${i}.pem` }),
+  );
+  const look = () => Promise.resolve({ ...SEEN, certificates, certificatesTotal: 40 });
+  const { source } = statusOf({ look });
+  const handler = createReportHandler({
+    report: source.report,
+    told: { includes: () => Promise.resolve(true) },
+    otherwise: () => Promise.resolve(textAnswer("other\n")),
+  });
+  const { body } = await handler(head(STATUS_TARGET), "192.0.2.11", "192.0.2.12");
+  const told = readReport(body, Date.now());
+  ok(body.length <= 131_072, String(body.length));
+  deepStrictEqual([told.certificates[0]!.place, told.certificates_total], ["/0.pem", 40]);
 });
 
 Deno.test("the page asks the balancers once for all who look, and says what it may use", async () => {

@@ -1,10 +1,10 @@
-/** All judgements together: from the answers on each path to the report. Pure. */
+/** From the answers on each path to the whole report. Pure. */
 
 import { formatSocketAddress } from "../address.ts";
 import type { Config } from "../config/schema.ts";
 import type { Reply } from "../http/ask.ts";
 import type { Questions, Replies } from "./ask_paths.ts";
-import { fault, type Finding, type PathReport, type Report } from "./findings.ts";
+import { fault, type PathReport, type SelfTestFinding, type SelfTestReport } from "./findings.ts";
 import { clockFinding } from "./clock.ts";
 import {
   compareConfigurations,
@@ -12,19 +12,19 @@ import {
   toldConfig,
 } from "./configuration_findings.ts";
 import { familiesOf, notFromHere, unlessUnasked } from "./from_here.ts";
-import { judgeChallengePort } from "./judge_challenge_port.ts";
-import { judgeNames, type NameRecords } from "./judge_names.ts";
-import { judgePublicPort } from "./judge_public_port.ts";
-import { judgeForBalancers } from "./judge_token.ts";
+import { checkChallengePort } from "./check_challenge_port.ts";
+import { dnsFindings, type NameRecords } from "./dns_findings.ts";
+import { checkPublicPort } from "./check_public_port.ts";
+import { balancerOutcome } from "./token_outcome.ts";
 import type { Path } from "./paths.ts";
-import { type Asked, surroundingsOf } from "./diagnosis_context.ts";
+import { type Asked, diagnosisContext } from "./diagnosis_context.ts";
 import type { TokenPlace } from "./test_plan.ts";
 import { verdictOf } from "./verdict.ts";
-import { judgeWeeklyLimit } from "./weekly_limit.ts";
+import { weeklyLimitFinding } from "./weekly_limit.ts";
 
 export interface Evidence {
   config: Config;
-  /** The configuration file, or what stands for it. */
+  /** The configuration file, or a description when there is none. */
   file: string;
   /** Of this configuration; see configDigest. */
   digest: string;
@@ -39,15 +39,15 @@ export interface Evidence {
   /** Names among the peers that have no address. */
   unresolved: readonly string[];
   /** Milliseconds that a certificate is valid. */
-  lifetime: number;
+  lifetimeMs: number;
   /** Addresses of this machine's interfaces. */
   machine: readonly string[];
   /** Virtual addresses that two balancers hold at once, or none. */
-  held?: readonly Finding[];
+  held?: readonly SelfTestFinding[];
   /** The other places where tokens were planted. */
   places: readonly TriedPlace[];
   /** What was found on this machine before anybody was asked. */
-  here: readonly Finding[];
+  here: readonly SelfTestFinding[];
 }
 
 /** A directory in which a client may write, and what came of a token there. */
@@ -58,36 +58,41 @@ export interface TriedPlace extends TokenPlace {
   reply?: Reply;
 }
 
-export function judge(evidence: Evidence): Report {
-  const { config, questions, records, lifetime, paths, digest, file } = evidence;
+export function selfTestReport(evidence: Evidence): SelfTestReport {
+  const { config, questions, records, lifetimeMs, paths, digest, file } = evidence;
   const all = paths.map((path, i) => ({ path, replies: evidence.replies[i]! }));
   const told = all.flatMap(({ path, replies }) =>
     toldConfig(path, replies.unknown ?? replies.token) ?? []
   );
   const configurations = compareConfigurations(told, { digest, file });
-  const judged = all.map((asked) => ({
+  const reported = all.map((asked) => ({
     path: asked.path,
-    report: judgePath(asked, { all, evidence, configurations }),
+    report: pathReport(asked, { all, evidence, configurations }),
   }));
   const findings = [
     ...evidence.held ?? [],
-    ...judgeOwnPeer(evidence),
+    ...ownPeerFindings(evidence),
     ...evidence.here,
     ...configurations.here,
-    ...webrootFindings(evidence, judged.find(({ path }) => path.own)?.report),
+    ...webrootFindings(evidence, reported.find(({ path }) => path.own)?.report),
     ...evidence.unresolved.map(unresolvedPeer),
-    ...judgeNames(records, config),
-    judgeWeeklyLimit({ balancers: countBalancers(evidence), lifetime }),
+    ...dnsFindings(records, config),
+    weeklyLimitFinding({ balancers: countBalancers(evidence), lifetimeMs }),
   ];
-  const ok = [...findings, ...judged.flatMap(({ report }) => report.findings)]
+  const ok = [...findings, ...reported.flatMap(({ report }) => report.findings)]
     .every(({ level }) => level !== "fail");
   return {
-    ...{ ok, token: questions.token, paths: merged(judged.map(({ report }) => report)), findings },
-    verdict: verdictOf(judged, findings),
+    ...{
+      ok,
+      token: questions.token,
+      paths: merged(reported.map(({ report }) => report)),
+      findings,
+    },
+    verdict: verdictOf(reported, findings),
   };
 }
 
-function judgePath(
+function pathReport(
   asked: Asked,
   { all, evidence, configurations }: {
     all: Asked[];
@@ -98,7 +103,7 @@ function judgePath(
   const { config, text, webroot, questions, unresolved, machine } = evidence;
   const { path, replies } = asked;
   const httpsPort = config.redirect.https_port;
-  const around = surroundingsOf(asked, {
+  const around = diagnosisContext(asked, {
     ...{ all, unresolved, text, webroot, httpsPort },
     token: questions.token,
   });
@@ -111,12 +116,12 @@ function judgePath(
     ms: replies.token.ms,
   };
   if (port === "public") {
-    const { outcome, findings } = judgePublicPort({ path, replies, page: questions.page }, around);
+    const { outcome, findings } = checkPublicPort({ path, replies, page: questions.page }, around);
     const note = notFromHere(asked, { outcome, families: familiesOf(machine) });
     return { ...report, outcome, findings: note ? [note] : unlessUnasked(findings, asked) };
   }
   const { token, unknown } = replies;
-  const { outcome, findings } = judgeChallengePort({ path, token, unknown }, around);
+  const { outcome, findings } = checkChallengePort({ path, token, unknown }, around);
   const answer = unknown ?? token;
   const clock = answer.fault === undefined ? clockFinding(answer) : undefined;
   const shared = [clock, configurations.at.get(path)].filter((finding) => finding !== undefined);
@@ -137,33 +142,34 @@ function merged(paths: PathReport[]): PathReport[] {
 }
 
 /** Places where a client may write, of which acme-lb here does not give the tokens. */
-function webrootFindings({ places }: Evidence, own: PathReport | undefined): Finding[] {
-  return places.flatMap(({ directory, reason, reply, token, text }): Finding[] => {
+function webrootFindings({ places }: Evidence, own: PathReport | undefined): SelfTestFinding[] {
+  return places.flatMap(({ directory, reason, reply, token, text }): SelfTestFinding[] => {
     const at = { rule: "webroot", about: directory } as const;
     if (reason !== undefined) {
       return [{ ...at, level: "note", text: `no token can be tried there: ${reason}` }];
     }
-    // A balancer that gives none at all is told by its own path.
+    // A balancer that serves no token at all is reported on its own path.
     if (!reply || !own || own.outcome !== "found") return [];
-    const outcome = judgeForBalancers(reply, { token, text });
+    const outcome = balancerOutcome(reply, { token, text });
     if (outcome === "found") return [];
-    const said = `${outcome}: acme-lb here does not give a token that stands there, so a client ` +
-      "that writes there fails; is the directory among its webroots, and may its user read it?";
+    const said = `${outcome}: acme-lb here does not serve a token from there, so a client ` +
+      "that writes there fails; is the directory one of its webroots, and may its user read it?";
     return [{ ...at, level: "fail", text: said }];
   });
 }
 
 /** The others ask this balancer only if it stands among the peers. */
-function judgeOwnPeer({ config, paths }: Evidence): Finding[] {
+function ownPeerFindings({ config, paths }: Evidence): SelfTestFinding[] {
   if (config.peers.length === 0 || paths.some(({ own }) => own)) return [];
   const listeners = config.challenge.listen.map(formatSocketAddress).join(", ") || "nothing";
-  const text = "none of them is this machine with the port of its challenge listener " +
+  const text = "no entry is this machine with the port of its challenge listener " +
     `(${listeners}), so no balancer asks this one; add it or correct its port`;
   return [{ ...fault("not_a_peer", text), about: "peers" }];
 }
 
-function unresolvedPeer(name: string): Finding {
-  const text = "it has no address here, so no balancer behind it is asked; see the resolver, or " +
+function unresolvedPeer(name: string): SelfTestFinding {
+  const text =
+    "this name does not resolve here, so its balancers are not asked; check the resolver, or " +
     "/etc/hosts";
   return { ...fault("unresolved", text), about: `dns:${name}` };
 }

@@ -1,7 +1,7 @@
-import { deepStrictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Reply } from "../../lib/http/ask.ts";
-import { judgeForBalancers, judgeToken } from "../../lib/self_test/judge_token.ts";
+import { balancerOutcome, caOutcome } from "../../lib/self_test/token_outcome.ts";
 import { answer, silence, TEXT } from "./evidence.ts";
 
 const TABLE: [string, Reply, string][] = [
@@ -31,23 +31,23 @@ const TABLE: [string, Reply, string][] = [
 ];
 
 for (const [name, reply, outcome] of TABLE) {
-  Deno.test(`judgeToken() calls ${name} ${outcome}`, () => {
-    deepStrictEqual(judgeToken(reply, TEXT), outcome);
+  Deno.test(`caOutcome() calls ${name} ${outcome}`, () => {
+    assert.deepEqual(caOutcome(reply, TEXT), outcome);
   });
 }
 
-Deno.test("judgeToken() takes nothing but what the CA takes", () => {
+Deno.test("caOutcome() takes nothing but what the CA takes", () => {
   // Boulder: read at most 128 bytes, refuse if all 128 came, trim on the right, compare.
   const boulder = (body: string) => body.length < 128 && body.replace(/\s+$/, "") === TEXT;
   const piece = fc.constantFrom("", " ", "\n", "\r\n", "x", "\t".repeat(60), "\xa0");
   fc.assert(fc.property(piece, piece, piece, (before, after, more) => {
     const body = before + TEXT + after + more;
     fc.pre(!body.includes("\xa0"));
-    deepStrictEqual(judgeToken(answer(200, body), TEXT) === "found", boulder(body));
+    assert.deepEqual(caOutcome(answer(200, body), TEXT) === "found", boulder(body));
   }));
 });
 
-Deno.test("judgeForBalancers() approves what the lookup of serve would take, and nothing else", () => {
+Deno.test("balancerOutcome() approves what the lookup of serve would take, and nothing else", () => {
   const token = TEXT.split(".")[0]!;
   const table: [Reply, string, string][] = [
     [answer(200, TEXT), TEXT, "found"],
@@ -62,9 +62,9 @@ Deno.test("judgeForBalancers() approves what the lookup of serve would take, and
     [answer(200), TEXT, "empty"],
   ];
   for (const [reply, text, outcome] of table) {
-    deepStrictEqual(judgeForBalancers(reply, { token, text }), outcome, JSON.stringify(reply));
+    assert.deepEqual(balancerOutcome(reply, { token, text }), outcome, JSON.stringify(reply));
   }
   const byHand = { token: "lb0", text: "Hello World" };
-  deepStrictEqual(judgeForBalancers(answer(200, "Hello World\n"), byHand), "found");
-  deepStrictEqual(judgeForBalancers(answer(200, "Hello"), byHand), "bad_body");
+  assert.deepEqual(balancerOutcome(answer(200, "Hello World\n"), byHand), "found");
+  assert.deepEqual(balancerOutcome(answer(200, "Hello"), byHand), "bad_body");
 });

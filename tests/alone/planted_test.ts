@@ -1,14 +1,16 @@
 /**
  * What root writes in directories of others, with links, files and directories planted there
  * beforehand: nothing outside changes, and no secret reaches another user.
+ *
+ * Alone: root changes its user and umask meanwhile, for the whole process and so for every test in it.
  */
 import assert from "node:assert/strict";
 import { lchown } from "node:fs/promises";
-import { atomicWrite, type AtomicWriteOptions, putBack } from "../lib/atomic_write.ts";
-import { JobError } from "../lib/errors.ts";
-import { lockFile, lockTarget } from "../lib/file_lock.ts";
-import { makeDirectory } from "../lib/make_directory.ts";
-import { works } from "./works.ts";
+import { atomicWrite, type AtomicWriteOptions, putBack } from "../../lib/atomic_write.ts";
+import { JobError } from "../../lib/errors.ts";
+import { lockFile, lockTarget } from "../../lib/file_lock.ts";
+import { makeDirectory } from "../../lib/make_directory.ts";
+import { works } from "../works.ts";
 
 const isRoot = Deno.uid() === 0;
 const hasLists = isRoot && await works("setfacl", { args: ["--version"] });
@@ -214,7 +216,7 @@ Deno.test({
 
     // A secret is not root's to leave there, unless it is that user's.
     await assert.rejects(atomicWrite(at.at("acme/webroot/a.pem"), "KEY"), {
-      message: /user 65533 could exchange .*webroot meanwhile; .* --owner 65533$/,
+      message: /user 65533 could replace .*webroot at the same time; .* --owner 65533$/,
     });
     await atomicWrite(at.at("acme/webroot/a.pem"), "KEY", { uid: STRANGER });
     assert.equal(await factsOf(at.at("acme/webroot/a.pem")), `${STRANGER}:${STRANGER} 600`);
@@ -236,7 +238,7 @@ Deno.test({
       replaceLink: true,
     }).catch((error) => error.message);
     assert.equal(done, "written");
-    await assert.rejects(atomicWrite(at.at("prometheus/text/a.pem"), "KEY"), /could exchange/);
+    await assert.rejects(atomicWrite(at.at("prometheus/text/a.pem"), "KEY"), /could replace/);
   },
 });
 

@@ -1,24 +1,24 @@
 /**
- * Whether what is no challenge is redirected to the same page over https, and without HSTS, which
- * RFC 6797 section 7.2 forbids over plain HTTP.
+ * Whether other targets than challenges are redirected to the same page over https, and without
+ * HSTS, which RFC 6797 section 7.2 forbids over plain HTTP.
  */
 
 import type { Reply } from "../http/ask.ts";
-import { fault, type Finding } from "./findings.ts";
+import { fault, type SelfTestFinding } from "./findings.ts";
 import { quoted, statusOf } from "./diagnosis_context.ts";
 
 /** Those that the CA follows, too (Boulder, va/http.go). */
 const REDIRECTS = [301, 302, 307, 308];
 
 /** What is wrong with the answer to a page that was asked for under the host. */
-export function judgeRedirect(
+export function redirectFindings(
   reply: Reply,
   { host, page, httpsPort }: { host: string; page: string; httpsPort: number },
-): Finding[] {
+): SelfTestFinding[] {
   if (reply.fault !== undefined) {
     return [fault("no_redirect", `${reply.fault} instead of a redirect to https`)];
   }
-  const findings: Finding[] = [];
+  const findings: SelfTestFinding[] = [];
   const port = httpsPort === 443 ? "" : `:${httpsPort}`;
   const expected = `https://${host}${port}${page}`;
   const location = reply.fields["location"];

@@ -1,11 +1,11 @@
-/** The judgements together: what one path's answers say about another, and what no path says. */
+/** The whole report: what one answer says about another path, and what belongs to no path. */
 
-import { deepStrictEqual, match, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import type { Replies } from "../../lib/self_test/ask_paths.ts";
-import type { Report } from "../../lib/self_test/findings.ts";
-import { type Evidence, judge } from "../../lib/self_test/judge.ts";
-import { judgeNames } from "../../lib/self_test/judge_names.ts";
+import type { SelfTestReport } from "../../lib/self_test/findings.ts";
+import { type Evidence, selfTestReport } from "../../lib/self_test/self_test_report.ts";
+import { dnsFindings } from "../../lib/self_test/dns_findings.ts";
 import { planPaths } from "../../lib/self_test/paths.ts";
 import { answer, NOW, silence, TEXT } from "./evidence.ts";
 
@@ -22,7 +22,7 @@ const SHARED = { date: new Date(NOW).toUTCString(), "acme-lb-config": DIGEST };
 function report(
   amiss: Record<string, Partial<Replies>> = {},
   { config: text = CONFIG, ...more }: Partial<Omit<Evidence, "config">> & { config?: string } = {},
-): Report {
+): SelfTestReport {
   const config = parseConfig(text, "config.yaml");
   const peers = config.peers.filter((peer) => "hostname" in peer);
   const paths = planPaths({ config, records: new Map(), peers, machine: ["2001:db8::f001"] });
@@ -37,58 +37,67 @@ function report(
     const other = amiss[`${port} ${address.hostname}`];
     return other?.token?.fault ? { token: other.token } : { ...well, ...other };
   });
-  return judge({
+  return selfTestReport({
     ...{ config, paths, replies, text: TEXT, webroot: "/w", file: "config.yaml", digest: DIGEST },
-    ...{ records: new Map(), unresolved: [], lifetime: 90 * 86_400_000, places: [], here: [] },
+    ...{ records: new Map(), unresolved: [], lifetimeMs: 90 * 86_400_000, places: [], here: [] },
     machine: ["2001:db8::f001", "192.0.2.11"],
     questions: { token: "token", unknown: "unknown", page: PAGE },
     ...more,
   });
 }
 
-function texts({ paths, findings }: Report): string[] {
+function texts({ paths, findings }: SelfTestReport): string[] {
   return [...paths.flatMap((path) => path.findings), ...findings]
     .filter(({ level }) => level !== "note")
     .map(({ level, rule, about, text }) => `${level} ${rule}${about ? ` ${about}` : ""}: ${text}`);
 }
 
-Deno.test("judge() finds nothing where all is well, and tells the arithmetic of the limit", () => {
+Deno.test("selfTestReport() finds nothing where all is well, and tells the arithmetic of the limit", () => {
   const well = report();
-  deepStrictEqual([well.ok, texts(well), well.token], [true, [], "token"]);
-  deepStrictEqual(well.findings.map(({ level, rule }) => [level, rule]), [[
+  assert.deepEqual([well.ok, texts(well), well.token], [true, [], "token"]);
+  assert.deepEqual(well.findings.map(({ level, rule }) => [level, rule]), [[
     "note",
     "weekly_limit",
   ]]);
-  match(well.findings[0]!.text, /^2 balancers, /);
+  assert.match(well.findings[0]!.text, /^2 balancers, /);
 });
 
-Deno.test("judge() tells a stopped acme-lb from a wrong port, by port 80 of the same machine", () => {
+Deno.test("selfTestReport() tells a stopped acme-lb from a wrong port, by port 80 of the same machine", () => {
   const refused = { token: silence("refused") };
   const port = texts(report({ "challenge 2001:db8::f002": refused }));
-  match(port.join(), /^fail refused: nothing listens on port 31080, though the machine/);
+  assert.match(port.join(), /^fail refused: nothing listens on port 31080, though the machine/);
   const stopped = texts(report({
     "challenge 2001:db8::f002": refused,
     "public 2001:db8::f002": refused,
     "public 192.0.2.12": refused,
   }));
-  deepStrictEqual(stopped.length, 3);
-  match(stopped[0]!, /^fail refused: the machine is up, but acme-lb is not running on it/);
-  match(stopped[1]!, /^fail refused: nothing listens on port 80 there; start acme-lb/);
+  assert.deepEqual(stopped.length, 3);
+  assert.match(stopped[0]!, /^fail refused: the machine is up, but acme-lb is not running on it/);
+  assert.match(stopped[1]!, /^fail refused: nothing listens on port 80 there; start acme-lb/);
 });
 
-Deno.test("judge() tells a machine that is down from a firewall", () => {
+Deno.test("selfTestReport() tells a machine that is down from a firewall", () => {
   const silent = { token: silence("timeout") };
-  match(texts(report({ "challenge 2001:db8::f002": silent })).join(), /swallows port 31080/);
-  match(texts(report({ "public 192.0.2.12": silent })).join(), /swallows port 80, while the chall/);
+  assert.match(
+    texts(report({ "challenge 2001:db8::f002": silent })).join(),
+    /drops packets to port 31080/,
+  );
+  assert.match(
+    texts(report({ "public 192.0.2.12": silent })).join(),
+    /drops packets to port 80, while the chall/,
+  );
   const down = texts(report({
     "challenge 2001:db8::f002": silent,
     "public 2001:db8::f002": silent,
     "public 192.0.2.12": silent,
   }));
-  match(down.join("\n"), /no sign of life.*\n.*is the machine up.*\n.*is the machine up/);
+  assert.match(
+    down.join("\n"),
+    /no answer on any port.*\n.*is the machine up.*\n.*is the machine up/,
+  );
 });
 
-Deno.test("judge() takes a port that hangs, or another challenge port, for a sign of life", () => {
+Deno.test("selfTestReport() takes a port that hangs, or another challenge port, for a sign of life", () => {
   const hung = { token: silence("timeout", true) };
   const refused = { token: silence("refused") };
   const found = texts(report({
@@ -96,7 +105,7 @@ Deno.test("judge() takes a port that hangs, or another challenge port, for a sig
     "public 2001:db8::f002": hung,
     "public 192.0.2.12": refused,
   }));
-  match(found[0]!, /^fail refused: nothing listens on port 31080, though the machine/);
+  assert.match(found[0]!, /^fail refused: nothing listens on port 31080, though the machine/);
   const config =
     'peers: ["[2001:db8::f001]:31080", "192.0.2.12:31080", "[2001:db8::f002]:31080"]\n' +
     'cluster: { nodes: { lb1: ["2001:db8::f002", "192.0.2.12"] } }';
@@ -105,64 +114,72 @@ Deno.test("judge() takes a port that hangs, or another challenge port, for a sig
     "public 2001:db8::f002": refused,
     "public 192.0.2.12": refused,
   }, { config }));
-  match(two[0]!, /^fail refused: nothing listens on port 31080, though the machine/);
+  assert.match(two[0]!, /^fail refused: nothing listens on port 31080, though the machine/);
 });
 
-Deno.test("judge() does not call the challenge port alive that is not", () => {
+Deno.test("selfTestReport() does not call the challenge port alive that is not", () => {
   const found = texts(report({
     "challenge 2001:db8::f002": { token: silence("refused") },
     "public 192.0.2.12": { token: silence("timeout") },
   }));
-  match(found[1]!, /^fail timeout: a firewall swallows port 80 of IPv4, while IPv6 answers/);
+  assert.match(
+    found[1]!,
+    /^fail timeout: a firewall drops packets to port 80 of IPv4, while IPv6 answers/,
+  );
 });
 
-Deno.test("judge() compares families, not addresses of one", () => {
+Deno.test("selfTestReport() compares families, not addresses of one", () => {
   const config = 'peers: ["[2001:db8::f001]:31080"]\n' +
     "cluster: { nodes: { lb1: [192.0.2.12, 192.0.2.13] } }";
   const found = texts(report({ "public 192.0.2.12": { token: silence("refused") } }, { config }));
-  match(found.join(), /^fail refused: nothing listens on port 80 there; start acme-lb/);
+  assert.match(found.join(), /^fail refused: nothing listens on port 80 there; start acme-lb/);
 });
 
-Deno.test("judge() counts balancers by nodes and by peers, whichever are more", () => {
+Deno.test("selfTestReport() counts balancers by nodes and by peers, whichever are more", () => {
   const count = (config: string) => /^\d+/.exec(report({}, { config }).findings.at(-1)!.text)![0];
   const nodes = "cluster: { nodes: { a: [192.0.2.1], b: [192.0.2.2], c: [192.0.2.3] } }";
-  deepStrictEqual(count(`peers: ["192.0.2.1:31080"]\n${nodes}`), "3");
-  deepStrictEqual(count('peers: ["192.0.2.1:31080", "192.0.2.1:31081", "192.0.2.2:31080"]'), "2");
-  deepStrictEqual(count(""), "1");
+  assert.deepEqual(count(`peers: ["192.0.2.1:31080"]\n${nodes}`), "3");
+  assert.deepEqual(count('peers: ["192.0.2.1:31080", "192.0.2.1:31081", "192.0.2.2:31080"]'), "2");
+  assert.deepEqual(count(""), "1");
 });
 
-Deno.test("judge() tells IPv4 that is missing while IPv6 of the same node answers", () => {
+Deno.test("selfTestReport() tells IPv4 that is missing while IPv6 of the same node answers", () => {
   const found = texts(report({ "public 192.0.2.12": { token: silence("refused") } }));
-  match(found.join(), /^fail refused: nothing listens on port 80 of IPv4, while IPv6 answers/);
+  assert.match(
+    found.join(),
+    /^fail refused: nothing listens on port 80 of IPv4, while IPv6 answers/,
+  );
 });
 
-Deno.test("judge() blames one webroot for all that does not find the token", () => {
+Deno.test("selfTestReport() blames one webroot for all that does not find the token", () => {
   const absent = { token: answer(404) };
   const found = texts(report({
     "challenge 2001:db8::f001": absent,
     "public 2001:db8::f001": absent,
     "public 192.0.2.11": absent,
   }));
-  match(found[0]!, /does not give what stands in \/w/);
-  for (const text of found.slice(1)) match(text, /as this balancer itself does not give the token/);
+  assert.match(found[0]!, /does not serve the token in \/w/);
+  for (const text of found.slice(1)) {
+    assert.match(text, /as this balancer itself does not give the token/);
+  }
 });
 
-Deno.test("judge() forgives a 504 for an unknown token only while a peer is not well", () => {
+Deno.test("selfTestReport() forgives a 504 for an unknown token only while a peer is not well", () => {
   const unknown = { unknown: answer(504) };
-  deepStrictEqual(texts(report({ "public 2001:db8::f001": unknown })).length, 1);
+  assert.deepEqual(texts(report({ "public 2001:db8::f001": unknown })).length, 1);
   const found = texts(report({
     "public 2001:db8::f001": unknown,
     "challenge 2001:db8::f002": { token: silence("timeout") },
   }));
-  deepStrictEqual(found.length, 1);
-  match(found[0]!, /^fail timeout: a firewall/);
+  assert.deepEqual(found.length, 1);
+  assert.match(found[0]!, /^fail timeout: a firewall/);
   const failing = { "challenge 2001:db8::f002": { token: answer(500) } };
-  deepStrictEqual(texts(report({ "public 2001:db8::f001": unknown, ...failing })).length, 1);
+  assert.deepEqual(texts(report({ "public 2001:db8::f001": unknown, ...failing })).length, 1);
   const nameless = report({ "public 2001:db8::f001": unknown }, { unresolved: ["lb2.example"] });
-  deepStrictEqual(texts(nameless).length, 1);
+  assert.deepEqual(texts(nameless).length, 1);
 });
 
-Deno.test("judge() compares clock and configuration at challenge ports alone", () => {
+Deno.test("selfTestReport() compares clock and configuration at challenge ports alone", () => {
   const late = { ...SHARED, date: new Date(NOW - 600_000).toUTCString() };
   const stale = { ...SHARED, "acme-lb-config": "8899aabbccddeeff" };
   const found = report({
@@ -170,41 +187,41 @@ Deno.test("judge() compares clock and configuration at challenge ports alone", (
     "challenge 2001:db8::f002": { unknown: answer(404, "", late) },
     "public 2001:db8::f001": { unknown: answer(404, "", { ...late, ...stale }) },
   });
-  deepStrictEqual(found.ok, false);
-  deepStrictEqual(texts(found).map((text) => text.split(";")[0]), [
+  assert.deepEqual(found.ok, false);
+  assert.deepEqual(texts(found).map((text) => text.split(";")[0]), [
     "fail configuration: acme-lb runs here with another configuration than config.yaml",
     "fail clock: its clock is 10 min behind the one here",
   ]);
 });
 
-Deno.test("judge() lets a peer that is no acme-lb be, with a note", () => {
+Deno.test("selfTestReport() lets a peer that is no acme-lb be, with a note", () => {
   const nginx = report({
     "challenge 2001:db8::f002": { unknown: answer(404, "", { date: SHARED.date }) },
   });
-  deepStrictEqual([nginx.ok, texts(nginx)], [true, []]);
+  assert.deepEqual([nginx.ok, texts(nginx)], [true, []]);
   const [finding] = nginx.paths[1]!.findings;
-  deepStrictEqual([finding?.level, finding?.rule], ["note", "configuration"]);
+  assert.deepEqual([finding?.level, finding?.rule], ["note", "configuration"]);
 });
 
-Deno.test("judge() says that this balancer is none of the peers, and that a peer has no address", () => {
+Deno.test("selfTestReport() says that this balancer is none of the peers, and that a peer has no address", () => {
   const config = 'peers: ["[2001:db8::f001]:31081", "[2001:db8::f002]:31080"]';
-  match(
+  assert.match(
     texts(report({}, { config })).join(),
-    /^fail not_a_peer peers: none of them is this machine/,
+    /^fail not_a_peer peers: no entry is this machine/,
   );
   // One balancer alone needs no peers.
-  deepStrictEqual(texts(report({}, { config: "challenge: { listen: [] }" })), []);
+  assert.deepEqual(texts(report({}, { config: "challenge: { listen: [] }" })), []);
   const found = texts(report({}, { unresolved: ["lb2.example"] }));
-  match(found.join(), /^fail unresolved dns:lb2\.example: it has no address here/);
+  assert.match(found.join(), /^fail unresolved dns:lb2\.example: this name does not resolve here/);
 });
 
-Deno.test("judge() takes warnings for no failure", () => {
+Deno.test("selfTestReport() takes warnings for no failure", () => {
   const slow = report({ "public 192.0.2.11": { token: { ...answer(200, TEXT), ms: 6000 } } });
-  deepStrictEqual([slow.ok, texts(slow).length], [true, 1]);
-  ok(report({}, { lifetime: 3_600_000 }).ok);
+  assert.deepEqual([slow.ok, texts(slow).length], [true, 1]);
+  assert.ok(report({}, { lifetimeMs: 3_600_000 }).ok);
 });
 
-Deno.test("judgeNames() names wildcards, names without addresses, and families that are missing", () => {
+Deno.test("dnsFindings() names wildcards, names without addresses, and families that are missing", () => {
   const cluster = {
     ...parseConfig(CONFIG, "config.yaml").cluster,
     names: ["*.example", "none.example", "six.example", "four.example", "both.example"],
@@ -215,8 +232,8 @@ Deno.test("judgeNames() names wildcards, names without addresses, and families t
     ["four.example", { addresses: ["192.0.2.1"] }],
     ["both.example", { addresses: ["192.0.2.1", "2001:db8::1"] }],
   ]);
-  const judged = (addresses: string[]) =>
-    judgeNames(records, {
+  const found = (addresses: string[]) =>
+    dnsFindings(records, {
       peers: [],
       cluster: {
         ...cluster,
@@ -228,18 +245,18 @@ Deno.test("judgeNames() names wildcards, names without addresses, and families t
   const always = ["warn wildcard *.example", "fail unresolved none.example"];
   const both = [...always, "warn one_family six.example", "warn one_family four.example"];
   // By the virtual addresses, where there are any: nodes have both families in this cluster.
-  deepStrictEqual(judged([]), both);
-  deepStrictEqual(judged(["192.0.2.1", "2001:db8::1"]), both);
-  deepStrictEqual(judged(["2001:db8::1"]), [...always, "warn one_family four.example"]);
-  deepStrictEqual(judged(["192.0.2.1"]), [...always, "warn one_family six.example"]);
+  assert.deepEqual(found([]), both);
+  assert.deepEqual(found(["192.0.2.1", "2001:db8::1"]), both);
+  assert.deepEqual(found(["2001:db8::1"]), [...always, "warn one_family four.example"]);
+  assert.deepEqual(found(["192.0.2.1"]), [...always, "warn one_family six.example"]);
 });
 
-Deno.test("judge() blames no family for one virtual address, while others of it answer", () => {
+Deno.test("selfTestReport() blames no family for one virtual address, while others of it answer", () => {
   const config = 'peers: ["[2001:db8::f001]:31080"]\ncluster: { virtual_addresses: ' +
     '["2001:db8::1", "2001:db8::2", 192.0.2.1, 192.0.2.2] }';
   const refused = { token: silence("refused") };
   const one = texts(report({ "public 2001:db8::1": refused }, { config }));
-  match(one.join(), /^fail refused: nothing listens on port 80 there; start acme-lb/);
+  assert.match(one.join(), /^fail refused: nothing listens on port 80 there; start acme-lb/);
   const all = { "public 2001:db8::1": refused, "public 2001:db8::2": refused };
-  match(texts(report(all, { config }))[0]!, /port 80 of IPv6, while IPv4 answers/);
+  assert.match(texts(report(all, { config }))[0]!, /port 80 of IPv6, while IPv4 answers/);
 });

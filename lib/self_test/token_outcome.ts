@@ -9,7 +9,7 @@ import { peerAnswerOf } from "../http/peer_answer.ts";
 import type { CaOutcome, TokenOutcome } from "./findings.ts";
 
 /** The outcome of asking for a token whose text is known. */
-export function judgeToken(reply: Reply, text: string): CaOutcome {
+export function caOutcome(reply: Reply, text: string): CaOutcome {
   if (reply.fault !== undefined) return reply.fault;
   const { status, body } = reply;
   if (status === 404) return "absent";
@@ -23,7 +23,7 @@ export function judgeToken(reply: Reply, text: string): CaOutcome {
 }
 
 /** The outcome on a challenge port: what the lookup of `serve` decides, by the same function. */
-export function judgeForBalancers(
+export function balancerOutcome(
   reply: Reply,
   { token, text }: { token: string; text: string },
 ): TokenOutcome {

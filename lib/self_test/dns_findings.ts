@@ -6,7 +6,7 @@
 import { comparableAddress, familyOf } from "../address.ts";
 import type { Config } from "../config/schema.ts";
 import { unreachableRange } from "./ca_reach.ts";
-import { fault, type Finding } from "./findings.ts";
+import { fault, type SelfTestFinding } from "./findings.ts";
 
 /** The addresses of a name, or why there are none. */
 export type NameRecords =
@@ -16,21 +16,21 @@ export type NameRecords =
 /** Names told at once; more are counted. */
 const SHOWN = 3;
 
-export function judgeNames(
+export function dnsFindings(
   records: ReadonlyMap<string, NameRecords>,
   config: Pick<Config, "cluster" | "peers">,
-): Finding[] {
+): SelfTestFinding[] {
   const { virtual_addresses, nodes, names } = config.cluster;
   const offered = virtual_addresses.length > 0
     ? virtual_addresses.map(({ address }) => address)
     : Object.values(nodes).flat();
-  const wild = names.filter((name) => name.startsWith("*.")).map((about): Finding => ({
+  const wild = names.filter((name) => name.startsWith("*.")).map((about): SelfTestFinding => ({
     level: "warn",
     rule: "wildcard",
     about,
     text: "HTTP-01 cannot validate a wildcard (RFC 8555 section 8.3); list the names themselves",
   }));
-  const each = records.entries().flatMap(([name, found]) => nameFindings(name, found, offered));
+  const each = records.entries().flatMap(([name, found]) => recordFindings(name, found, offered));
   return [
     ...wild,
     ...alike([...each]),
@@ -39,12 +39,12 @@ export function judgeNames(
   ];
 }
 
-function nameFindings(about: string, found: NameRecords, offered: string[]): Finding[] {
+function recordFindings(about: string, found: NameRecords, offered: string[]): SelfTestFinding[] {
   if (found.reason !== undefined) {
     return [{ ...fault("unresolved", found.reason), about }];
   }
   const families = [[6, "AAAA"], [4, "A"]] as const;
-  return families.flatMap(([family, record]): Finding[] => {
+  return families.flatMap(([family, record]): SelfTestFinding[] => {
     const has = (addresses: string[]) => addresses.some((one) => familyOf(one) === family);
     if (has(found.addresses) || !has(offered)) return [];
     const text =
@@ -55,7 +55,7 @@ function nameFindings(about: string, found: NameRecords, offered: string[]): Fin
 }
 
 /** One finding where several names have the same. */
-function alike(findings: Finding[]): Finding[] {
+function alike(findings: SelfTestFinding[]): SelfTestFinding[] {
   const groups = Map.groupBy(findings, ({ level, rule, text }) => `${level} ${rule} ${text}`);
   return [...groups.values()].map((group) => ({
     ...group[0]!,
@@ -70,13 +70,13 @@ export function listed(words: readonly string[]): string {
 }
 
 /**
- * A resolver may serve names from a hosts file or from a zone for the inside, so that all seems
- * well on this very machine. What the configuration names may be private: for a CA of one's own.
+ * A resolver may answer from a hosts file or an internal zone, so that everything seems right on
+ * this machine. Addresses in the configuration may be private, for an internal CA.
  */
 function unreachable(
   records: ReadonlyMap<string, NameRecords>,
   { cluster, peers }: Pick<Config, "cluster" | "peers">,
-): Finding[] {
+): SelfTestFinding[] {
   const configured = new Set(
     [
       ...cluster.virtual_addresses.map(({ address }) => address),
@@ -92,7 +92,7 @@ function unreachable(
     const range = unreachableRange(address);
     if (!range || (range.kind === "private" && configured.has(address))) return [];
     const text = `the resolver here says ${address}, ${range.name}, where no CA can connect; it ` +
-      "may answer from a hosts file or an inner zone: ask one outside with --resolver ADDRESS";
+      "may answer from a hosts file or an internal zone: ask an external one with --resolver ADDRESS";
     return [{
       ...fault("no_public_address", text),
       about: listed(found.map(({ name }) => name)),
@@ -100,11 +100,11 @@ function unreachable(
   });
 }
 
-/** Where a router translates addresses, the virtual ones are inside by design. */
+/** Behind a router that translates addresses, the virtual ones are internal by design. */
 function unpublished(
   records: ReadonlyMap<string, NameRecords>,
   { cluster }: Pick<Config, "cluster">,
-): Finding[] {
+): SelfTestFinding[] {
   const named = new Set(
     records.values().flatMap(({ addresses = [] }) => addresses.map(comparableAddress)),
   );
@@ -112,6 +112,6 @@ function unpublished(
   const spare = cluster.virtual_addresses.map(({ address }) => address)
     .filter((address) => !named.has(comparableAddress(address)));
   if (spare.length === 0) return [];
-  const text = "no name leads there, so neither the CA nor visitors ask it";
+  const text = "no name has this address, so neither the CA nor visitors use it";
   return [{ level: "note", rule: "unpublished", about: listed(spare), text }];
 }

@@ -6,44 +6,44 @@
 import { CA_BODY_BYTES } from "../ca_rules.ts";
 import type { Reply } from "../http/ask.ts";
 import type { Replies } from "./ask_paths.ts";
-import { type CaOutcome, fault, type Finding } from "./findings.ts";
-import { judgeRedirect } from "./judge_redirect.ts";
-import { judgeToken } from "./judge_token.ts";
+import { type CaOutcome, fault, type SelfTestFinding } from "./findings.ts";
+import { redirectFindings } from "./redirect_findings.ts";
+import { caOutcome } from "./token_outcome.ts";
 import { type Path, VIRTUAL } from "./paths.ts";
-import { excerpt, isIPv6, quoted, statusOf, type Surroundings } from "./diagnosis_context.ts";
+import { type DiagnosisContext, excerpt, isIPv6, quoted, statusOf } from "./diagnosis_context.ts";
 
 /**
  * Milliseconds. The CA's perspectives share one budget near 10 s, and ask one after the other.
  */
-const SLOW = 5_000;
+const SLOW_MS = 5_000;
 
 /** The outcome of asking for the token, and the findings. */
-export function judgePublicPort(
+export function checkPublicPort(
   { path, replies, page }: { path: Path; replies: Replies; page: string },
-  around: Surroundings,
-): { outcome: CaOutcome; findings: Finding[] } {
+  around: DiagnosisContext,
+): { outcome: CaOutcome; findings: SelfTestFinding[] } {
   const { token, unknown, redirect } = replies;
-  const outcome = judgeToken(token, around.text);
-  const findings: Finding[] = [];
+  const outcome = caOutcome(token, around.text);
+  const findings: SelfTestFinding[] = [];
   if (outcome !== "found") {
     findings.push(
       path.foreign
         ? fault("foreign_address", foreignAdvice(outcome, path))
         : fault(outcome, advice(outcome, { path, token, around })),
     );
-  } else if (token.ms > SLOW) {
+  } else if (token.ms > SLOW_MS) {
     const text = `it took ${(token.ms / 1000).toFixed(1)} s; the CA gives up near 10 s in all, ` +
       "for several requests; see ms= and peers= in its log";
     findings.push({ level: "warn", rule: "slow", text });
   }
   if (unknown && (outcome === "found" || outcome === "absent")) {
-    const finding = judgeUnknown(unknown, around);
+    const finding = unknownTokenFinding(unknown, around);
     if (finding) findings.push(finding);
   }
   const ours = outcome === "found" || !path.foreign;
   if (redirect && ours) {
     const { httpsPort } = around;
-    findings.push(...judgeRedirect(redirect, { host: path.host, page, httpsPort }));
+    findings.push(...redirectFindings(redirect, { host: path.host, page, httpsPort }));
   }
   return { outcome, findings };
 }
@@ -53,11 +53,11 @@ function foreignAdvice(outcome: CaOutcome, { address, of }: Path): string {
   return `${outcome}, and ${address.hostname} is none of the cluster's addresses; correct the ` +
     `record of ${of.join(", ")}, or cluster.virtual_addresses` +
     (silent
-      ? "; or the router does not lead back to here what comes from here (ask from outside)"
+      ? "; or the router does not pass requests from inside back to here (ask from outside)"
       : "");
 }
 
-function judgeUnknown(reply: Reply, around: Surroundings): Finding | undefined {
+function unknownTokenFinding(reply: Reply, around: DiagnosisContext): SelfTestFinding | undefined {
   if (reply.fault !== undefined) {
     return fault(reply.fault, "no answer for a token that nobody has; it must be 404");
   }
@@ -65,7 +65,9 @@ function judgeUnknown(reply: Reply, around: Surroundings): Finding | undefined {
   if (reply.status === 200) {
     return fault(
       "catch_all",
-      `200 for a token that nobody has: ${excerpt(reply)}; it, or one of its peers, answers ` +
+      `200 for a token that nobody has: ${
+        excerpt(reply)
+      }; this server, or one of its peers, answers ` +
         "everything",
     );
   }
@@ -83,7 +85,7 @@ function judgeUnknown(reply: Reply, around: Surroundings): Finding | undefined {
 
 function advice(
   outcome: Exclude<CaOutcome, "found">,
-  { path, token, around }: { path: Path; token: Reply; around: Surroundings },
+  { path, token, around }: { path: Path; token: Reply; around: DiagnosisContext },
 ): string {
   const [family, other] = isIPv6(path) ? ["IPv6", "IPv4"] : ["IPv4", "IPv6"];
   const virtual = path.of.includes(VIRTUAL);
@@ -98,14 +100,14 @@ function advice(
         return "it takes the connection and does not answer; see its log";
       }
       if (around.alive) {
-        return "a firewall swallows port 80, while the challenge port answers; open it to the world";
+        return "a firewall drops packets to port 80, while the challenge port answers; open it to the internet";
       }
       if (around.otherFamily) {
-        return `a firewall swallows port 80 of ${family}, while ${other} answers; open it for both`;
+        return `a firewall drops packets to port 80 of ${family}, while ${other} answers; open it for both`;
       }
       return virtual
-        ? "no balancer has the address (see keepalived), or a firewall swallows port 80"
-        : "is the machine up, or does a firewall swallow port 80?";
+        ? "no balancer has the address (see keepalived), or a firewall drops packets to port 80"
+        : "is the machine up, or does a firewall drop packets to port 80?";
     case "unreachable":
       return virtual ? "no balancer has the address; see keepalived" : "is the machine up?";
     case "reset":
@@ -114,7 +116,7 @@ function advice(
     case "absent":
       return around.held === false
         ? "HTTP 404, as this balancer itself does not give the token; see its challenge port"
-        : "HTTP 404: the balancer there has not got the token from this one; is this one among its " +
+        : "HTTP 404: the balancer there did not get the token from this one; is this one among its " +
           "peers?";
     case "redirected":
       return `${statusOf(token)}: a challenge must be answered, not redirected; something else ` +
@@ -128,16 +130,20 @@ function advice(
       return `the CA reads ${CA_BODY_BYTES} bytes and refuses more` +
         (token.fault === undefined ? `, here are ${token.body.length}` : "");
     case "leading_bytes":
-      return `the CA trims nothing before the text, and here is ${leading(token, around)}`;
+      return `the answer begins with ${
+        leading(token, around)
+      }, which the CA does not accept before the text`;
     case "bad_body":
-      return `200 with another text: ${excerpt(token)}; what answers there, or which of its peers?`;
+      return `200 with another text: ${
+        excerpt(token)
+      }; which program, or which of its peers, answers?`;
     case "bad_framing":
-      return "the answer is cut short, compressed, or no HTTP";
+      return "the answer is cut short, compressed, or not HTTP";
   }
 }
 
-/** What stands before the text that was planted. */
-function leading(token: Reply, { text }: Surroundings): string {
+/** What the answer has before the planted text. */
+function leading(token: Reply, { text }: DiagnosisContext): string {
   const before = token.fault === undefined ? token.body.slice(0, token.body.indexOf(text)) : "";
   if (before === "\xef\xbb\xbf") return "a byte order mark";
   return before.trim() === "" ? "white space" : quoted(before);
