@@ -93,7 +93,7 @@ export class Orders {
     const [key] = /-----BEGIN (\w+ )?PRIVATE KEY-----[^-]+-----END (\w+ )?PRIVATE KEY-----\n/
       .exec(pem) ?? [];
     assert.ok(key, `${this.host.name}: ${pem.length} characters without a key`);
-    const leaf = new X509Certificate(pem);
+    const leaf = new X509Certificate(pem.slice(pem.indexOf("-----BEGIN CERTIFICATE-----")));
     assert.ok(leaf.checkPrivateKey(createPrivateKey(key)), `${this.host.name}: not its key`);
     return leaf.serialNumber;
   }
