@@ -10,7 +10,7 @@ import net from "node:net";
 import type { Child } from "./child.ts";
 import { startFaultyPeer } from "./faulty_peer.ts";
 import type { Flood } from "./flood.ts";
-import type { Contender, Figure } from "./report.ts";
+import { type Contender, type Figure, percentile } from "./report.ts";
 import { type Bench, startAcmeLb, startHaproxy, startNginx, startPeer } from "./servers.ts";
 
 const PORT = 28080;
@@ -216,10 +216,6 @@ function ask(
 /** In percent. */
 function share(seen: Seen[]): number {
   return 100 * seen.filter(({ right }) => right).length / seen.length;
-}
-
-function percentile(values: number[], share: number): number {
-  return values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1]!;
 }
 
 /** Connections may come from any address of the network, though no interface has it. */

@@ -8,6 +8,7 @@
 import { measureAnswers } from "./answer_time.ts";
 import { measureAttack } from "./attack.ts";
 import { raiseLoopback } from "./cable.ts";
+import { measureStatus } from "./fleet_status.ts";
 import { measureExpiry } from "./expiry.ts";
 import { measureMemory } from "./memory.ts";
 import { measureRedirects } from "./redirect_rate.ts";
@@ -42,6 +43,7 @@ export const SECTIONS = {
   swap: measureSwaps,
   expiry: measureExpiry,
   attack: measureAttack,
+  status: measureStatus,
   soak: measureSoak,
 };
 

@@ -88,6 +88,11 @@ export function median(values: number[]): number {
     : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
 }
 
+/** The value that such a share of them, from 0 to 1, does not exceed. */
+export function percentile(values: number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1]!;
+}
+
 /** One Markdown table a section; a ratio stands in brackets behind the figure it refers to. */
 export function formatTables(results: Result[]): string {
   const tables = Map.groupBy(results, ({ section }) => section);

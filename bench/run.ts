@@ -5,7 +5,7 @@
  * The exit code tells whether it could measure; a target that is missed is shown and no more.
  *
  * Usage: deno task bench [--only SECTION] [--quick] [--json FILE], where SECTION is one of
- * answer, redirect, memory, start, startup, swap, expiry, attack, soak
+ * answer, redirect, memory, start, startup, swap, expiry, attack, status, soak
  */
 
 import { dirname } from "node:path";
@@ -146,6 +146,10 @@ function possible(
   if (sections.has("attack") && !isRoot()) {
     sections.delete("attack");
     leftOut.push("attack, which needs root for a network of its own");
+  }
+  if (sections.has("status") && !isRoot()) {
+    sections.delete("status");
+    leftOut.push("status, which needs root for its network namespaces");
   }
   if (sections.has("swap") && (!versions.h2load || !versions.HAProxy)) {
     sections.delete("swap");

@@ -1,9 +1,9 @@
 /**
- * The file system, with a deadline for every question.
+ * The file system, with a deadline for every operation.
  *
- * A file on a dead network disk, a FUSE mount whose server is gone, a FIFO in the place of a file:
- * whoever asks waits for ever. The thread that waits cannot be freed, and the runtime has only 32
- * of them, so a place that has been silent is not asked again before it has answered after all.
+ * On a network disk whose server is gone, on a FUSE mount without its process, or on a FIFO, an
+ * operation may never return. Its thread cannot be freed, and the runtime has only 32 of them, so a
+ * path that did not answer is not used again until the pending operation has returned.
  */
 
 import { type Read, tryToRead } from "./read_input.ts";
@@ -14,28 +14,28 @@ export interface BoundedFiles {
   stat(path: string): Promise<Deno.FileInfo>;
   readLink(path: string): Promise<string>;
   list(directory: string): Promise<Deno.DirEntry[]>;
-  /** Never rejects: silence is a reason like any other. */
+  /** Never rejects: a file that does not answer is a reason like any other. */
   read(path: string): Promise<Read>;
 }
 
-/** A question that was not answered, or not asked because others were not answered there. */
+/** An operation that did not return in time, or was not begun because another there has not. */
 export class SilentFileError extends Error {
   override name = "SilentFileError";
 }
 
 export interface BoundedFilesOptions {
-  /** Milliseconds for one answer. @default 2000 */
+  /** For one operation. @default 2000 */
   patienceMs?: number;
-  /** Once it is aborted, an answer has {@link HURRY_MS} at most. */
+  /** When it is aborted, an operation gets {@link HURRY_MS} at most. */
   hurry?: AbortSignal;
-  /** Threads that may be lost to silence, of the 32 that everything shares. @default 20 */
+  /** Threads that may wait without an end, of the 32 that everything shares. @default 20 */
   maxSilent?: number;
   clock?: Clock;
-  /** What is asked. @default the system's files */
+  /** @default the files of this machine */
   system?: FileSystem;
 }
 
-/** What is asked without any bound. */
+/** The operations without a deadline. */
 export interface FileSystem {
   stat(path: string): Promise<Deno.FileInfo>;
   readLink(path: string): Promise<string>;
@@ -50,20 +50,17 @@ const SYSTEM_FILES: FileSystem = {
   read: tryToRead,
 };
 
-/** Milliseconds for an answer when there is no time left: a living disk needs far less. */
+/** For one operation when there is no time left; a disk that works needs far less. */
 export const HURRY_MS = 500;
 
-/** Silent files after which their directory counts as dead, when none in it answers meanwhile. */
+/** After so many silent files in a row, the directory that holds them counts as silent. */
 const MAX_SILENT_BESIDE = 3;
 
-/** How often a question gets the time again that this process itself did not run. */
-const MAX_STALLS = 5;
-
-/** Questions with a deadline each, by one check that ends with its process. */
+/** Operations with a deadline each, for one check that ends with its process. */
 export function boundFiles(options: BoundedFilesOptions = {}): BoundedFiles {
   const { patienceMs = 2000, hurry, maxSilent = 20 } = options;
   const { clock = SYSTEM_CLOCK, system = SYSTEM_FILES } = options;
-  /** Paths that were asked and have not answered yet. */
+  /** Paths with an operation that has not returned yet. */
   const silent = new Set<string>();
   /** Silent files in a row, by directory. */
   const silentBeside = new Map<string, number>();
@@ -86,7 +83,7 @@ export function boundFiles(options: BoundedFilesOptions = {}): BoundedFiles {
     } catch (error) {
       if (!(error instanceof DeadlineError)) throw error;
       silent.add(path);
-      // Mount points lie side by side without being one file system; files do not.
+      // Directories side by side may be different file systems; files side by side are not.
       if (isFile) silentBeside.set(directory, (silentBeside.get(directory) ?? 0) + 1);
       const answered = () => {
         silent.delete(path);
@@ -99,19 +96,11 @@ export function boundFiles(options: BoundedFilesOptions = {}): BoundedFiles {
     }
   }
 
-  /** A busy machine is no dead disk: time in which this process did not run does not count. */
+  /** Counts the time in which this process runs: a busy machine is not a disk that does not answer. */
   async function inTime<T>(answer: Promise<T>): Promise<T> {
-    for (let stalls = 0;; stalls++) {
-      const waitMs = hurry?.aborted ? Math.min(HURRY_MS, patienceMs) : patienceMs;
-      const begun = clock.monotonic();
-      using limit = deadline(waitMs, { clock });
-      try {
-        return await orAborted(answer, limit.signal);
-      } catch (error) {
-        const stalled = clock.monotonic() - begun > waitMs * 1.2;
-        if (!limit.passed || !stalled || stalls === MAX_STALLS) throw error;
-      }
-    }
+    const waitMs = hurry?.aborted ? Math.min(HURRY_MS, patienceMs) : patienceMs;
+    using limit = deadline(waitMs, { clock, whileRunning: true });
+    return await orAborted(answer, limit.signal);
   }
 
   function silentPlace(path: string): string | undefined {

@@ -4,7 +4,7 @@ import { JobError } from "./errors.ts";
 import { errnoOf, systemReason } from "./system_reason.ts";
 
 /** Files of certificates are a few KiB; more than this is not one of them. */
-const MAX_FILE = 1024 * 1024;
+const MAX_FILE_BYTES = 1024 * 1024;
 
 /**
  * The content of a regular file, symlinks followed.
@@ -49,7 +49,7 @@ export async function tryToRead(path: string): Promise<Read> {
 
 function refusalOf({ isFile, size }: Pick<Deno.FileInfo, "isFile" | "size">): Read | undefined {
   if (!isFile) return { reason: "it is not a regular file", absent: false };
-  return size > MAX_FILE ? { reason: "it is larger than 1 MiB", absent: false } : undefined;
+  return size > MAX_FILE_BYTES ? { reason: "it is larger than 1 MiB", absent: false } : undefined;
 }
 
 function failure(cause: unknown): Read {

@@ -1,27 +1,9 @@
-/** Questions to a file system that never answers, with a clock that is moved by hand. */
+/** Operations on a file system that never answers, with a clock that is moved by hand. */
 
-import { deepStrictEqual, match, ok, rejects } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { boundFiles, type FileSystem, SilentFileError } from "../lib/bounded_files.ts";
-import type { Clock } from "../lib/time.ts";
-
-/** A clock whose timers all ring when it is told to. */
-function handClock(): Clock & { ring(): void; waits: number[] } {
-  const waiting = new Set<() => void>();
-  const waits: number[] = [];
-  return {
-    waits,
-    now: () => 0,
-    monotonic: () => 0,
-    schedule(ms, wake) {
-      waits.push(ms);
-      waiting.add(wake);
-      return () => waiting.delete(wake);
-    },
-    ring() {
-      for (const wake of waiting) wake();
-    },
-  };
-}
+import { SYSTEM_CLOCK } from "../lib/time.ts";
+import { ManualClock } from "./manual_clock.ts";
 
 /** Files of which those below /dead never answer, until they are let to. */
 function halfDead(): FileSystem & { asked: string[]; revive(): void } {
@@ -43,7 +25,7 @@ function halfDead(): FileSystem & { asked: string[]; revive(): void } {
 }
 
 Deno.test("a question that is not answered ends with its patience, and others are answered as ever", async () => {
-  const [clock, system] = [handClock(), halfDead()];
+  const [clock, system] = [new ManualClock(), halfDead()];
   const files = boundFiles({ patienceMs: 2000, clock, system });
   const questions: [what: string, ask: (path: string) => Promise<unknown>][] = [
     ["stat", files.stat],
@@ -52,79 +34,81 @@ Deno.test("a question that is not answered ends with its patience, and others ar
   ];
   for (const [what, ask] of questions) {
     const hung = ask(`/dead/${what}`);
-    clock.ring();
-    await rejects(hung, SilentFileError, what);
-    ok(await ask(`/alive/${what}`), what);
+    clock.advance(1999);
+    assert.deepEqual(await Promise.race([hung.catch(() => "ended"), "waiting"]), "waiting");
+    clock.advance(1);
+    await assert.rejects(hung, SilentFileError, what);
+    assert.ok(await ask(`/alive/${what}`), what);
   }
   const hung = files.read("/dead/read");
-  clock.ring();
+  clock.advance(2000);
   const read = await hung;
-  match("reason" in read ? read.reason : "", /does not answer/);
-  deepStrictEqual(await files.read("/alive/read"), { bytes: new Uint8Array([1]) });
-  deepStrictEqual(new Set(clock.waits), new Set([2000]));
+  assert.match("reason" in read ? read.reason : "", /does not answer/);
+  assert.deepEqual(await files.read("/alive/read"), { bytes: new Uint8Array([1]) });
 });
 
 Deno.test("what was silent is not asked again, nor what lies in it, before it has answered after all", async () => {
-  const [clock, system] = [handClock(), halfDead()];
+  const [clock, system] = [new ManualClock(), halfDead()];
   const files = boundFiles({ clock, system });
   const hung = files.list("/mnt/dead");
-  clock.ring();
-  await rejects(hung, SilentFileError);
+  clock.advance(2000);
+  await assert.rejects(hung, SilentFileError);
   const asked = system.asked.length;
   for (const path of ["/mnt/dead", "/mnt/dead/a", "/mnt/dead/a/b.pem"]) {
-    await rejects(files.stat(path), /was not looked at, because \/mnt\/dead does not answer/);
+    await assert.rejects(
+      files.stat(path),
+      /was not looked at, because \/mnt\/dead does not answer/,
+    );
   }
-  deepStrictEqual(system.asked.length, asked);
-  ok(await files.stat("/mnt/alive"));
-  ok(await files.stat("/mnt/dea"));
+  assert.deepEqual(system.asked.length, asked);
+  assert.ok(await files.stat("/mnt/alive"));
+  assert.ok(await files.stat("/mnt/dea"));
   system.revive();
   await Promise.resolve();
   await new Promise((resolve) => setTimeout(resolve));
-  ok(await files.stat("/mnt/dead/a"));
+  assert.ok(await files.stat("/mnt/dead/a"));
 });
 
 Deno.test("three silent files in a row make their directory one, not as long as others answer there", async () => {
-  const [clock, system] = [handClock(), halfDead()];
+  const [clock, system] = [new ManualClock(), halfDead()];
   const files = boundFiles({ clock, system });
   const hang = async (path: string) => {
     const hung = files.read(path);
-    clock.ring();
-    ok("reason" in await hung);
+    clock.advance(2000);
+    assert.ok("reason" in await hung);
   };
   for (let i = 0; i < 5; i++) {
     await hang(`/certs/dead${i}`);
-    ok("bytes" in await files.read(`/certs/good${i}`), `${i} are silent`);
+    assert.ok("bytes" in await files.read(`/certs/good${i}`), `${i} are silent`);
   }
   for (let i = 5; i < 8; i++) await hang(`/certs/dead${i}`);
   const beside = await files.read("/certs/good");
-  match("reason" in beside ? beside.reason : "", /because \/certs does not answer/);
-  ok("bytes" in await files.read("/other/good"));
+  assert.match("reason" in beside ? beside.reason : "", /because \/certs does not answer/);
+  assert.ok("bytes" in await files.read("/other/good"));
 });
 
 Deno.test("time in which the process itself stood still is not counted against a file", async () => {
-  const [clock, system] = [handClock(), halfDead()];
-  let time = 0;
-  clock.monotonic = () => time;
+  const waiting: (() => void)[] = [];
+  const clock = {
+    ...SYSTEM_CLOCK,
+    schedule: (_ms: number, wake: () => void) => (waiting.push(wake), () => {}),
+  };
+  const system = halfDead();
   const files = boundFiles({ patienceMs: 2000, clock, system });
   const asked = files.read("/dead/slow");
-  for (let stall = 0; stall < 3; stall++) {
-    // The timer is late by ten seconds: nothing ran meanwhile.
-    time += 12_000;
-    clock.ring();
-    await new Promise((resolve) => setTimeout(resolve));
-  }
+  // However late its timer comes, a wait counts as one slice of the 2 s.
+  for (let stalls = 0; stalls < 3; stalls++) waiting.shift()!();
   system.revive();
-  deepStrictEqual(await asked, { bytes: new Uint8Array([1]) });
+  assert.deepEqual(await asked, { bytes: new Uint8Array([1]) });
 });
 
 Deno.test("no more threads are lost than are allowed, and in a hurry nothing waits long", async () => {
-  const [clock, system] = [handClock(), halfDead()];
+  const [clock, system] = [new ManualClock(), halfDead()];
   const files = boundFiles({ clock, system, maxSilent: 4, hurry: AbortSignal.abort() });
   for (let i = 0; i < 4; i++) {
     const hung = files.list(`/${i}/dead`);
-    clock.ring();
-    await rejects(hung, SilentFileError);
+    clock.advance(500);
+    await assert.rejects(hung, SilentFileError);
   }
-  await rejects(files.stat("/alive"), /the file system, in 4 places, does not answer/);
-  deepStrictEqual(new Set(clock.waits), new Set([500]));
+  await assert.rejects(files.stat("/alive"), /the file system, in 4 places, does not answer/);
 });

@@ -3,7 +3,7 @@
  * Processes run from source with the very rights of the executable.
  */
 
-import { deepStrictEqual, match, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { permissionFlags } from "../compile/permissions.ts";
 import { PERMISSIONS } from "../compile/run_flags.ts";
 import { checked, runCommandLine, type Subcommand } from "../lib/cli.ts";
@@ -85,7 +85,7 @@ Deno.test("acme-lb refuses a wrong command line with 64 and one line that says w
   ];
   for (const [args, expected] of table) {
     const result = await acmeLb(args);
-    deepStrictEqual(
+    assert.deepEqual(
       result,
       { code: 64, stdout: "", stderr: `acme-lb: ${expected}\n` },
       args.join(" "),
@@ -114,14 +114,14 @@ const GLOBAL = ["--config", "--log-format", "--log-level", "--version", "--help"
 Deno.test("--help of each command tells its flags and an example, in plain text, and exits 0", async () => {
   const { stdout: overview } = await acmeLb(["--help"]);
   for (const [command, flags] of Object.entries(FLAGS)) {
-    match(overview, new RegExp(`^ +${command} {2,}\\S`, "m"));
+    assert.match(overview, new RegExp(`^ +${command} {2,}\\S`, "m"));
     const { code, stdout, stderr } = await acmeLb([command, "--help"]);
-    deepStrictEqual([code, stderr], [0, ""], command);
+    assert.deepEqual([code, stderr], [0, ""], command);
     const told = [...stdout.matchAll(/^ +(?:-\w, )?(--[a-z-]+)/gm)].map((found) => found[1]!);
-    deepStrictEqual(told.toSorted(), [...flags, ...GLOBAL].toSorted(), command);
-    match(stdout, new RegExp(`^Examples:\\n  acme-lb ${command}`, "m"));
-    ok(!stdout.includes("\x1b"), command);
-    ok(stdout.split("\n").every((line) => line.length <= 100), command);
+    assert.deepEqual(told.toSorted(), [...flags, ...GLOBAL].toSorted(), command);
+    assert.match(stdout, new RegExp(`^Examples:\\n  acme-lb ${command}`, "m"));
+    assert.ok(!stdout.includes("\x1b"), command);
+    assert.ok(stdout.split("\n").every((line) => line.length <= 100), command);
   }
 });
 
@@ -134,7 +134,7 @@ Deno.test("help into a pipe that nobody reads is no error", async () => {
   }).spawn();
   await child.stdout.cancel();
   const [{ code }, stderr] = await Promise.all([child.status, new Response(child.stderr).text()]);
-  deepStrictEqual([code, stderr], [0, ""]);
+  assert.deepEqual([code, stderr], [0, ""]);
 });
 
 /** A command line of one command, `work`, that takes `--count` and runs `run`. */
@@ -151,7 +151,7 @@ function tool(run: Subcommand["run"], failureExit?: number) {
 
 Deno.test("runCommandLine() returns the command's code, or its error with the code that it means", async () => {
   const error = (thrown: Error) => tool(() => Promise.reject(thrown))("work");
-  deepStrictEqual(await tool(() => Promise.resolve(2))("work"), { code: 2 });
+  assert.deepEqual(await tool(() => Promise.resolve(2))("work"), { code: 2 });
   for (
     const [thrown, code] of [
       [new UsageError("u"), 64],
@@ -160,20 +160,20 @@ Deno.test("runCommandLine() returns the command's code, or its error with the co
       [new TypeError("a defect"), 1],
     ] as const
   ) {
-    deepStrictEqual(await error(thrown), { code, error: thrown });
+    assert.deepEqual(await error(thrown), { code, error: thrown });
   }
 });
 
 Deno.test("runCommandLine() gives a command's own code for all failures, and 64 for usage errors of others", async () => {
   for (const thrown of [new UsageError("u"), new JobError("j"), new ConfigError([]), new Error()]) {
     const { code } = await tool(() => Promise.reject(thrown), 3)("work");
-    deepStrictEqual(code, 3, thrown.name);
+    assert.deepEqual(code, 3, thrown.name);
   }
   const run = tool(() => Promise.resolve(0), 3);
-  deepStrictEqual((await run("work", "--bogus")).code, 3);
-  deepStrictEqual((await run("work", "a", "b")).code, 3);
-  deepStrictEqual((await run("--bogus", "work")).code, 3);
-  deepStrictEqual((await run("walk")).code, 64);
+  assert.deepEqual((await run("work", "--bogus")).code, 3);
+  assert.deepEqual((await run("work", "a", "b")).code, 3);
+  assert.deepEqual((await run("--bogus", "work")).code, 3);
+  assert.deepEqual((await run("walk")).code, 64);
 });
 
 Deno.test("runCommandLine() passes flags before and after the command, and operands", async () => {
@@ -186,7 +186,7 @@ Deno.test("runCommandLine() passes flags before and after the command, and opera
   await run("--config", "work", "work", "file");
   await run("work", "--count", "3", "--config=/x", "--log-level", "debug");
   await run("--log-format", "json", "work", "--", "--count");
-  deepStrictEqual(seen, [
+  assert.deepEqual(seen, [
     [{ ...defaults, config: "work" }, ["file"]],
     [{ ...defaults, config: "/x", count: 3, logLevel: "debug" }, []],
     [{ ...defaults, logFormat: "json" }, ["--count"]],

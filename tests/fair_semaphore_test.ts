@@ -1,6 +1,6 @@
 /** FairSemaphore: never more than the limit, fair between keys, and nothing is lost. */
 
-import { deepStrictEqual, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import { FairSemaphore } from "../lib/fair_semaphore.ts";
 
@@ -15,15 +15,15 @@ Deno.test("FairSemaphore never hold more than the limit and the share, and serve
     const held = new Map<string, number>();
     let served = 0;
     await Promise.all(keys.map(async (key, i) => {
-      ok(await slots.acquire(key, never));
+      assert.ok(await slots.acquire(key, never));
       held.set(key, (held.get(key) ?? 0) + 1);
-      ok(slots.held <= limit && held.get(key)! <= share);
+      assert.ok(slots.held <= limit && held.get(key)! <= share);
       for (let turns = i % 3; turns > 0; turns--) await Promise.resolve();
       held.set(key, held.get(key)! - 1);
       slots.release(key);
       served++;
     }));
-    deepStrictEqual([served, slots.held], [keys.length, 0]);
+    assert.deepEqual([served, slots.held], [keys.length, 0]);
   }));
 });
 
@@ -34,36 +34,36 @@ Deno.test("FairSemaphore serve the oldest first, but pass over a key that has it
     void slots.acquire(key, never).then(() => order.push(name));
   for (const name of ["a1", "a2", "b1", "c1", "b2"]) take(name[0]!, name);
   await tick();
-  deepStrictEqual(order, ["a1", "b1"]);
+  assert.deepEqual(order, ["a1", "b1"]);
   slots.release("b");
   await tick();
-  deepStrictEqual(order, ["a1", "b1", "c1"]);
+  assert.deepEqual(order, ["a1", "b1", "c1"]);
   slots.release("a");
   await tick();
-  deepStrictEqual(order, ["a1", "b1", "c1", "a2"]);
+  assert.deepEqual(order, ["a1", "b1", "c1", "a2"]);
 });
 
 Deno.test("FairSemaphore let go of who gives up, and turn away when the queue is full", async () => {
   const slots = new FairSemaphore({ limit: () => 1, queue: 1 });
-  ok(await slots.acquire("a", never));
+  assert.ok(await slots.acquire("a", never));
   const controller = new AbortController();
   const waiting = slots.acquire("b", controller.signal);
-  deepStrictEqual(await slots.acquire("c", never), false);
+  assert.deepEqual(await slots.acquire("c", never), false);
   controller.abort();
-  deepStrictEqual(await waiting, false);
-  deepStrictEqual(await slots.acquire("d", controller.signal), false);
+  assert.deepEqual(await waiting, false);
+  assert.deepEqual(await slots.acquire("d", controller.signal), false);
   slots.release("a");
-  ok(await slots.acquire("e", never));
+  assert.ok(await slots.acquire("e", never));
 });
 
 Deno.test("FairSemaphore follow a limit that rises", async () => {
   let limit = 1;
   const slots = new FairSemaphore({ limit: () => limit });
-  ok(await slots.acquire("a", never));
+  assert.ok(await slots.acquire("a", never));
   const waiting = [slots.acquire("a", never), slots.acquire("a", never)];
   limit = 3;
   slots.release("a");
-  deepStrictEqual(await Promise.all(waiting), [true, true]);
+  assert.deepEqual(await Promise.all(waiting), [true, true]);
 });
 
 Deno.test("FairSemaphore give the keys their turns, so that a flood waits behind itself", async () => {
@@ -71,7 +71,7 @@ Deno.test("FairSemaphore give the keys their turns, so that a flood waits behind
   const order: string[] = [];
   const take = (key: string, name: string) =>
     void slots.acquire(key, never).then(() => order.push(name));
-  ok(await slots.acquire("held", never));
+  assert.ok(await slots.acquire("held", never));
   for (let i = 0; i < 5; i++) take("flood", `flood${i}`);
   take("ca", "ca0");
   take("other", "other0");
@@ -81,39 +81,39 @@ Deno.test("FairSemaphore give the keys their turns, so that a flood waits behind
     await tick();
     key = order.at(-1)!.slice(0, -1);
   }
-  deepStrictEqual(order, [
+  assert.deepEqual(order, [
     ...["flood0", "ca0", "other0", "flood1", "ca1", "flood2", "flood3", "flood4"],
   ]);
 });
 
 Deno.test("FairSemaphore bound the queue of a key, and who waits most makes room in a full one", async () => {
   const slots = new FairSemaphore({ limit: () => 1, queue: 6, queueOfKey: 4 });
-  ok(await slots.acquire("held", never));
+  assert.ok(await slots.acquire("held", never));
   const gone: string[] = [];
   const take = (key: string, name: string) =>
     void slots.acquire(key, never).then((granted) => granted || gone.push(name));
   for (let i = 0; i < 10; i++) take("flood", `flood${i}`);
   await tick();
-  deepStrictEqual(gone, ["flood4", "flood5", "flood6", "flood7", "flood8", "flood9"]);
+  assert.deepEqual(gone, ["flood4", "flood5", "flood6", "flood7", "flood8", "flood9"]);
   gone.length = 0;
   for (const key of ["a", "b", "c", "d"]) take(key, key);
   await tick();
   // Four of the flood and two others fill it; each newcomer takes the place of the flood's newest.
-  deepStrictEqual(gone, ["flood3", "flood2"]);
+  assert.deepEqual(gone, ["flood3", "flood2"]);
   gone.length = 0;
   take("flood", "flood10");
   for (const key of ["e", "f", "g"]) take(key, key);
   await tick();
   // The flood itself displaces nobody, and nobody displaces one who waits no more than itself.
-  ok(gone.includes("flood10") && !gone.includes("a"), gone.join());
+  assert.ok(gone.includes("flood10") && !gone.includes("a"), gone.join());
 });
 
 Deno.test("FairSemaphore take a free slot at once or not at all, and serve when told of a new limit", async () => {
   let limit = 1;
   const slots = new FairSemaphore({ limit: () => limit });
-  deepStrictEqual([slots.tryAcquire("a"), slots.tryAcquire("a")], [true, false]);
+  assert.deepEqual([slots.tryAcquire("a"), slots.tryAcquire("a")], [true, false]);
   const waiting = slots.acquire("b", never);
   limit = 2;
   slots.serve();
-  deepStrictEqual(await waiting, true);
+  assert.deepEqual(await waiting, true);
 });

@@ -4,7 +4,7 @@
  * clients the same is in e2e/issuance_test.ts.
  */
 
-import { deepStrictEqual, match } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { type Balancer, endFleet, startFleet } from "../examples/demo_fleet.ts";
 import { executablePath } from "./executable.ts";
 import { latin1, readAll } from "./http/raw_client.ts";
@@ -40,7 +40,7 @@ Deno.test("a renewal on LB1 whose validation lands on LB0, in the document's ten
       "1. LB1 determines that it needs a new certificate; nobody knows a token yet",
       async () => {
         for (const balancer of fleet.balancers) {
-          deepStrictEqual((await ask(balancer, challenge)).status, 404, balancer.name);
+          assert.deepEqual((await ask(balancer, challenge)).status, 404, balancer.name);
         }
       },
     );
@@ -50,7 +50,7 @@ Deno.test("a renewal on LB1 whose validation lands on LB0, in the document's ten
         await Deno.writeTextFile(`${lb1.webroot}/${TOKEN}`, KEY_AUTHORIZATION);
         for (const balancer of fleet.balancers) {
           const answer = { status: 200, body: KEY_AUTHORIZATION };
-          deepStrictEqual(await ask(balancer, challenge), answer, balancer.name);
+          assert.deepEqual(await ask(balancer, challenge), answer, balancer.name);
         }
       },
     );
@@ -63,24 +63,27 @@ Deno.test("a renewal on LB1 whose validation lands on LB0, in the document's ten
     );
     await t.step("5. to 7. LB0 does not have it, asks all others, and LB1 does", async () => {
       const onLb0 = (await logged(lb0, TOKEN)).at(-1)!;
-      match(onLb0, / role=public .* source=peer /);
-      match(onLb0, new RegExp(` peer=${lb1.challengeAddress} `));
-      match(
+      assert.match(onLb0, / role=public .* source=peer /);
+      assert.match(onLb0, new RegExp(` peer=${lb1.challengeAddress} `));
+      assert.match(
         onLb0,
         new RegExp(`peers="${lb1.challengeAddress}=found ${lb2.challengeAddress}=\\w+"`),
       );
-      match((await logged(lb1, TOKEN)).at(-1)!, / role=challenge .* source=own .* status=200/);
+      assert.match(
+        (await logged(lb1, TOKEN)).at(-1)!,
+        / role=challenge .* source=own .* status=200/,
+      );
     });
     await t.step(
       "8. and 9. the response travels back through LB0 to the CA, as the CA wants it",
       () => {
-        deepStrictEqual(received, { status: 200, body: KEY_AUTHORIZATION });
+        assert.deepEqual(received, { status: 200, body: KEY_AUTHORIZATION });
       },
     );
     await t.step("10. the client takes its response away, and nobody remembers it", async () => {
       await Deno.remove(`${lb1.webroot}/${TOKEN}`);
       for (const balancer of fleet.balancers) {
-        deepStrictEqual((await ask(balancer, challenge)).status, 404, balancer.name);
+        assert.deepEqual((await ask(balancer, challenge)).status, 404, balancer.name);
       }
     });
     await t.step(
@@ -88,18 +91,21 @@ Deno.test("a renewal on LB1 whose validation lands on LB0, in the document's ten
       async () => {
         await Deno.writeTextFile(`${lb0.webroot}/lb0`, "Hello World\n");
         const prefix = "/.well-known/acme-challenge/";
-        deepStrictEqual(await ask(lb2, `${prefix}lb0`), { status: 200, body: "Hello World\n" });
-        deepStrictEqual((await ask(lb2, `${prefix}foobar`)).status, 404);
+        assert.deepEqual(await ask(lb2, `${prefix}lb0`), { status: 200, body: "Hello World\n" });
+        assert.deepEqual((await ask(lb2, `${prefix}foobar`)).status, 404);
       },
     );
     await t.step("an outage: with LB2 gone, LB0 still finds what LB1 holds, at once", async () => {
       lb2.process.kill("SIGKILL");
       await lb2.process.status;
       await Deno.writeTextFile(`${lb1.webroot}/${TOKEN}`, KEY_AUTHORIZATION);
-      deepStrictEqual(await ask(lb0, challenge), { status: 200, body: KEY_AUTHORIZATION });
+      assert.deepEqual(await ask(lb0, challenge), { status: 200, body: KEY_AUTHORIZATION });
       // And what nobody holds is not called absent while one cannot be asked.
-      deepStrictEqual((await ask(lb0, "/.well-known/acme-challenge/foobar")).status, 502);
-      match((await logged(lb0, "foobar")).at(-1)!, new RegExp(`${lb2.challengeAddress}=refused`));
+      assert.deepEqual((await ask(lb0, "/.well-known/acme-challenge/foobar")).status, 502);
+      assert.match(
+        (await logged(lb0, "foobar")).at(-1)!,
+        new RegExp(`${lb2.challengeAddress}=refused`),
+      );
     });
   } finally {
     await endFleet(fleet);

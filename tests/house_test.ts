@@ -1,6 +1,6 @@
 /** The rules of the house: which room may know which, and what stands where. */
 
-import { deepStrictEqual, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
@@ -67,7 +67,7 @@ const ALLOWED: Record<string, string[]> = {
 };
 
 Deno.test("each room knows only the rooms it may know", () => {
-  deepStrictEqual(
+  assert.deepEqual(
     breaches((from, to) =>
       from !== "commands" && to !== from && to !== "shelf" && to !== "top" &&
       !(ALLOWED[from] ?? []).includes(to)
@@ -91,11 +91,11 @@ Deno.test("no file of lib reaches itself through its imports", () => {
       seen.add(to);
       return reaches(to, wanted, seen);
     });
-  deepStrictEqual([...targets.keys()].filter((path) => reaches(path, path)), []);
+  assert.deepEqual([...targets.keys()].filter((path) => reaches(path, path)), []);
 });
 
 Deno.test("the shelf knows the shelf alone, and the version that stands in deno.json", () => {
-  deepStrictEqual(
+  assert.deepEqual(
     breaches((from, to, target) => from === "shelf" && to !== "shelf" && target !== "../deno.json"),
     [],
   );
@@ -104,18 +104,18 @@ Deno.test("the shelf knows the shelf alone, and the version that stands in deno.
 Deno.test("lib/cert and lib/render ask neither files nor network nor clock", () => {
   const found = SOURCES.filter((source) => ["cert", "render"].includes(room(source)))
     .filter(({ text }) => /\bDeno\.|Date\.now|new Date\(\)|performance\.now/.test(text));
-  deepStrictEqual(found.map(({ path }) => path), []);
+  assert.deepEqual(found.map(({ path }) => path), []);
 });
 
 Deno.test("lib/self_test judges plain values: the DNS alone is asked there, and peers through lib/http", () => {
   const found = SOURCES.filter((source) => room(source) === "self_test")
     .filter(({ text }) => /\bDeno\.|Date\.now|new Date\(\)|performance\.now/.test(text));
-  deepStrictEqual(found.map(({ path }) => path), ["self_test/resolve_names.ts"]);
+  assert.deepEqual(found.map(({ path }) => path), ["self_test/resolve_names.ts"]);
 });
 
 Deno.test("no basename stands twice in lib", () => {
   const names = SOURCES.map(({ path }) => path.split("/").at(-1)!);
-  deepStrictEqual(names.filter((name, i) => names.indexOf(name) < i), []);
+  assert.deepEqual(names.filter((name, i) => names.indexOf(name) < i), []);
 });
 
 Deno.test("no name is exported twice in lib", () => {
@@ -131,14 +131,14 @@ Deno.test("no name is exported twice in lib", () => {
       ),
     ]).values().toArray();
   });
-  ok(names.length > 500, `${names.length} names`);
-  deepStrictEqual(names.filter((name, i) => names.indexOf(name) < i), []);
+  assert.ok(names.length > 500, `${names.length} names`);
+  assert.deepEqual(names.filter((name, i) => names.indexOf(name) < i), []);
 });
 
 Deno.test("each package is used in one file", () => {
   for (const name of ["commander", "yaml", "valibot"]) {
     const users = SOURCES.filter(({ imports }) => imports.includes(name)).map(({ path }) => path);
-    deepStrictEqual(users.length, 1, `${name}: ${users}`);
+    assert.deepEqual(users.length, 1, `${name}: ${users}`);
   }
 });
 
@@ -146,7 +146,7 @@ Deno.test("nothing in lib loads a part of Node unless it is needed: each costs a
   const found = SOURCES.filter(({ text }) =>
     /^(?:import|export)\b[^;]*\bfrom "node:|^import "node:/m.test(text)
   );
-  deepStrictEqual(found.map(({ path }) => path), []);
+  assert.deepEqual(found.map(({ path }) => path), []);
 });
 
 Deno.test("nothing in lib uses what fails on a hostile port 80, exports a default or prints past the log", () => {
@@ -161,6 +161,6 @@ Deno.test("nothing in lib uses what fails on a hostile port 80, exports a defaul
   ];
   for (const [name, pattern] of forbidden) {
     const users = SOURCES.filter(({ text }) => pattern.test(text)).map(({ path }) => path);
-    deepStrictEqual(users, [], name);
+    assert.deepEqual(users, [], name);
   }
 });

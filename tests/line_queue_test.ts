@@ -1,6 +1,6 @@
 /** Lines for a reader that reads slowly, partly, no more, or not at all. */
 
-import { deepStrictEqual, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createLineQueue } from "../lib/line_queue.ts";
 
@@ -38,18 +38,18 @@ Deno.test("createLineQueue() never waits, bounds what waits, and has one write u
   const queue = createLineQueue(stderr.write(Infinity), { maxWaiting: 100 });
   const line = `${"x".repeat(9)}\n`;
   const taken = Array.from({ length: 1000 }, () => queue.push(line)).filter(Boolean).length;
-  deepStrictEqual(taken, 10);
-  deepStrictEqual(await queue.flush(10), false);
-  deepStrictEqual(stderr.writes, 1);
+  assert.deepEqual(taken, 10);
+  assert.deepEqual(await queue.flush(10), false);
+  assert.deepEqual(stderr.writes, 1);
   // The reader is back: what was taken is written whole, and there is room again.
   for (let i = 0; i < 5; i++) {
     stderr.release();
     await turn();
   }
-  deepStrictEqual(stderr.text, line.repeat(10));
-  deepStrictEqual(await queue.flush(10), true);
-  deepStrictEqual(queue.push(line), true);
-  deepStrictEqual(stderr.writes, 1);
+  assert.deepEqual(stderr.text, line.repeat(10));
+  assert.deepEqual(await queue.flush(10), true);
+  assert.deepEqual(queue.push(line), true);
+  assert.deepEqual(stderr.writes, 1);
 });
 
 Deno.test("createLineQueue() keeps lines whole and in their order, whatever a write takes", async () => {
@@ -64,9 +64,9 @@ Deno.test("createLineQueue() keeps lines whole and in their order, whatever a wr
           bytes.push(...taken);
           return Promise.resolve(taken.length);
         });
-        for (const text of texts) ok(queue.push(`${text}\n`));
-        ok(await queue.flush(10_000));
-        deepStrictEqual(
+        for (const text of texts) assert.ok(queue.push(`${text}\n`));
+        assert.ok(await queue.flush(10_000));
+        assert.deepEqual(
           new TextDecoder().decode(Uint8Array.from(bytes)),
           texts.map((text) => `${text}\n`).join(""),
         );
@@ -84,12 +84,12 @@ Deno.test("createLineQueue() goes on after a write that fails", async () => {
     written.push(new TextDecoder().decode(bytes));
     return Promise.resolve(bytes.length);
   });
-  ok(queue.push("lost\n"));
-  ok(await queue.flush(1000));
+  assert.ok(queue.push("lost\n"));
+  assert.ok(await queue.flush(1000));
   failing = false;
-  ok(queue.push("kept\n"));
-  ok(await queue.flush(1000));
-  deepStrictEqual(written, ["kept\n"]);
+  assert.ok(queue.push("kept\n"));
+  assert.ok(await queue.flush(1000));
+  assert.deepEqual(written, ["kept\n"]);
 });
 
 Deno.test("createLineQueue() writes a line that is longer than one write", async () => {
@@ -98,8 +98,8 @@ Deno.test("createLineQueue() writes a line that is longer than one write", async
     size += bytes.length;
     return Promise.resolve(bytes.length);
   });
-  ok(queue.push(`${"x".repeat(100_000)}\n`));
-  ok(queue.push("y\n"));
-  ok(await queue.flush(1000));
-  deepStrictEqual(size, 100_003);
+  assert.ok(queue.push(`${"x".repeat(100_000)}\n`));
+  assert.ok(queue.push("y\n"));
+  assert.ok(await queue.flush(1000));
+  assert.deepEqual(size, 100_003);
 });

@@ -1,6 +1,6 @@
 /** The list against an array: the same order after any insertions and removals. */
 
-import { deepStrictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import { LinkedList, type ListEntry } from "../lib/linked_list.ts";
 
@@ -12,12 +12,12 @@ Deno.test("LinkedList keeps the order of insertion through any removals", () => 
     for (const [i, step] of steps.entries()) {
       if (step < 0) model.push(list.push(i));
       else if (model.length > 0) list.remove(model.splice(step % model.length, 1)[0]!);
-      deepStrictEqual([list.size, list.first], [model.length, model[0]?.value]);
+      assert.deepEqual([list.size, list.first], [model.length, model[0]?.value]);
     }
     while (model.length > 0) {
-      deepStrictEqual(list.first, model[0]!.value);
+      assert.deepEqual(list.first, model[0]!.value);
       list.remove(model.shift()!);
     }
-    deepStrictEqual([list.size, list.first], [0, undefined]);
+    assert.deepEqual([list.size, list.first], [0, undefined]);
   }));
 });

@@ -60,6 +60,8 @@ Deno.test("the examples name metrics that acme-lb exports, and the table names t
     deepStrictEqual(used.difference(known), new Set(), text);
   }
   deepStrictEqual(metricsIn(texts[0]!), known);
+  const shown = metricsIn(boards.join("\n"));
+  deepStrictEqual(new Set(Object.keys(STATUS_METRICS)).difference(shown), new Set());
 });
 
 Deno.test("the dashboard has a name for each panel and no variable that it does not define", async () => {

@@ -1,6 +1,6 @@
 /** Peers as a configuration names them, and the near misses. */
 
-import { deepStrictEqual, throws } from "node:assert/strict";
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import { formatPeer, parsePeer } from "../lib/peer.ts";
 
@@ -11,7 +11,7 @@ Deno.test("parsePeer() reads back what formatPeer() writes", () => {
     "[fe80::1%eth0]:31080",
     "dns:lb0.example:31080",
   ];
-  for (const text of spellings) deepStrictEqual(formatPeer(parsePeer(text)), text);
+  for (const text of spellings) assert.deepEqual(formatPeer(parsePeer(text)), text);
 });
 
 Deno.test("parsePeer() brings a peer to the one spelling that can be compared", () => {
@@ -23,7 +23,7 @@ Deno.test("parsePeer() brings a peer to the one spelling that can be compared", 
     ["dns:lb0:31080", "dns:lb0:31080"],
     ["dns:192.0.2.11:31080", "dns:192.0.2.11:31080"],
   ];
-  for (const [text, spelling] of table) deepStrictEqual(formatPeer(parsePeer(text)), spelling);
+  for (const [text, spelling] of table) assert.deepEqual(formatPeer(parsePeer(text)), spelling);
 });
 
 Deno.test("parsePeer() refuses near misses with what to write instead", () => {
@@ -70,7 +70,7 @@ Deno.test("parsePeer() refuses near misses with what to write instead", () => {
     ],
   ];
   for (const [text, message] of table) {
-    throws(() => parsePeer(text), { name: "SyntaxError", message }, JSON.stringify(text));
+    assert.throws(() => parsePeer(text), { name: "SyntaxError", message }, JSON.stringify(text));
   }
 });
 
@@ -89,16 +89,16 @@ Deno.test("parsePeer() either refuses a text or gives what formatPeer() writes a
       try {
         peer = parsePeer(given);
       } catch (error) {
-        deepStrictEqual((error as Error).name, "SyntaxError", given);
+        assert.deepEqual((error as Error).name, "SyntaxError", given);
         return;
       }
       accepted++;
-      deepStrictEqual(parsePeer(formatPeer(peer)), peer, given);
+      assert.deepEqual(parsePeer(formatPeer(peer)), peer, given);
       // The port is what stands last, whatever stands before it.
-      deepStrictEqual(peer.port, Number(/\d+$/.exec(given)![0]), given);
+      assert.deepEqual(peer.port, Number(/\d+$/.exec(given)![0]), given);
     }),
     { numRuns: 3000 },
   );
   // Else the property would hold for a parser that refuses everything.
-  deepStrictEqual(accepted > 1000, true, `accepted ${accepted}`);
+  assert.deepEqual(accepted > 1000, true, `accepted ${accepted}`);
 });

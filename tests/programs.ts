@@ -3,7 +3,7 @@
  * all tests asks the package manager of each release, writes the page anew into dist/ and compares.
  */
 
-export const PROGRAMS = [
+const HERE = [
   "haproxy",
   "keepalived",
   "nginx",
@@ -16,12 +16,17 @@ export const PROGRAMS = [
   "openssl",
   "prometheus",
 ];
+/** In userlands alone: nothing that an own machine should get for the tests. */
+export const ADDED = ["caddy", "icinga2-bin", "icinga2-common", "nagios4-core"];
+export const PROGRAMS = [...HERE, ...ADDED.filter((program) => program !== "icinga2-common")];
 
 /** What prints `PACKAGE VERSION` for each of the programs that is installed. */
 export const QUERY = [
   ...["dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package} ${Version}\\n"],
-  ...PROGRAMS,
+  ...HERE,
 ];
+/** The same in a userland. */
+export const QUERY_WITHIN = [...QUERY, ...ADDED];
 
 /** Versions by program, of one release. */
 export type Versions = Map<string, string>;

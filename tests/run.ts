@@ -17,7 +17,14 @@ import { ownRelease } from "./e2e/debian.ts";
 import { execute } from "./e2e/network.ts";
 import { noUserlands, prepareUserland, type Userland } from "./e2e/userland.ts";
 import { casesOf, type Outcome, outcomeOf, summary } from "./outcome.ts";
-import { programsDifferences, programsPage, QUERY, type Versions, versionsIn } from "./programs.ts";
+import {
+  programsDifferences,
+  programsPage,
+  QUERY,
+  QUERY_WITHIN,
+  type Versions,
+  versionsIn,
+} from "./programs.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const REPORTS = `${ROOT}dist/tests`;
@@ -67,7 +74,13 @@ const endToEndOf = (name: string, ...args: string[]): Job => ({
 const MATRIX: { release: string; jobs: Job[]; more: Job[] }[] = [
   {
     release: "trixie",
-    jobs: [endToEndOf("rendered_programs"), JUDGED_BY_PROGRAMS],
+    jobs: [
+      endToEndOf("rendered_programs"),
+      JUDGED_BY_PROGRAMS,
+      endToEndOf("acme_sh"),
+      endToEndOf("monitoring"),
+      endToEndOf("short_lived"),
+    ],
     more: [
       endToEndOf("fresh_debian"),
       endToEndOf("rendered_cluster"),
@@ -79,7 +92,13 @@ const MATRIX: { release: string; jobs: Job[]; more: Job[] }[] = [
   },
   {
     release: "sid",
-    jobs: [endToEndOf("rendered_programs"), JUDGED_BY_PROGRAMS],
+    jobs: [
+      endToEndOf("haproxy_acme"),
+      endToEndOf("rendered_programs"),
+      JUDGED_BY_PROGRAMS,
+      endToEndOf("solvers"),
+      endToEndOf("short_lived"),
+    ],
     more: [
       endToEndOf("rendered_cluster"),
       endToEndOf("hooks"),
@@ -192,7 +211,7 @@ async function comparePrograms(
   for (const [release, promise] of userlands) {
     const userland = await promise;
     if (typeof userland === "string") continue;
-    met.set(release, versionsIn((await execute(userland.argv(QUERY))).stdout));
+    met.set(release, versionsIn((await execute(userland.argv(QUERY_WITHIN))).stdout));
   }
   if (met.size === 0) return { passed: 0, failed: 0, skipped: 1 };
   const page = programsPage(met);

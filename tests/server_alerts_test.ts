@@ -8,8 +8,11 @@ const RULES =
 
 type Series = { series: string; values: string }[];
 
-const at = (name: string, labels = "") =>
-  `acme_lb_${name}{instance="lb0",job="acme-lb"${labels && `,${labels}`}}`;
+const at = (name: string, labels = "", instance = "lb0") =>
+  `acme_lb_${name}{instance="${instance}",job="acme-lb"${labels && `,${labels}`}}`;
+
+const ADDRESS = 'address="2001:db8::1"';
+const HOOK = 'client="certbot",place="/etc/haproxy/certs/service.pem"';
 
 /** A day of a balancer that answers challenges, asks its peers, and is asked by scanners. */
 const HEALTHY: Series = [
@@ -23,6 +26,10 @@ const HEALTHY: Series = [
   { series: at("lookups_total", 'result="overloaded"'), values: "2+0x1440" },
   { series: at("turned_away_total"), values: "7+0x1440" },
   { series: at("accept_errors_total"), values: "0+0x1440" },
+  // Two failovers: lb0 holds the address, then lb1, then lb0 again, each seen a minute late.
+  { series: at("virtual_address_held", ADDRESS), values: "1x60 0x60 1x1320" },
+  { series: at("virtual_address_held", ADDRESS, "lb1"), values: "0x60 1x61 0x1319" },
+  { series: at("hook_success", HOOK), values: "1+0x1440" },
 ];
 
 /** The same with one series instead of its own. */
@@ -38,6 +45,15 @@ const FAULTS: [alert: string, series: Series][] = [
   ["AcmeLbOverloaded", but(at("lookups_total", 'result="overloaded"'), "0+5x1440")],
   ["AcmeLbTurnedAway", but(at("turned_away_total"), "0+50x1440")],
   ["AcmeLbAcceptErrors", but(at("accept_errors_total"), "0+1x1440")],
+  ["AcmeLbVirtualAddressHeldTwice", [
+    ...HEALTHY,
+    { series: at("virtual_address_held", ADDRESS, "lb2"), values: "1+0x1440" },
+  ]],
+  ["AcmeLbVirtualAddressUnheld", [
+    ...HEALTHY,
+    { series: at("virtual_address_held", 'address="2001:db8::2"'), values: "0+0x1440" },
+  ]],
+  ["AcmeLbHookFailed", but(at("hook_success", HOOK), "0+0x1440")],
 ];
 
 /** The alerts that fire at each of these minutes. */

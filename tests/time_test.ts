@@ -1,6 +1,6 @@
 /** Durations, exact to the thousandth of a millisecond. */
 
-import { deepStrictEqual, ok, throws } from "node:assert/strict";
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Clock, deadline, formatDuration, parseDuration } from "../lib/time.ts";
 
@@ -15,15 +15,15 @@ Deno.test("parseDuration() reads what operators write, and what formatDuration()
     ["48h", 172_800_000],
     ["30d", 2_592_000_000],
   ];
-  for (const [text, ms] of table) deepStrictEqual(parseDuration(text), ms, text);
+  for (const [text, ms] of table) assert.deepEqual(parseDuration(text), ms, text);
   fc.assert(fc.property(fc.nat(1e9), (ms) => {
-    deepStrictEqual(parseDuration(formatDuration(ms)), ms);
+    assert.deepEqual(parseDuration(formatDuration(ms)), ms);
   }));
 });
 
 Deno.test("parseDuration() refuses near misses", () => {
   for (const text of ["", "2", "s", "2 s", "-2s", "2S", "2sec", "1e3s", "0x2s", "2s ", "1,5s"]) {
-    throws(() => parseDuration(text), SyntaxError, text);
+    assert.throws(() => parseDuration(text), SyntaxError, text);
   }
 });
 
@@ -37,7 +37,7 @@ Deno.test("parseDuration() is exact when a fraction has no exact binary form", (
     ["0s", 0],
     ["00002s", 2000],
   ];
-  for (const [text, ms] of table) deepStrictEqual(parseDuration(text), ms, text);
+  for (const [text, ms] of table) assert.deepEqual(parseDuration(text), ms, text);
 });
 
 Deno.test("parseDuration() agrees with whole-number arithmetic for any fraction and unit", () => {
@@ -46,7 +46,7 @@ Deno.test("parseDuration() agrees with whole-number arithmetic for any fraction 
     fc.property(fc.nat(99_999), fc.nat(999), units, (whole, thousandths, unit) => {
       const text = `${whole}.${String(thousandths).padStart(3, "0")}${unit}`;
       const thousandthsOfMs = (BigInt(whole) * 1000n + BigInt(thousandths)) * UNITS[unit];
-      deepStrictEqual(parseDuration(text), Number(thousandthsOfMs) / 1000, text);
+      assert.deepEqual(parseDuration(text), Number(thousandthsOfMs) / 1000, text);
     }),
     { numRuns: 3000 },
   );
@@ -69,7 +69,7 @@ Deno.test("parseDuration() refuses, with examples, when digits, point or unit ar
     ],
   ];
   for (const text of refused) {
-    throws(() => parseDuration(text), {
+    assert.throws(() => parseDuration(text), {
       name: "SyntaxError",
       message: "expected a duration such as 500ms, 2s, 5m, 48h or 30d",
     }, JSON.stringify(text));
@@ -89,7 +89,7 @@ Deno.test("formatDuration() takes the largest unit that leaves no fraction", () 
     [90_000_000, "25h"],
     [86_400_000, "1d"],
   ];
-  for (const [ms, text] of table) deepStrictEqual(formatDuration(ms), text);
+  for (const [ms, text] of table) assert.deepEqual(formatDuration(ms), text);
 });
 
 Deno.test("deadline() counts only running time where that is asked: a pause counts as one slice", () => {
@@ -106,8 +106,8 @@ Deno.test("deadline() counts only running time where that is asked: a pause coun
   };
   using plain = deadline(1_000, { clock: late });
   waiting.shift()!();
-  ok(plain.passed);
+  assert.ok(plain.passed);
   using running = deadline(1_000, { clock: late, whileRunning: true });
   for (; !running.passed && woken < 100; woken++) waiting.shift()!();
-  deepStrictEqual(woken, 20);
+  assert.deepEqual(woken, 20);
 });

@@ -1,8 +1,8 @@
 /**
- * Whether one certificate signed another: the names meet and the signature is right.
+ * Whether one certificate signed another: the names match and the signature is valid.
  *
- * Names alone prove nothing (two CAs may share one), and a wrong intermediate is accepted by
- * HAProxy without a word. Dates, key usage and revocation are the client's business.
+ * Names alone prove nothing (two CAs may share one), and HAProxy accepts a wrong intermediate
+ * silently. Dates, key usage and revocation are not checked here.
  */
 
 import { messageOf } from "../errors.ts";
@@ -10,12 +10,13 @@ import { type Certificate, sameBytes } from "./certificate.ts";
 import { readDer, readInteger, readSequence } from "./der.ts";
 import type { KeyKind } from "./key_kind.ts";
 
-/** `unknown` carries why the signature could not be judged; it must not be taken for a yes. */
+/** `unknown` carries why the signature could not be checked; it must not be taken for a yes. */
 export type Issued = { answer: "yes" | "no" } | { answer: "unknown"; reason: string };
 
 /** Digest by signature algorithm; null where the algorithm has its own (RFC 8410). */
 const DIGESTS = new Map<string, string | null>([
-  // Who signed what is a matter of fact; that nobody should accept it any more is said elsewhere.
+  // Weak digests are verified too, to find out who signed; bundle.ts and the check of expiry report
+  // them.
   ["1.2.840.113549.1.1.5", "sha1"],
   ["1.2.840.113549.1.1.11", "sha256"],
   ["1.2.840.113549.1.1.12", "sha384"],
@@ -27,8 +28,8 @@ const DIGESTS = new Map<string, string | null>([
 ]);
 
 /**
- * The issuers' keys that the runtime judges correctly. For P-521 and secp256k1 Deno 2.9.6 answers
- * "wrong" to right signatures. RSA is bounded because the chain is somebody else's input.
+ * The issuers' keys that the runtime verifies correctly. For P-521 and secp256k1 Deno 2.9.6 rejects
+ * valid signatures. The size of RSA keys is bounded because the chain is untrusted input.
  */
 function isJudged({ family, name, bits }: KeyKind): boolean {
   if (family === "RSA") return bits! <= 8192;

@@ -19,6 +19,7 @@ import { parseDuration } from "../time.ts";
 import { findingsHere } from "./findings_here.ts";
 import { askFleet } from "../status/ask_fleet.ts";
 import { findAddressFaults } from "../status/address_findings.ts";
+import type { Silence } from "../status/fleet.ts";
 import { fault, type SelfTestFinding } from "../self_test/findings.ts";
 import { whilePlanted } from "./while_planted.ts";
 
@@ -27,7 +28,6 @@ export interface SelfTestFlags extends ConfigFlags {
   lifetime: number;
   resolver?: SocketAddress;
   format: "text" | "json";
-  json?: boolean;
 }
 
 const EXAMPLES = `
@@ -68,7 +68,6 @@ export const selfTest: Subcommand<SelfTestFlags> = {
       .addOption(
         new Option("--format <format>", "how to report").choices(["text", "json"]).default("text"),
       )
-      .option("--json", "the same as --format json")
       .addHelpText("after", EXAMPLES);
   },
 
@@ -105,17 +104,16 @@ export const selfTest: Subcommand<SelfTestFlags> = {
       digest: await configDigest(config),
       here: here.findings,
       unresolved: peers.unresolved,
-      lifetime: options.lifetime,
+      lifetimeMs: options.lifetime,
     });
-    const json = options.json || options.format === "json";
-    writeToStdout(json ? formatReportAsJson(report) : formatReport(report));
+    writeToStdout(options.format === "json" ? formatReportAsJson(report) : formatReport(report));
     return report.ok ? EXIT.done : EXIT.failed;
   },
 };
 
 /**
- * Virtual addresses that two balancers hold at once, or none: as `status` tells them. Of none can
- * be spoken only where every balancer tells what it holds; other servers may be peers too.
+ * Virtual addresses that two balancers hold at once, or none, as `status` finds them. None is only
+ * certain when no peer answers without reporting its addresses; other servers may be peers too.
  */
 async function heldWrongly(
   config: Config,
@@ -123,13 +121,16 @@ async function heldWrongly(
 ): Promise<SelfTestFinding[]> {
   if (config.cluster.virtual_addresses.length === 0) return [];
   const view = await askFleet({ config, ...where });
-  const allTell = view.rows.every(({ report }) => report !== undefined);
+  const known = view.rows.every(({ silence }) => silence === undefined || DEAD.includes(silence));
   return findAddressFaults(view).flatMap(({ rule, text, about }) =>
-    rule === "address_twice" || (rule === "address_unheld" && allTell)
+    rule === "address_twice" || (rule === "address_unheld" && known)
       ? [{ ...fault(rule, text), about }]
       : []
   );
 }
+
+/** Nothing serves there, whatever it was. */
+const DEAD: Silence[] = ["timeout", "refused", "reset", "unreachable"];
 
 /** Plants a token for every path, and one for every place in which a client may write. */
 async function askWhilePlanted(
@@ -161,7 +162,7 @@ async function askWhilePlanted(
   });
 }
 
-/** The article's file may stand there by hand; it would be overwritten, then removed. */
+/** The article's file may have been written by hand; it would be overwritten, then removed. */
 async function refuseExisting(path: string): Promise<void> {
   try {
     await Deno.lstat(path);

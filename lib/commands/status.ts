@@ -5,10 +5,13 @@ import { addFlags, type ConfigFlags, withFlags } from "../config/flags.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { whileShowing } from "../progress.ts";
-import { askFleet } from "../status/ask_fleet.ts";
+import { askFleet, askTimeoutMs } from "../status/ask_fleet.ts";
+import type { FleetView } from "../status/fleet.ts";
 import { findFleetFaults, stateOf } from "../status/fleet_findings.ts";
 import { formatStatusAsJson, jsonStatus } from "../status/status_json.ts";
+import type { StatusFinding } from "../status/status_finding.ts";
 import { formatStatus } from "../status/status_text.ts";
+import { watchScreen } from "../status/watch_screen.ts";
 import { delay } from "../time.ts";
 
 export interface StatusFlags extends ConfigFlags {
@@ -30,7 +33,7 @@ Every balancer of the peers is asked on its challenge port, all within two secon
 balancers alone, and one that does not answer is a row. The page at / of the metrics port shows the
 same. Exit codes: 0 all is well, 1 there are warnings, 2 something is wrong, 3 it could not be asked.`;
 
-/** From the end of one look to the next. */
+/** Between the end of one query and the next. */
 const WATCH_MS = 2_000;
 
 export const status: Subcommand<StatusFlags> = {
@@ -50,31 +53,50 @@ export const status: Subcommand<StatusFlags> = {
     const loaded = await loadConfig(options.config);
     const config = withFlags(loaded.config, options);
     const file = loaded.path ?? "the defaults";
+    let timeoutMs: number | undefined = askTimeoutMs(performance.now());
     while (true) {
-      const { code, read } = await look(config, { file, ...options });
-      // `acme-lb status --watch | head`: nobody looks any more.
+      const { code, read } = await look(config, { file, timeoutMs, ...options });
+      // `acme-lb status --watch | head` has closed the pipe.
       if (!options.watch || !read) return code;
       await delay(WATCH_MS);
+      timeoutMs = undefined;
     }
   },
 };
 
-/** Asks once and prints: the exit code, and whether somebody reads it. */
+interface LookOptions extends StatusFlags {
+  file: string;
+  /** That of the first look, which the start has delayed already. */
+  timeoutMs: number | undefined;
+}
+
+/** Asks once and prints; returns the exit code, and whether the output still has a reader. */
 async function look(
   config: Config,
-  { file, format, watch = false }: StatusFlags & { file: string },
+  { file, timeoutMs, format, watch = false }: LookOptions,
 ): Promise<{ code: number; read: boolean }> {
   const machine = Deno.networkInterfaces().map(({ address }) => address);
-  const asking = askFleet({ config, file, machine });
+  const asking = askFleet({ config, file, machine, timeoutMs });
   const view = await (watch ? asking : whileShowing("asking the balancers", asking));
   const findings = findFleetFaults(view);
   const text = format === "json"
     ? formatStatusAsJson(jsonStatus(view, findings), { oneLine: watch })
-    : (watch ? beginning() : "") + formatStatus(view, findings);
+    : shown(view, findings, { watch, first: timeoutMs !== undefined });
   return { code: stateOf(findings), read: writeToStdout(text) };
 }
 
-/** Of each look after the other: on a terminal it takes the place of the one before. */
-function beginning(): string {
-  return Deno.stdout.isTerminal() ? "\x1b[H\x1b[2J" : "\n";
+/** As text: for the terminal's width if it is one, and of each look in the place of the one before. */
+function shown(
+  view: FleetView,
+  findings: StatusFinding[],
+  { watch, first }: { watch: boolean; first: boolean },
+): string {
+  const size = Deno.stdout.isTerminal() ? Deno.consoleSize() : undefined;
+  // A serial console tells no size.
+  const width = size && (size.columns || 80);
+  const text = formatStatus(view, findings, { width, dated: watch });
+  if (!watch) return text;
+  return size
+    ? watchScreen(text, { columns: width!, rows: size.rows || 24, first })
+    : `${first ? "" : "\n"}${text}`;
 }

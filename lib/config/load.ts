@@ -1,8 +1,8 @@
 /**
- * Which configuration holds: the file that was asked for, the default one, or the defaults.
+ * Which configuration is used: the requested file, the default file, or the default values.
  *
  * parse_config.ts, which reads a file's text, is loaded with its YAML parser only when there is a
- * file: hooks often have none, and need not wait for it.
+ * file: hooks often have none, and start faster without it.
  */
 
 import { ConfigError, messageOf } from "../errors.ts";

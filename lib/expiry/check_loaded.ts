@@ -1,4 +1,7 @@
-/** What running HAProxies hold in memory, for a check of expiry: read first, compared later. */
+/**
+ * The certificates in the memory of running HAProxys, for a check of expiry: read first, compared
+ * later.
+ */
 
 import type { ExpiryRecord } from "./record.ts";
 import { loadedRecord } from "./loaded_record.ts";
@@ -8,7 +11,7 @@ import { JobError, messageOf } from "../errors.ts";
 import { type LoadedCertificate, readMemory } from "../haproxy/loaded_certificates.ts";
 import { isShown, plainPath } from "../haproxy/replies.ts";
 
-/** What one socket told, or why it told nothing. */
+/** The answer of one socket, or why there is none. */
 export type Memory =
   | { ok: true; socket: string; loaded: LoadedCertificate[] }
   | { ok: false; socket: string; text: string };
@@ -37,7 +40,7 @@ export function loadedPaths(memories: Memory[]): string[] {
     .map(fileOf).filter((path) => path?.startsWith("/") === true) as string[];
 }
 
-/** A record for each certificate, or one for a socket that told nothing. */
+/** A record for each certificate, or one for a socket without an answer. */
 export function compareMemories(
   memories: Memory[],
   { files, sha1, rules }: { files: ExpiryRecord[]; sha1: Map<string, string>; rules: Rules },
@@ -62,7 +65,8 @@ export function compareMemories(
         const identity = { fingerprint: own ?? "", serial: leaf?.serial };
         return own !== undefined && isShown({ serial, fingerprint }, identity);
       };
-      const file = byPath.get(plainPath(fileOf(loaded) ?? "")) ?? files.find(isLoaded);
+      const path = fileOf(loaded) ?? "";
+      const file = byPath.get(plainPath(path)) ?? files.find(isLoaded) ?? onlyOneAt(path, files);
       if (!file) notes.push(`${place}: no file that was checked holds it, so it was not compared`);
       const same = file !== undefined && isLoaded(file);
       return [loadedRecord({ place, loaded, file, same }, rules)];
@@ -71,9 +75,16 @@ export function compareMemories(
   return { records, notes };
 }
 
-/** `@store/alias` names no file; HAProxy tells that of it from 3.2 on. */
+/** `@store/alias` names no file; HAProxy reports the file from 3.2 on. */
 function fileOf({ name, crtFile }: LoadedCertificate): string | undefined {
   return crtFile ?? (name.startsWith("@") ? undefined : name);
+}
+
+/** HAProxy tells a relative path as its configuration has it, without the crt-base before it. */
+function onlyOneAt(path: string, files: ExpiryRecord[]): ExpiryRecord | undefined {
+  if (path === "" || path.startsWith("/")) return undefined;
+  const [only, ...others] = files.filter(({ place }) => place.endsWith(`/${path}`));
+  return others.length === 0 ? only : undefined;
 }
 
 function holdsOne({ status }: LoadedCertificate): boolean {

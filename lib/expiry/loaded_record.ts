@@ -1,8 +1,8 @@
 /**
- * What a running HAProxy holds against what lies on the disk.
+ * Compares the certificates in a running HAProxy with the files on disk.
  *
- * A certificate that is the file's is as good as the file. One that is not will be replaced by the
- * file's at the next start: that is the remedy when the file is newer, and a loss when the memory is.
+ * A certificate in memory that differs from its file is replaced by the file's at the next start:
+ * that is the remedy when the file is newer, and a loss when the one in memory is newer.
  */
 
 import type { LoadedCertificate } from "../haproxy/loaded_certificates.ts";
@@ -26,7 +26,7 @@ export interface Loaded {
   same: boolean;
 }
 
-/** What a certificate says of itself, wherever it is. */
+/** The facts that a certificate itself holds. */
 const OWN_REASONS: Reason[] = [
   "expired",
   "expires_soon",
@@ -71,8 +71,7 @@ function differenceFinding(
     const text = `holds serial ${serial}, and ${place} cannot be read to compare`;
     return { state: "UNKNOWN", reason: "unsupported", text };
   }
-  const { notBefore, notAfter, authority = "" } = loaded;
-  if (notBefore && notAfter && isOlder(leaf, { notBefore, notAfter, authority }) === "older") {
+  if (wouldGoBack(loaded, leaf)) {
     const text = `HAProxy holds serial ${serial} in memory only, and ${place} the older serial ` +
       `${leaf.serial}, which its next start would serve: bring the memory to disk with acme-lb ` +
       "assemble-pem --from-haproxy";
@@ -83,7 +82,18 @@ function differenceFinding(
   return { state: "CRITICAL", reason: "not_served", text };
 }
 
-/** What HAProxy tells of a certificate, when it tells its dates. */
+/**
+ * Whether a start of HAProxy would exchange what it holds for something worse. A placeholder is, also
+ * one that begins later: CAs date back, Let's Encrypt by an hour.
+ */
+function wouldGoBack(loaded: LoadedCertificate, file: LeafFacts): boolean {
+  const { notBefore, notAfter, authority = "", organisation } = loaded;
+  if (!notBefore || !notAfter) return false;
+  if (file.placeholder) return organisation !== PLACEHOLDER_MARK;
+  return isOlder(file, { notBefore, notAfter, authority }) === "older";
+}
+
+/** HAProxy's facts about a certificate, if they include its dates. */
 function leafOf(loaded: LoadedCertificate): LeafFacts | undefined {
   const { name, serial = "", notBefore, notAfter, names, key = "unknown", authority = "" } = loaded;
   if (!notBefore || !notAfter) return undefined;

@@ -2,11 +2,11 @@
  * From when on the age of a certificate is a WARNING, and CRITICAL.
  *
  * A threshold is a share of the lifetime that is left, or a span of time, or both, of which the
- * smaller holds. The defaults are shares: fixed days alarm always for certificates of six days, and
- * never in time for those of a year. Both together fit either: `25%,30d` is 36 hours for six days
- * and 30 days for a year. Renewal is due with a third of the lifetime left (half of it below ten
- * days, RFC 9773 as Let's Encrypt uses it), so a quarter left means that a renewal has already
- * failed.
+ * smaller holds. The defaults are shares: fixed days raise an alarm all the time for certificates
+ * of six days, and too late for those of a year. Both together fit either: `25%,30d` is 36 hours
+ * for six days and 30 days for a year. Renewal is due with a third of the lifetime left (half of it
+ * below ten days, RFC 9773 as Let's Encrypt uses it), so a quarter left means that a renewal has
+ * already failed.
  */
 
 import { formatDuration, parseDuration } from "../time.ts";
@@ -30,7 +30,7 @@ export const DEFAULT_THRESHOLDS: Thresholds = {
 };
 
 /** Beyond it sums leave the range of Date, and a comparison with no date is never true. */
-const MAX_SPAN = 36_500 * 86_400_000;
+const MAX_SPAN_MS = 36_500 * 86_400_000;
 
 /** The instants at which a certificate's age changes its state; the critical one is never first. */
 export interface Changes {
@@ -68,7 +68,7 @@ function parsePart(text: string): Threshold {
     );
   }
   if (ms === 0) throw new SyntaxError("a span of nothing would never alarm");
-  if (ms > MAX_SPAN) throw new SyntaxError("a span of more than 36500d would alarm always");
+  if (ms > MAX_SPAN_MS) throw new SyntaxError("a span of more than 36500d would alarm always");
   return { ms };
 }
 

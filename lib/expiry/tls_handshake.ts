@@ -3,8 +3,9 @@
  *
  * Written here because node:tls of this runtime cannot be told which kind of key to ask for, and
  * sees nothing of servers with old versions, old ciphers, small keys or a wish for client
- * certificates. Nobody is trusted and nothing is sent but the handshake: of TLS 1.3 all of it, so
- * that the server notes no failure; of older versions the part up to the server's key exchange.
+ * certificates. No certificate is trusted and nothing but the handshake is sent: with TLS 1.3 all
+ * of it, so that the server logs no failure; with older versions the part up to the server's key
+ * exchange.
  */
 
 import { isSignedBy } from "./tls_signature.ts";
@@ -69,8 +70,8 @@ const MESSAGE = {
   finished: 20,
 } as const;
 
-/** A certificate list of 100 KiB is far beyond what any client takes. */
-const MAX_HANDSHAKE = 256 * 1024;
+/** A certificate list of 100 KiB is far beyond what any client accepts. */
+const MAX_HANDSHAKE_BYTES = 256 * 1024;
 const MAX_RECORD = 16_384 + 256;
 const TLS_1_3 = 0x0304;
 
@@ -189,7 +190,8 @@ async function finish13(
       if (!chain?.[0]) throw new TlsSyntaxError("it sent no certificate");
       const whole = joinBytes(transcript(), answer);
       const end = message(MESSAGE.finished, await secrets.finished("client", whole));
-      // What was asked is known; whether the server is content with the rest is its own affair.
+      // The certificate is known now; whether the server accepts the end of the handshake does not
+      // matter.
       await writeAll(connection, await secrets.encrypt(joinBytes(answer, end))).catch(() => {});
       return chain;
     }
@@ -274,7 +276,7 @@ class RecordReader {
     if (this.#handshake.length < 4) return undefined;
     const [type, a, b, c] = this.#handshake as unknown as [number, number, number, number];
     const end = 4 + a * 65_536 + b * 256 + c;
-    if (end > MAX_HANDSHAKE) throw new TlsSyntaxError("a message is too long");
+    if (end > MAX_HANDSHAKE_BYTES) throw new TlsSyntaxError("a message is too long");
     if (this.#handshake.length < end) return undefined;
     this.#transcript.push(this.#handshake.subarray(0, end));
     const body = this.#handshake.subarray(4, end);
@@ -312,7 +314,7 @@ class RecordReader {
         throw new TlsClosedError();
       }
       this.#total += count;
-      if (this.#total > MAX_HANDSHAKE) throw new TlsSyntaxError("a handshake is too long");
+      if (this.#total > MAX_HANDSHAKE_BYTES) throw new TlsSyntaxError("a handshake is too long");
       this.#raw = joinBytes(this.#raw, buffer.subarray(0, count));
       if (length === 5 && !this.#isRecord()) throw new NotTlsError(this.#raw);
     }

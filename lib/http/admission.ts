@@ -4,7 +4,7 @@
  * A newcomer is admitted, and one that only waits goes: first a kept connection without a request,
  * then the one that has waited longest for a complete head, of the source that holds most of those
  * that wait, then of the network that does; last one whose answer is sent already. So a flood
- * displaces itself, and whoever sends a whole request is answered, however many others do not.
+ * displaces itself, and a client that sends a whole request is answered, however many do not.
  *
  * A source is an IPv4 address or an IPv6 /64; see `sourceOf` of address.ts. The cap for one source
  * leaves room for the many users behind a NAT and for the CA, whose perspectives come from few

@@ -51,7 +51,7 @@ export interface AskOptions {
   connectTimeoutMs?: number;
   /** For the connection, the question and the answer together. */
   timeoutMs: number;
-  /** Bytes of a body. @default MAX_BODY of response_reader.ts */
+  /** Bytes of a body. @default MAX_BODY_BYTES of response_reader.ts */
   maxBody?: number;
   /** Ends the asking; the fault is then `timeout`. */
   signal: AbortSignal;

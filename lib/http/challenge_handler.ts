@@ -30,7 +30,7 @@ import type { PeerLookup } from "./peer_lookup.ts";
 import type { RequestHead } from "./request_head.ts";
 import { isPassedOn } from "./via.ts";
 
-/** One answer of the public port to a question for a token, for whoever keeps a record of them. */
+/** One answer of the public port to a request for a token, as it is recorded for `status`. */
 export interface AnsweredChallenge {
   token: string;
   /** The address that asked. */
@@ -66,9 +66,9 @@ export interface PublicChallengeOptions extends ChallengeOptions {
 
 /**
  * With a 404 of the challenge port: the digest of the configuration in use, for `self-test` on
- * another balancer. Whoever can guess a whole configuration could confirm the guess with it, and
+ * another balancer. A client that guesses a whole configuration could confirm the guess with it, and
  * so learn addresses that are none of the public's business; hence it is told to balancers alone,
- * by their addresses, also where the port itself answers anybody. Nothing is secret in it beyond
+ * by their addresses, also where the port itself answers any client. Nothing is secret in it beyond
  * that, and nothing is decided by it.
  */
 export const CONFIG_HEADER = "Acme-Lb-Config";
@@ -141,7 +141,7 @@ export function createPublicChallengeHandler(
       metrics.count("lookups_total", `result="${result.verdict}"`);
       return answerOfPeers(result);
     });
-    return await firstFound(here.then(answerOf), among, graver);
+    return await firstFound(here.then(answerOf), among, moreSerious);
   }
 
   return async (head, from) => {
@@ -175,8 +175,8 @@ interface Told {
   fields: LogFields;
 }
 
-/** What is not here may be there: only where the peers all said no does it matter why. */
-function graver(here: Told, among: Told): Told {
+/** Why it was not found here matters only where all peers said no: else one of them may have it. */
+function moreSerious(here: Told, among: Told): Told {
   const fields = { ...here.fields, ...among.fields };
   if (among.kind !== "absent") return { ...among, fields };
   return { ...here, fields: { ...fields, reason: here.fields.reason } };

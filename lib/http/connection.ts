@@ -10,9 +10,9 @@
 import type { Clock } from "../time.ts";
 import type { Activity, Place } from "./admission.ts";
 import { type Answer, encodeAnswer, errorAnswer } from "./answer.ts";
-import type { Buffers } from "./buffers.ts";
 import type { Waiting } from "./open_connections.ts";
 import { type Endpoints, looksLikePreamble, parsePreamble } from "./proxy_protocol.ts";
+import { type BufferPool, ReceivedBytes } from "./received_bytes.ts";
 import { HeadReader, type HeadRefusal, type RequestHead } from "./request_head.ts";
 
 /** From the accept, or its first byte, to the end of a head. */
@@ -63,7 +63,7 @@ export type ConnectionFault = HeadRefusal["fault"] | "timeout" | "bad_preamble" 
 export interface ConnectionContext {
   clock: Clock;
   handler: Handler;
-  buffers: Buffers;
+  buffers: BufferPool;
   /** Bytes that nobody will look at are read into this; shared by all. */
   scrap: Uint8Array<ArrayBuffer>;
   /** Called for each answer sent; `refused` is the reason where it is a refusal. */
@@ -93,7 +93,6 @@ export interface ConnectionOptions {
 const REQUEST_TIMEOUT = errorAnswer(408);
 const INTERNAL_ERROR = errorAnswer(500);
 const UNAVAILABLE = errorAnswer(503);
-const NO_BYTES = new Uint8Array(0);
 
 export class Connection implements Waiting {
   deadline: number;
@@ -105,10 +104,7 @@ export class Connection implements Waiting {
   #stopping = false;
   #served = 0;
   #burstEnd: number;
-  /** What was received and not yet dealt with stands from #start to #end (exclusive). */
-  #buffer = NO_BYTES;
-  #start = 0;
-  #end = 0;
+  #received: ReceivedBytes;
 
   constructor(
     private readonly conn: Deno.TcpConn,
@@ -117,6 +113,7 @@ export class Connection implements Waiting {
   ) {
     this.address = options.address;
     this.local = options.local;
+    this.#received = new ReceivedBytes(context.buffers);
     const now = context.clock.monotonic();
     this.#burstEnd = now + BURST_MS;
     this.deadline = now + HEAD_MS;
@@ -124,14 +121,13 @@ export class Connection implements Waiting {
 
   /** Serves until the connection has ended, for whatever reason. Never rejects. */
   async serve(): Promise<void> {
-    this.#buffer = this.context.buffers.take();
     try {
       if (!this.options.fronted || await this.#readPreamble()) await this.#serveRequests();
     } catch {
       // Reset, broken pipe, or closed by a deadline: the client is gone either way.
     } finally {
       this.abort();
-      this.context.buffers.give(this.#buffer);
+      this.#received.release();
     }
   }
 
@@ -172,7 +168,7 @@ export class Connection implements Waiting {
   /** Whether the connection goes on, with the client that the front has named, if it named one. */
   async #readPreamble(): Promise<boolean> {
     while (true) {
-      const preamble = parsePreamble(this.#buffer.subarray(this.#start, this.#end));
+      const preamble = parsePreamble(this.#received.bytes);
       if (preamble.kind === "incomplete") {
         if (!await this.#receive()) return false;
         continue;
@@ -183,11 +179,11 @@ export class Connection implements Waiting {
       }
       if (preamble.kind === "none") {
         // Nothing has come yet, or a request of the front itself, such as a health check.
-        if (this.#end > this.#start) return true;
+        if (this.#received.length > 0) return true;
         if (!await this.#receive()) return false;
         continue;
       }
-      this.#start += preamble.length;
+      this.#received.drop(preamble.length);
       const { endpoints } = preamble;
       if (!endpoints || this.context.onEndpoints(this, endpoints)) return true;
       await this.#send(UNAVAILABLE, { close: true, bodiless: false });
@@ -198,8 +194,9 @@ export class Connection implements Waiting {
   async #serveRequests(): Promise<void> {
     let reader = new HeadReader();
     let inBurst = 0;
+    const received = this.#received;
     while (true) {
-      let result = reader.read(this.#buffer, this.#start, this.#end);
+      let result = reader.read(received.buffer, received.start, received.end);
       while (result.kind === "incomplete") {
         if (!await this.#receive()) return;
         if (this.#activity === "idle") {
@@ -207,14 +204,14 @@ export class Connection implements Waiting {
           this.#become("waiting");
           this.#setDeadline(HEAD_MS);
         }
-        result = reader.read(this.#buffer, this.#start, this.#end);
+        result = reader.read(received.buffer, received.start, received.end);
       }
       this.#become("answering");
       this.deadline = this.#burstEnd;
       if (result.kind === "refusal") {
         return await this.#refuse(result.status, this.#faultOf(result));
       }
-      this.#start += result.length;
+      received.drop(result.length);
       const answered = this.#answer(result);
       const answer = answered instanceof Promise ? await answered : answered;
       this.#served++;
@@ -225,16 +222,15 @@ export class Connection implements Waiting {
       this.context.onAnswer(this, { status, refused, head: result });
       await this.#send(answer, { close, bodiless: result.method === "HEAD" });
       if (close) {
-        const unread = result.body > 0 || this.#start < this.#end;
+        const unread = result.body > 0 || received.length > 0;
         return unread ? await this.#linger(result.body) : undefined;
       }
       reader = new HeadReader();
-      if (this.#start < this.#end) {
+      if (received.length > 0) {
         this.#become("waiting");
         this.#setDeadline(HEAD_MS, this.#burstEnd);
       } else {
-        this.#start = this.#end = 0;
-        this.#buffer = this.context.buffers.shrink(this.#buffer);
+        received.reset();
         this.#become("idle");
         this.#setDeadline(inBurst > 1 ? PIPELINED_IDLE_MS : IDLE_MS);
         inBurst = 0;
@@ -244,31 +240,21 @@ export class Connection implements Waiting {
 
   /** Reads more into the buffer; false at the end of the stream or when others ended it. */
   async #receive(): Promise<boolean> {
-    if (this.#end === this.#buffer.length) {
-      if (this.#start === 0) this.#buffer = this.context.buffers.enlarge(this.#buffer);
-      else {
-        this.#buffer.copyWithin(0, this.#start, this.#end);
-        [this.#start, this.#end] = [0, this.#end - this.#start];
-      }
-    }
-    const count = await this.conn.read(
-      this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end),
-    );
+    const count = await this.conn.read(this.#received.room());
     if (count === null || this.#activity === "lingering" || this.#activity === "closed") {
       return false;
     }
-    this.#end += count;
+    this.#received.added(count);
     return true;
   }
 
   /** Nothing of a request has come yet. */
   #isUnbegun(): boolean {
-    return this.#activity === "waiting" && this.#end === this.#start;
+    return this.#activity === "waiting" && this.#received.length === 0;
   }
 
   #faultOf({ fault }: HeadRefusal): ConnectionFault {
-    const received = this.#buffer.subarray(this.#start, this.#end);
-    return this.#served === 0 && looksLikePreamble(received) ? "proxy_protocol" : fault;
+    return this.#served === 0 && looksLikePreamble(this.#received.bytes) ? "proxy_protocol" : fault;
   }
 
   #answer(head: RequestHead): Answer | Promise<Answer> {
@@ -300,7 +286,7 @@ export class Connection implements Waiting {
   async #linger(announced: number): Promise<void> {
     const began = this.context.clock.monotonic();
     this.#become("lingering");
-    let dropped = this.#end - this.#start;
+    let dropped = this.#received.length;
     await this.conn.closeWrite();
     while (dropped < MAX_LINGER_BYTES) {
       const granted = Math.min(LINGER_MS + dropped / LINGER_BYTES_PER_MS, MAX_LINGER_MS);

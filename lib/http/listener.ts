@@ -21,7 +21,7 @@ import { type Clock, delay, SYSTEM_CLOCK } from "../time.ts";
 import { type AdmissionLimits, Admissions, Place, type Shortage } from "./admission.ts";
 import { encodeAnswer, errorAnswer, headerLine } from "./answer.ts";
 import { bind, type ListenSystem } from "./bind.ts";
-import { Buffers } from "./buffers.ts";
+
 import {
   type AnsweredRequest,
   Connection,
@@ -30,6 +30,7 @@ import {
 } from "./connection.ts";
 import type { Metrics } from "./metrics.ts";
 import { OpenConnections } from "./open_connections.ts";
+import { BufferPool } from "./received_bytes.ts";
 
 /** Pause after accept() failed for want of descriptors or memory. */
 const EXHAUSTED_PAUSE_MS = 50;
@@ -108,7 +109,7 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
   const context: ConnectionContext = {
     clock,
     handler: (head, from, local) => behaviour.handler(head, from, local),
-    buffers: new Buffers(),
+    buffers: new BufferPool(),
     scrap: new Uint8Array(SCRAP_BYTES),
     onAnswer,
     onDefect(error) {

@@ -22,10 +22,14 @@ export interface OwnTokens {
 }
 
 /**
- * What amounts to a no: where nobody listens no order is under way, and a text that cannot be right
- * is that of a solver which answers whatever it is asked.
+ * What amounts to a no: where nobody listens no order is under way, a text that cannot be right is
+ * that of a solver which answers whatever it is asked, and Caddy redirects whatever is no challenge
+ * of its own.
  */
-const SAID_NO: AnswerOutcome[] = ["absent", "refused", "bad_body", "empty"];
+const SAID_NO: AnswerOutcome[] = ["absent", "refused", "redirected", "bad_body", "empty"];
+
+/** Of these, what solvers say when all is well. */
+const UNREMARKABLE: AnswerOutcome[] = ["absent", "refused", "redirected"];
 
 /** A local file system answers in less; after so long others are asked as well. */
 export const HEAD_START_MS = 50;
@@ -58,7 +62,7 @@ export function createOwnTokens(
         fields: { source: "solver", solver: found.solver },
       };
     }
-    const told = answers.filter(({ outcome }) => !["absent", "refused"].includes(outcome));
+    const told = answers.filter(({ outcome }) => !UNREMARKABLE.includes(outcome));
     if (told.length === 0) return { kind: "absent", fields: { reason: "absent" } };
     const words = told.map(({ solver, outcome }) => `${solver}=${outcome}`).join(" ");
     const outcomes = told.map(({ outcome }) => outcome).filter((one) => !SAID_NO.includes(one));
@@ -80,11 +84,11 @@ export function createOwnTokens(
   };
 }
 
-/** The graver of two answers that are both not found. */
+/** The more serious of two answers that are both not found. */
 function worse(a: OwnAnswer, b: OwnAnswer): OwnAnswer {
   const order: OwnAnswer["kind"][] = ["absent", "unreadable", "silent"];
-  const [graver, other] = order.indexOf(b.kind) > order.indexOf(a.kind) ? [b, a] : [a, b];
-  return { ...graver, fields: { ...other.fields, ...graver.fields } };
+  const [more, less] = order.indexOf(b.kind) > order.indexOf(a.kind) ? [b, a] : [a, b];
+  return { ...more, fields: { ...less.fields, ...more.fields } };
 }
 
 /** The result if it comes in that time, else undefined. */

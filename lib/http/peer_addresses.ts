@@ -12,7 +12,7 @@ import type { Peer } from "../peer.ts";
 import { type Clock, deadline, orAborted, SYSTEM_CLOCK } from "../time.ts";
 import { PeerNames } from "./peer_names.ts";
 
-/** Who may be a peer by name alone is kept waiting for the resolver so long at most. */
+/** How long the resolver is waited for when a client may be a peer by a name alone. */
 const RECOGNISE_MS = 1_000;
 
 export interface PeerAddressesOptions {

@@ -16,7 +16,7 @@ const FRESH_MS = 10_000;
 const FAILED_MS = 5_000;
 /** Names being resolved at once. */
 const THREADS = 8;
-/** Whoever answers for a name decides how many are asked; more are no cluster of balancers. */
+/** The name's DNS server decides how many addresses it has; no cluster has more balancers. */
 export const MAX_ADDRESSES = 16;
 
 export interface PeerNamesOptions {

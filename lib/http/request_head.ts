@@ -16,9 +16,9 @@ import { type FieldFault, type FieldMeaning, latin1, RequestFields } from "./req
  * default buffers takes 15 KiB and 101 fields (tune.bufsize, tune.http.maxhdr), nginx a request
  * line of 8 KiB: what reaches the service on port 443 must not fail here on its way there.
  */
-export const MAX_HEAD = 16_384;
+export const MAX_HEAD_BYTES = 16_384;
 export const MAX_FIELDS = 101;
-export const MAX_TARGET = 8_192;
+export const MAX_TARGET_BYTES = 8_192;
 /** Longer than any registered method; ends a method of ten thousand letters early. */
 const MAX_METHOD = 64;
 
@@ -98,7 +98,7 @@ export class HeadReader {
    * has not arrived; what was read before must still stand there.
    */
   read(bytes: Uint8Array, start: number, end: number): HeadResult {
-    const stop = Math.min(end, start + MAX_HEAD);
+    const stop = Math.min(end, start + MAX_HEAD_BYTES);
     let at = start + this.#at;
     let mark = start + this.#mark;
     while (at < stop) {
@@ -124,7 +124,7 @@ export class HeadReader {
           break;
         case TARGET:
           while (at < stop && VISIBLE[bytes[at]!] === 1) at++;
-          if (at - mark > MAX_TARGET) return refusal(414, "target_too_long");
+          if (at - mark > MAX_TARGET_BYTES) return refusal(414, "target_too_long");
           if (at === stop) break;
           if (at === mark || bytes[at] !== SP) return refusal(400, "bad_request_line");
           this.#target = latin1(bytes, mark, at);
@@ -180,7 +180,7 @@ export class HeadReader {
     this.#at = at - start;
     this.#mark = mark - start;
     // A head of exactly MAX_HEAD bytes is good; as many without an end are not.
-    return stop === start + MAX_HEAD ? refusal(431, "head_too_large") : INCOMPLETE;
+    return stop === start + MAX_HEAD_BYTES ? refusal(431, "head_too_large") : INCOMPLETE;
   }
 
   /**
@@ -220,11 +220,6 @@ const VERSION_TEXT = [72, 84, 84, 80, 47, 0, 46, 0, CR, LF];
 function fitsVersion(byte: number, at: number): boolean {
   const wanted = VERSION_TEXT[at];
   return wanted === 0 ? byte >= 48 && byte <= 57 : byte === wanted;
-}
-
-/** One head that has arrived as far as it will; see {@link HeadReader.read}. */
-export function parseRequestHead(bytes: Uint8Array, start: number, end: number): HeadResult {
-  return new HeadReader().read(bytes, start, end);
 }
 
 function refusal(status: HeadRefusal["status"], fault: HeadFault): HeadRefusal {

@@ -20,14 +20,14 @@ export interface HttpResponse {
 export interface ResponseReaderOptions {
   /** Whether chunks are read (HTTP/1.1), or are a fault (the question was HTTP/1.0). */
   chunked: boolean;
-  /** Bytes of a body. @default {@link MAX_BODY} */
+  /** Bytes of a body. @default {@link MAX_BODY_BYTES} */
   maxBody?: number;
 }
 
 type Result = HttpResponse | { fault: ReadFault };
 
 const MAX_HEAD = 8192;
-export const MAX_BODY = 4096;
+export const MAX_BODY_BYTES = 4096;
 /** The longest line with a chunk's size, extensions included. */
 const MAX_SIZE_LINE = 1024;
 
@@ -51,7 +51,7 @@ export class ResponseReader {
   readonly #maxBody: number;
 
   constructor(private readonly options: ResponseReaderOptions) {
-    this.#maxBody = options.maxBody ?? MAX_BODY;
+    this.#maxBody = options.maxBody ?? MAX_BODY_BYTES;
   }
 
   /** Takes the bytes that came next; the result once it is known. */

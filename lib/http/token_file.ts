@@ -143,9 +143,9 @@ async function readUnmoved(
 const CHANGE_SETTLED_MS = 1_050;
 
 /**
- * What changes with any exchange in those of the directories that another user than root and
- * acme-lb's own may write to: their times of change, which nobody can set. Undefined while the last change is so
- * young that another could have the same time.
+ * What changes with any exchange in those of the directories that users other than root and
+ * acme-lb's own may write to: their times of change, which no user can set. Undefined while the
+ * last change is so young that another could have the same time.
  */
 async function restingState(
   directories: string[],

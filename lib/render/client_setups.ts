@@ -84,7 +84,7 @@ set -eu
 state=/var/lib/lego${staging ? "-staging" : ""}
 certificate=$state/certificates/${names[0]}.crt
 
-# Days for --days. Fixed ones would renew certificates of six days at every run.
+# Days for a lego that cannot reckon them. Fixed ones would renew certificates of six days at every run.
 due() {
   start=$(date -d "$(openssl x509 -noout -startdate -in "$certificate" | cut -d = -f 2)" +%s)
   end=$(date -d "$(openssl x509 -noout -enddate -in "$certificate" | cut -d = -f 2)" +%s)
@@ -94,7 +94,9 @@ due() {
 
 set -- --accept-tos --email ${shellWord(email ?? "")} --path "$state"${server} \\
   --http --http.webroot ${shellWord(webrootOf(config))}${domains}
-if [ -e "$certificate" ]; then lego "$@" renew --days "$(due)"; else lego "$@" run; fi
+if [ ! -e "$certificate" ]; then lego "$@" run
+elif lego renew --help | grep -q -e --dynamic; then lego "$@" renew --dynamic
+else lego "$@" renew --days "$(due)"; fi
 export LEGO_CERT_DOMAIN=${shellWord(names[0]!)} LEGO_CERT_PATH="$certificate"
 export LEGO_CERT_KEY_PATH="\${certificate%.crt}.key"
 exec ${HOOKS}/lego
@@ -153,8 +155,21 @@ export function acmeShFiles(config: Config, { staging }: ClientOptions = {}): Re
 # and what an earlier run could not install is made good. The timer of systemd runs it twice a day, in
 # the place of acme.sh's own cron job.
 set -eu
+# acme.sh keeps accounts and certificates there; systemd sets it for no unit of root.
+export HOME="\${HOME:-/root}"
+certificate=$HOME/.acme.sh/${names[0]}_ecc/${names[0]}.cer
+
+# acme.sh without ARI renews after fixed days, of which certificates of six days have not as many: a
+# third of the lifetime left is due, half of it below ten days.
+force=
+if [ -e "$certificate" ]; then
+  start=$(date -d "$(openssl x509 -noout -startdate -in "$certificate" | cut -d = -f 2)" +%s)
+  end=$(date -d "$(openssl x509 -noout -enddate -in "$certificate" | cut -d = -f 2)" +%s)
+  if [ $((end - start)) -lt 864000 ]; then share=2; else share=3; fi
+  if [ $(((end - $(date +%s)) * share)) -lt $((end - start)) ]; then force=--force; fi
+fi
 # Exit code 2 means that nothing is due.
-acme.sh --issue --server ${server}${account}${domains} -w ${shellWord(webrootOf(config))} ||
+acme.sh --issue $force --server ${server}${account}${domains} -w ${shellWord(webrootOf(config))} ||
   [ $? = 2 ]
 acme.sh --install-cert -d ${shellWord(names[0]!)} --reloadcmd ${HOOKS}/acme.sh
 `,

@@ -11,8 +11,8 @@
 import { comparableAddress, formatSocketAddress } from "../address.ts";
 import type { Config } from "../config/schema.ts";
 import { formatPeer, type Peer } from "../peer.ts";
-import { haproxyListener, loopbackFor, serviceName } from "./families.ts";
-import { acmeSections, savingUnits, storedCertificate } from "./haproxy_acme.ts";
+import { haproxyListener, loopbackFor, servedFamilies, serviceName } from "./families.ts";
+import { ACCOUNTS, acmeSections, savingUnits, storedCertificate } from "./haproxy_acme.ts";
 import { EXECUTABLE, type RenderedFile } from "./rendered_file.ts";
 
 /** Where assemble-pem puts a file for each name; HAProxy serves all that are there. */
@@ -59,7 +59,8 @@ export function haproxyFiles(
   return [file, ...savingUnits(config, { executable, certificates: CERTIFICATES, socket })];
 }
 
-function head({ cluster, haproxy }: Config, acme: boolean): string {
+function head(config: Config, acme: boolean): string {
+  const { cluster, haproxy } = config;
   const names = cluster.names.filter((name) => !name.startsWith("*."));
   const selfSigned = (names: string[], days = "") =>
     `#   acme-lb self-signed --if-missing${
@@ -73,14 +74,10 @@ function head({ cluster, haproxy }: Config, acme: boolean): string {
   return `# HAProxy on every balancer, by: acme-lb render haproxy${acme ? " --acme" : ""}
 #
 # HAProxy does not start without a certificate. Until the first one is issued, a placeholder serves:
-#   install -d -m 700 ${CERTIFICATES}
+#   install -d -m 700 ${CERTIFICATES}${acme ? ` ${ACCOUNTS}` : ""}
 ${placeholders.join("")}
 global
-${
-    acme
-      ? "  # HAProxy's ACME is experimental by its own word.\n  expose-experimental-directives\n"
-      : ""
-  }\
+${acme ? orderingOptions(config) : ""}\
   log /dev/log local0
   user haproxy
   group haproxy
@@ -104,6 +101,14 @@ defaults
   timeout server 60s
   timeout http-request 10s
 `;
+}
+
+/** HAProxy asks the CA over IPv6 when the CA has it, and over IPv4 only when told so. */
+function orderingOptions(config: Config): string {
+  return "  # HAProxy's ACME is experimental by its own word.\n  expose-experimental-directives\n" +
+    (servedFamilies(config).ipv6
+      ? ""
+      : "  # The CA has IPv6 addresses too.\n  httpclient.resolvers.prefer ipv4\n");
 }
 
 /** What makes HAProxy order at once, through its runtime API. */

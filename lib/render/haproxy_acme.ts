@@ -16,6 +16,9 @@ import { argumentWord, unitWord } from "./systemd_escape.ts";
 /** Where HAProxy answers challenges, for acme-lb on the same machine. */
 export const SOLVER = { hostname: "127.0.0.1", port: 31081 };
 
+/** Of root alone: releases of HAProxy before August 2026 let everybody read the key they make. */
+export const ACCOUNTS = "/etc/haproxy/acme";
+
 /** The names of the store and of the acme section. */
 const STORE = "acme-lb";
 const SECTION = "letsencrypt";
@@ -68,15 +71,16 @@ export function acmeSections(
   return `acme ${SECTION}
   directory ${caDirectory({ staging })}
   # Made by HAProxy when it first starts; keep it, the CA knows this balancer by it.
-  account-key /etc/haproxy/${SECTION}.account.key
+  account-key ${ACCOUNTS}/${SECTION}.account.key
 ${contact}  challenge HTTP-01
   keytype ECDSA
   curves P-256
   map virt@acme
 
 crt-store ${STORE}
-  crt-base ${certificates}
-  load crt ${first}.pem alias ${first} acme ${SECTION} domains ${cluster.names.join(",")}
+  load crt ${certificates}/${first}.pem alias ${first} acme ${SECTION} domains ${
+    cluster.names.join(",")
+  }
 
 frontend fe-acme
   # For acme-lb on this machine: challenge.solvers: ["${formatSocketAddress(SOLVER)}"]

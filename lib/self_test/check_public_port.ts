@@ -15,7 +15,7 @@ import { type DiagnosisContext, excerpt, isIPv6, quoted, statusOf } from "./diag
 /**
  * Milliseconds. The CA's perspectives share one budget near 10 s, and ask one after the other.
  */
-const SLOW = 5_000;
+const SLOW_MS = 5_000;
 
 /** The outcome of asking for the token, and the findings. */
 export function checkPublicPort(
@@ -31,7 +31,7 @@ export function checkPublicPort(
         ? fault("foreign_address", foreignAdvice(outcome, path))
         : fault(outcome, advice(outcome, { path, token, around })),
     );
-  } else if (token.ms > SLOW) {
+  } else if (token.ms > SLOW_MS) {
     const text = `it took ${(token.ms / 1000).toFixed(1)} s; the CA gives up near 10 s in all, ` +
       "for several requests; see ms= and peers= in its log";
     findings.push({ level: "warn", rule: "slow", text });

@@ -39,7 +39,7 @@ export interface Evidence {
   /** Names among the peers that have no address. */
   unresolved: readonly string[];
   /** Milliseconds that a certificate is valid. */
-  lifetime: number;
+  lifetimeMs: number;
   /** Addresses of this machine's interfaces. */
   machine: readonly string[];
   /** Virtual addresses that two balancers hold at once, or none. */
@@ -59,7 +59,7 @@ export interface TriedPlace extends TokenPlace {
 }
 
 export function selfTestReport(evidence: Evidence): SelfTestReport {
-  const { config, questions, records, lifetime, paths, digest, file } = evidence;
+  const { config, questions, records, lifetimeMs, paths, digest, file } = evidence;
   const all = paths.map((path, i) => ({ path, replies: evidence.replies[i]! }));
   const told = all.flatMap(({ path, replies }) =>
     toldConfig(path, replies.unknown ?? replies.token) ?? []
@@ -77,7 +77,7 @@ export function selfTestReport(evidence: Evidence): SelfTestReport {
     ...webrootFindings(evidence, reported.find(({ path }) => path.own)?.report),
     ...evidence.unresolved.map(unresolvedPeer),
     ...dnsFindings(records, config),
-    weeklyLimitFinding({ balancers: countBalancers(evidence), lifetime }),
+    weeklyLimitFinding({ balancers: countBalancers(evidence), lifetimeMs }),
   ];
   const ok = [...findings, ...reported.flatMap(({ report }) => report.findings)]
     .every(({ level }) => level !== "fail");

@@ -8,22 +8,22 @@ import { renewalShare } from "../ca_rules.ts";
 import { formatDuration } from "../time.ts";
 import type { SelfTestFinding } from "./findings.ts";
 
-const DAY = 86_400_000;
+const DAY_MS = 86_400_000;
 const LIMIT = 5;
-const REFILL = 34 * 3_600_000;
+const REFILL_MS = 34 * 3_600_000;
 
-/** The arithmetic in one line; a warning where the limit is too low. `lifetime` in milliseconds. */
+/** The arithmetic in one line; a warning where the limit is too low. */
 export function weeklyLimitFinding(
-  { balancers, lifetime }: { balancers: number; lifetime: number },
+  { balancers, lifetimeMs }: { balancers: number; lifetimeMs: number },
 ): SelfTestFinding {
-  const share = renewalShare(lifetime);
+  const share = renewalShare(lifetimeMs);
   const left = share === 1 / 2 ? "half" : "a third";
-  const perWeek = (balancers * 7 * DAY) / (lifetime * (1 - share));
+  const perWeek = (balancers * 7 * DAY_MS) / (lifetimeMs * (1 - share));
   const sum = `${balancers} ${balancers === 1 ? "balancer" : "balancers"}, certificates of ` +
-    `${formatDuration(lifetime)} renewed with ${left} left: ${rounded(perWeek)} orders a week ` +
+    `${formatDuration(lifetimeMs)} renewed with ${left} left: ${rounded(perWeek)} orders a week ` +
     `against the limit of ${LIMIT} for the same names (renewals with ARI are exempt)`;
   const finding = { rule: "weekly_limit", about: "Let's Encrypt" } as const;
-  if (perWeek > 7 * DAY / REFILL) {
+  if (perWeek > 7 * DAY_MS / REFILL_MS) {
     const text =
       `${sum}; use clients with ARI, longer lifetimes, or one more name for each balancer`;
     return { ...finding, level: "warn", text };

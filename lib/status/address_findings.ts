@@ -1,6 +1,7 @@
 /** Virtual addresses that not exactly one balancer holds, with the usual causes. */
 
-import { type BalancerRow, type FleetView, holdersOf } from "./fleet.ts";
+import type { BalancerRow, FleetView } from "./fleet.ts";
+import { holdersOf } from "./fleet_facts.ts";
 import type { StatusFinding } from "./status_finding.ts";
 
 /**
@@ -50,8 +51,11 @@ function heldTwice(
 function heldByNone(address: string, { rows }: FleetView): StatusFinding {
   const silent = rows.filter(({ report }) => report === undefined).map(({ name }) => name);
   const text = silent.length > 0
-    ? `held by none that answers; ${listed(silent)}, not heard here, may hold it: look there ` +
-      "with ip address, and see why no other took it: journalctl -u keepalived"
+    ? `held by no balancer that answers; ${
+      listed(silent)
+    }, which told nothing here, may hold it: ` +
+      "look there with ip address, and with journalctl -u keepalived on the others why none of " +
+      "them took it"
     : "held by no balancer, so nobody answers there: see systemctl status keepalived on each, " +
       "and whether its track script fails (curl the /healthz of acme-lb)";
   return { level: "fail", rule: "address_unheld", about: address, text };

@@ -3,7 +3,8 @@
 import type { PeerContact } from "./balancer_report.ts";
 import type { FleetView } from "./fleet.ts";
 import { isReached } from "./reach.ts";
-import { agoAt, type StatusFinding } from "./status_finding.ts";
+import { agoAt } from "./instants.ts";
+import type { StatusFinding } from "./status_finding.ts";
 
 /** Configurations that differ, versions that differ, peers that one balancer does not reach. */
 export function findDisagreements(view: FleetView): StatusFinding[] {

@@ -23,8 +23,20 @@ import {
   type Told,
 } from "./fleet_rows.ts";
 
-/** For all of them together, names included: a glance takes two seconds, with its start. */
+/** For all of them together, names included. */
 const ASK_MS = 1_800;
+/** The least that a balancer needs to answer whose disk or HAProxy hangs. */
+const LEAST_ASK_MS = 1_000;
+/** A command of two seconds: so long after its start all have to have answered. */
+const ASKED_AFTER_MS = 1_500;
+
+/**
+ * What is left for the question of a command, whose own start a busy machine draws out.
+ * @param sinceStartMs since the start of the process
+ */
+export function askTimeoutMs(sinceStartMs: number): number {
+  return Math.min(ASK_MS, Math.max(LEAST_ASK_MS, ASKED_AFTER_MS - sinceStartMs));
+}
 
 export interface AskFleetOptions {
   config: Config;
@@ -114,14 +126,14 @@ async function askPeer(
 
 async function askAddress(
   address: SocketAddress,
-  { ask = askServer, now = Date.now }: AskFleetOptions,
+  { ask = askServer, now = Date.now, timeoutMs = ASK_MS }: AskFleetOptions,
   signal: AbortSignal,
 ): Promise<BalancerAnswer> {
   const reply = await ask(address, {
     target: STATUS_TARGET,
     host: undefined,
     as: "balancer",
-    timeoutMs: ASK_MS,
+    timeoutMs,
     maxBody: BOUNDS.bytes,
     signal,
   });

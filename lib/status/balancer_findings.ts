@@ -3,7 +3,8 @@
 import { formatSpan } from "../time.ts";
 import type { BalancerReport } from "./balancer_report.ts";
 import type { BalancerRow, FleetView, Silence } from "./fleet.ts";
-import { agoAt, type StatusFinding, type StatusLevel, type StatusRule } from "./status_finding.ts";
+import { agoAt } from "./instants.ts";
+import type { StatusFinding, StatusLevel, StatusRule } from "./status_finding.ts";
 
 /** The findings of each row, in their order. */
 export function findBalancerFaults(view: FleetView): StatusFinding[] {
@@ -24,8 +25,7 @@ const SILENCE: Record<Silence, (address: string) => string> = {
     `${address} ends the connection without an answer: look there with journalctl -u acme-lb`,
   unreachable: (address) =>
     `there is no way to ${address}: the machine is down or off the network, see ip route get there`,
-  unresolved: (address) =>
-    `${address} has no address here: see the resolver, or write it into /etc/hosts`,
+  unresolved: () => "the name has no address here: see the resolver, or write it into /etc/hosts",
   empty: (address) => `${address} answers nothing: it is no acme-lb`,
   bad_framing: (address) => `${address} does not speak HTTP as a balancer does: it is no acme-lb`,
   too_large: (address) => `${address} sends more than a report may hold: it is no acme-lb`,
@@ -120,7 +120,12 @@ function ownFindings(row: BalancerRow, report: BalancerReport, view: FleetView):
         "when that is mended, run the client's renewal with its hook again",
     );
   }
-  if (report.certificates_total === 0) {
+  if (report.certificates_total === null) {
+    const text =
+      "has not looked at its certificates yet: ask again; if that stays, a file system " +
+      "or a HAProxy there does not answer";
+    add("warn", "unwatched", text);
+  } else if (report.certificates_total === 0) {
     add("note", "unwatched", "watches no certificate: name the files under certificates");
   }
   return findings;

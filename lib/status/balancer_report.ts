@@ -117,8 +117,8 @@ export interface BalancerReport {
   challenges: SeenChallenge[];
   /** The worst first. */
   certificates: ToldCertificate[];
-  /** How many certificates were looked at, of which the worst are told. */
-  certificates_total: number;
+  /** How many certificates were looked at, of which the worst are told; null: none has been yet. */
+  certificates_total: number | null;
   /** When a certificate was last seen to be renewed. */
   renewed_at: string | null;
   hook: HookRun | null;

@@ -31,8 +31,8 @@ function titleOf({ place, names: [name] }: ToldCertificate): string {
 }
 
 /**
- * Whoever answers on a virtual address must have all the names. Judged among those that told all of
- * their certificates, of which at least two have the name.
+ * A balancer that takes a virtual address over must have all the names. Compared are those that told
+ * all of their certificates; a name counts when at least two of them have it.
  */
 function lackedNames({ rows }: FleetView): StatusFinding[] {
   const whole = rows.filter(({ report }) => report && tellsAll(report));
@@ -55,7 +55,7 @@ function lackedNames({ rows }: FleetView): StatusFinding[] {
 }
 
 function tellsAll({ certificates, certificates_total }: BalancerReport): boolean {
-  return certificates_total > 0 && certificates.length === certificates_total;
+  return certificates_total !== 0 && certificates.length === certificates_total;
 }
 
 function namesOf({ certificates }: BalancerReport): string[] {

@@ -1,9 +1,11 @@
 /** The certificates of the status page: each as a bar of its life, the worst first. */
 
-import { formatRemaining, isoSeconds } from "../time.ts";
-import { certificatesOf, type FleetView, type PlacedCertificate } from "./fleet.ts";
+import { formatRemaining } from "../time.ts";
+import type { FleetView } from "./fleet.ts";
+import { certificatesOf, type PlacedCertificate } from "./fleet_facts.ts";
 import { counted } from "./headline.ts";
 import { type Html, html } from "./html.ts";
+import { toTheMinute } from "./instants.ts";
 import { lifetimeOf } from "./lifetime.ts";
 import { lifetimeBar } from "./lifetime_bar.ts";
 import { tag } from "./page_tables.ts";
@@ -50,10 +52,12 @@ function certificateItem({ at, certificate }: PlacedCertificate, now: Date): Htm
   }
   const life = lifetimeOf(new Date(not_before), new Date(not_after));
   const left = formatRemaining(now, life.notAfter);
-  const day = (instant: Date) => isoSeconds(instant).slice(0, 16).replace("T", " ");
-  const span = `${day(life.notBefore)} to ${day(life.notAfter)}`;
-  const marks = `renewal from ${day(life.renewalFrom)}, WARNING from ${day(life.warningFrom)}, ` +
-    `CRITICAL from ${day(life.criticalFrom)}`;
+  const span = `${toTheMinute(life.notBefore)} to ${toTheMinute(life.notAfter)}`;
+  const marks =
+    `renewal from ${toTheMinute(life.renewalFrom)}, WARNING from ${
+      toTheMinute(life.warningFrom)
+    }, ` +
+    `CRITICAL from ${toTheMinute(life.criticalFrom)}`;
   return html`
     <li>
       <div class="head">

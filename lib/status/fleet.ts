@@ -1,7 +1,6 @@
 /** The fleet as one balancer sees it: a row for each balancer, with what it told or why it did not. */
 
-import { STATES } from "../expiry/record.ts";
-import type { BalancerReport, ToldCertificate } from "./balancer_report.ts";
+import type { BalancerReport } from "./balancer_report.ts";
 
 /** Why there is no report; the words of the log, and some of this question's own. */
 export type Silence =
@@ -57,24 +56,4 @@ export interface FleetView {
   now: Date;
   expected: Expected;
   rows: BalancerRow[];
-}
-
-/** The balancers that hold an address now, by what they told. */
-export function holdersOf(address: string, { rows }: FleetView): BalancerRow[] {
-  return rows.filter(({ report }) => report?.holds.some((held) => held.address === address));
-}
-
-export interface PlacedCertificate {
-  /** The balancer that told it. */
-  at: string;
-  certificate: ToldCertificate;
-}
-
-/** Those of all balancers, in the order of a glance: worst, then what expires first. */
-export function certificatesOf({ rows }: FleetView): PlacedCertificate[] {
-  const rank = ({ certificate }: PlacedCertificate) => STATES.indexOf(certificate.verdict);
-  const end = ({ certificate }: PlacedCertificate) => certificate.not_after ?? "9999";
-  return rows.flatMap(({ name, report }) =>
-    (report?.certificates ?? []).map((certificate) => ({ at: name, certificate }))
-  ).toSorted((a, b) => rank(b) - rank(a) || (end(a) < end(b) ? -1 : end(a) > end(b) ? 1 : 0));
 }

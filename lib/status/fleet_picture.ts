@@ -6,7 +6,8 @@
  */
 
 import { formatSpan } from "../time.ts";
-import { type BalancerRow, type FleetView, holdersOf } from "./fleet.ts";
+import type { BalancerRow, FleetView } from "./fleet.ts";
+import { holdersOf } from "./fleet_facts.ts";
 import { Html, html } from "./html.ts";
 import { isReached, outcomeOf } from "./reach.ts";
 import type { StatusFinding } from "./status_finding.ts";

@@ -21,13 +21,13 @@ export interface HeldAddresses {
 }
 
 export interface HeldAddressesOptions {
-  /** Addresses of this machine. @default those of its interfaces */
-  interfaceAddresses?: () => string[];
+  /** Addresses of this machine's interfaces. */
+  interfaceAddresses: () => string[];
   clock?: Clock;
 }
 
-export function createHeldAddresses(options: HeldAddressesOptions = {}): HeldAddresses {
-  const { interfaceAddresses = systemAddresses, clock = SYSTEM_CLOCK } = options;
+export function createHeldAddresses(options: HeldAddressesOptions): HeldAddresses {
+  const { interfaceAddresses, clock = SYSTEM_CLOCK } = options;
   const since = new Map<string, string | null>();
   let watched: readonly string[] = [];
   /** Those that were looked for before, in which case an address that is new has come just now. */
@@ -64,8 +64,4 @@ export function createHeldAddresses(options: HeldAddressesOptions = {}): HeldAdd
     },
     stop: () => cancel(),
   };
-}
-
-function systemAddresses(): string[] {
-  return Deno.networkInterfaces().map(({ address }) => address);
 }

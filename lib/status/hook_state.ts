@@ -3,7 +3,7 @@
  * that `assemble-pem` leaves and `serve` reads.
  *
  * A client logs a failing hook somewhere and goes on; the next thing that anybody sees is an expired
- * certificate. The directory is made by whoever installs acme-lb (systemd-tmpfiles), as root's, mode
+ * certificate. The installation makes the directory (systemd-tmpfiles): it belongs to root, mode
  * 0755: where it is missing nothing is kept, and a hook never fails for it. One file for each target,
  * so that hooks that run at once need no lock. Nothing secret stands there: the reason is the text
  * that assemble-pem prints, which never holds key material.
@@ -36,7 +36,7 @@ export interface HookState extends HookRun {
   renewed_at: string | null;
   /**
    * The certificate that the last good run found or put in place; null: none has yet. Told by
-   * `serve`, which may not read HAProxy's files, for they hold keys.
+   * `serve`, which may not read HAProxy's files: they hold keys.
    */
   leaf: LeftLeaf | null;
 }

@@ -1,5 +1,6 @@
 /** The instants of a certificate's life that a picture of it marks. */
 
+import { renewalShare } from "../ca_rules.ts";
 import { changesOf, DEFAULT_THRESHOLDS } from "../expiry/thresholds.ts";
 
 export interface Lifetime {
@@ -10,17 +11,13 @@ export interface Lifetime {
   criticalFrom: Date;
 }
 
-/** Certificates of less than ten days are renewed at half of their life (Let's Encrypt). */
-const SHORT_MS = 10 * 86_400_000;
-
 /** With the thresholds that `serve` judges by. */
 export function lifetimeOf(notBefore: Date, notAfter: Date): Lifetime {
   const length = notAfter.getTime() - notBefore.getTime();
-  const left = length < SHORT_MS ? length / 2 : length / 3;
   return {
     notBefore,
     notAfter,
-    renewalFrom: new Date(notAfter.getTime() - Math.round(left)),
+    renewalFrom: new Date(notAfter.getTime() - Math.round(renewalShare(length) * length)),
     ...changesOf({ notBefore, notAfter }, DEFAULT_THRESHOLDS),
   };
 }

@@ -20,7 +20,8 @@ import { toldCertificates } from "./told_certificates.ts";
 export interface OwnLook {
   /** The worst first, within the bounds of a report. */
   certificates: ToldCertificate[];
-  certificatesTotal: number;
+  /** Null: nobody has looked yet. */
+  certificatesTotal: number | null;
   renewedAt: string | null;
   hooks: HookState[];
 }

@@ -24,13 +24,13 @@ import { createRecentEvents, type RecentEvents } from "./recent_events.ts";
 
 /** Files and HAProxy's memory are looked at when somebody asks, at most so often. */
 const LOOK_FRESH_MS = 10_000;
-/** A balancer that asks gives up in two seconds. */
-const LOOK_PATIENCE_MS = 1_000;
+/** Less than the least that a balancer waits which asks; see LEAST_ASK_MS in ask_fleet.ts. */
+const LOOK_PATIENCE_MS = 600;
 
 export interface OwnStatus {
-  /** What has come to pass; the handlers tell it. */
+  /** Filled by the handlers: the last challenges and contacts. */
   readonly events: RecentEvents;
-  /** What is told while that configuration is in use, with the ports that it means. */
+  /** What is told while that configuration, which leads to these ports, is in use. */
   under(config: Config, ports: readonly ServedPort[]): StatusSource;
 }
 
@@ -54,8 +54,7 @@ export interface OwnStatusOptions {
 
 export function createOwnStatus(options: OwnStatusOptions): OwnStatus {
   const { metrics, log, health, look = lookWhenAsked(), clock = SYSTEM_CLOCK } = options;
-  const { interfaceAddresses = () => Deno.networkInterfaces().map(({ address }) => address) } =
-    options;
+  const { interfaceAddresses = systemAddresses } = options;
   const instance = crypto.getRandomValues(new Uint8Array(8)).toHex();
   const startedAt = clock.monotonic();
   const events = createRecentEvents({ now: clock.now });
@@ -113,6 +112,10 @@ export function createOwnStatus(options: OwnStatusOptions): OwnStatus {
   };
 }
 
+function systemAddresses(): string[] {
+  return Deno.networkInterfaces().map(({ address }) => address);
+}
+
 function toldHealth({ faults, notes }: Health): BalancerReport["health"] {
   const told = (lines: string[]) =>
     lines.slice(0, BOUNDS.health).map((line) => clip(line, BOUNDS.text));
@@ -121,7 +124,7 @@ function toldHealth({ faults, notes }: Health): BalancerReport["health"] {
 
 const NOTHING_SEEN: OwnLook = {
   certificates: [],
-  certificatesTotal: 0,
+  certificatesTotal: null,
   renewedAt: null,
   hooks: [],
 };

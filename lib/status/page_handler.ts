@@ -11,7 +11,7 @@ import { type Clock, SYSTEM_CLOCK } from "../time.ts";
 import type { FleetView } from "./fleet.ts";
 
 const FRESH_MS = 2_000;
-/** Beyond the deadline of the question; whoever waits longer than that gets the last page. */
+/** Longer than the question may take; a request that waits for so long gets the last page. */
 const PATIENCE_MS = 3_000;
 
 export interface PageHandlerOptions {

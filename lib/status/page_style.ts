@@ -9,12 +9,11 @@ export const PAGE_STYLE = `
 --fail-bg:#3a1715;--note:#8fbbf5;--note-bg:#15263e;--z-ok:#2f8a5b;--z-warn:#b98415;--z-fail:#b8443c;
 --now:#fff}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--bg);color:var(--text);font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
+body{margin:0;background:var(--bg);color:var(--text);font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif;overflow-wrap:anywhere}
 header,main,footer{max-width:76rem;margin:0 auto;padding:0 1rem}
 header{padding-top:1.25rem}
 h1{font-size:1.05rem;margin:0;font-weight:600;color:var(--soft)}
 h2{font-size:1rem;margin:0 0 .75rem;font-weight:650}
-.mono,td,.life-words{overflow-wrap:anywhere}
 .mono{font-family:ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:.88em}
 .sum{display:flex;flex-wrap:wrap;align-items:baseline;gap:.25rem 1rem;margin:.75rem 0 1rem;padding:.9rem 1.1rem;
 border-radius:.75rem;border-left:.5rem solid}
@@ -28,7 +27,7 @@ section{background:var(--card);border:1px solid var(--line);border-radius:.75rem
 .todo{list-style:none;margin:0;padding:0}
 .todo li{padding:.55rem 0;border-top:1px solid var(--line);display:grid;grid-template-columns:4.2rem minmax(0,1fr);gap:.1rem .75rem}
 .todo li:first-child{border-top:0}
-.todo p{margin:0;overflow-wrap:anywhere}
+.todo p{margin:0}
 .tag{display:inline-block;font-size:.78rem;font-weight:650;padding:.05rem .5rem;border-radius:1rem;white-space:nowrap;justify-self:start;align-self:start}
 .t-ok{color:var(--ok);background:var(--ok-bg)}.t-warn{color:var(--warn);background:var(--warn-bg)}
 .t-fail{color:var(--fail);background:var(--fail-bg)}.t-note{color:var(--note);background:var(--note-bg)}
@@ -36,8 +35,7 @@ table{border-collapse:collapse;width:100%;font-size:.93rem}
 th,td{text-align:left;padding:.4rem .9rem .4rem 0;vertical-align:top}
 thead th{color:var(--soft);font-weight:550;font-size:.82rem;white-space:nowrap;border-bottom:1px solid var(--line)}
 tbody tr+tr>*{border-top:1px solid var(--line)}
-tbody th{font-weight:600;white-space:nowrap}
-.num{text-align:right;font-variant-numeric:tabular-nums}
+tbody th{font-weight:600;min-width:4.5rem}
 .soft{color:var(--soft)}
 .certs{list-style:none;margin:0;padding:0}
 .certs li{padding:.7rem 0;border-top:1px solid var(--line)}
@@ -63,6 +61,8 @@ svg.fleet circle{stroke-width:3px}
 .e-ok{stroke:var(--ok);stroke-width:2px;stroke-opacity:.55}
 .e-fail{stroke:var(--fail);stroke-width:2.5px;stroke-dasharray:6 4}
 .e-unknown{stroke:var(--line);stroke-width:1.5px;stroke-dasharray:2 4}
+.scroll{overflow-x:auto}
+.scroll:focus-visible{outline:2px solid var(--note);outline-offset:2px}
 .matrix td,.matrix thead th{text-align:center;padding:.35rem .5rem}
 .matrix thead th:first-child{text-align:left}
 footer{color:var(--soft);font-size:.85rem;padding-bottom:2rem}

@@ -1,8 +1,9 @@
 /** The tables of the status page. On a narrow screen each row becomes a block with its labels. */
 
-import { formatRemaining, formatSpan } from "../time.ts";
+import { formatSpan } from "../time.ts";
+import { agoAt } from "./instants.ts";
 import type { FleetView } from "./fleet.ts";
-import { holdersOf } from "./fleet.ts";
+import { challengesOf, heldBy, heldSince, holdersOf } from "./fleet_facts.ts";
 import { isReached, outcomeOf } from "./reach.ts";
 import { Html, html, type HtmlValue } from "./html.ts";
 
@@ -13,15 +14,11 @@ export function addressTable(view: FleetView): Html {
     ["Address", "Held by", "Since"],
     view.expected.virtualAddresses.map((address) => {
       const holders = holdersOf(address, view);
-      const names = holders.map(({ name }) => name).join(" and ");
-      const since = holders.map(({ report }) => {
-        const held = report!.holds.find((one) => one.address === address)!;
-        return held.since === null ? "before its start" : agoText(view.now, held.since);
-      });
+      const names = heldBy(address, view);
       return [
         html`<span class="mono">${address}</span>`,
-        holders.length === 1 ? names : tag("fail", names || "nobody"),
-        since.join(", "),
+        holders.length === 1 || names === "unknown" ? names : tag("fail", names),
+        heldSince(address, holders),
       ];
     }),
   );
@@ -52,7 +49,6 @@ export function balancerTable({ rows }: FleetView): Html {
         html`<span class="mono">${address}</span>`,
       ];
       if (!report) return [...first, tag("fail", silence ?? "timeout"), "", "", "", "", "", ""];
-      const now = new Date(report.now);
       return [
         ...first,
         `${ms} ms`,
@@ -62,17 +58,21 @@ export function balancerTable({ rows }: FleetView): Html {
         report.evicted > 0
           ? `${report.connections}, evicted ${report.evicted}`
           : report.connections,
-        report.renewed_at === null ? "" : agoText(now, report.renewed_at),
-        report.hook &&
-          (report.hook.ok
-            ? html`${tag("ok", "done")} ${agoText(now, report.hook.at)}`
-            : html`${tag("fail", "failed")} ${agoText(now, report.hook.at)}`) || "",
+        report.renewed_at === null ? "" : agoAt(report.renewed_at, report),
+        report.hook === null
+          ? ""
+          : html`${report.hook.ok ? tag("ok", "done") : tag("fail", "failed")} ${
+            agoAt(report.hook.at, report)
+          }`,
       ];
     }),
   );
 }
 
-/** Who reaches whom: what each told of its last question to the other. */
+/**
+ * Who reaches whom: what each told of its last question to the other. As wide as there are
+ * balancers, so it has its own scroll bar, which the keyboard reaches.
+ */
 export function reachTable({ rows }: FleetView): Html {
   const cell = (from: typeof rows[number], to: typeof rows[number]): Html => {
     if (from === to) return html`<td class="soft">&#183;</td>`;
@@ -81,48 +81,45 @@ export function reachTable({ rows }: FleetView): Html {
     return html`<td>${tag(isReached(outcome) ? "ok" : "fail", outcome)}</td>`;
   };
   return html`
-    <table class="matrix">
-      <thead>
-        <tr><th scope="col">From, to</th>${rows.map(({ name }) =>
-          html`<th scope="col">${name}</th>`
-        )}</tr>
-      </thead>
-      <tbody>${rows.map((from) =>
-        html`<tr><th scope="row">${from.name}</th>${rows.map((to) => cell(from, to))}</tr>`
-      )}</tbody>
-    </table>
+    <div class="scroll" role="region" aria-labelledby="reach" tabindex="0">
+      <table class="matrix">
+        <thead>
+          <tr><th scope="col">From, to</th>${rows.map(({ name }) =>
+            html`<th scope="col">${name}</th>`
+          )}</tr>
+        </thead>
+        <tbody>${rows.map((from) =>
+          html`<tr><th scope="row">${from.name}</th>${rows.map((to) => cell(from, to))}</tr>`
+        )}</tbody>
+      </table>
+    </div>
   `;
 }
 
 /** Those of all balancers, the newest first. */
-export function challengeTable({ rows }: FleetView, most: number): Html {
-  const all = rows.flatMap(({ name, report }) =>
-    (report?.challenges ?? []).map((challenge) => ({ name, now: report!.now, ...challenge }))
-  );
-  const shown = all.toSorted((a, b) => a.at < b.at ? 1 : a.at > b.at ? -1 : 0).slice(0, most);
+export function challengeTable(view: FleetView, most: number): Html {
   return table(
     "Last challenges",
     ["When", "Asked", "Token", "By", "Found", "Status", "Took"],
-    shown.map(({ name, now, at, token, from, source, status, ms }) => [
-      html`<time datetime="${at}">${agoText(new Date(now), at)}</time>`,
-      name,
-      html`<span class="mono">${`${token}…`}</span>`,
-      html`<span class="mono">${from}</span>`,
-      source ?? "nowhere",
-      tag(status === 200 ? "ok" : status === 404 ? "note" : "fail", String(status)),
-      `${ms} ms`,
+    challengesOf(view).slice(0, most).map(({ at, ago, found, challenge }) => [
+      html`<time datetime="${challenge.at}">${ago}</time>`,
+      at,
+      html`<span class="mono">${`${challenge.token}…`}</span>`,
+      html`<span class="mono">${challenge.from}</span>`,
+      found,
+      tag(kindOf(challenge.status), String(challenge.status)),
+      `${challenge.ms} ms`,
     ]),
   );
 }
 
-export function tag(kind: "ok" | "warn" | "fail" | "note", text: string): Html {
-  return html`<span class="tag t-${kind}">${text}</span>`;
+/** A 404 is what a scanner gets, and no fault. */
+function kindOf(status: number): "ok" | "note" | "fail" {
+  return status === 200 ? "ok" : status === 404 ? "note" : "fail";
 }
 
-/** An instant that has passed, as `3m 2s ago`. */
-export function agoText(now: Date, at: string): string {
-  const then = new Date(at);
-  return then < now ? formatRemaining(now, then) : "just now";
+export function tag(kind: "ok" | "warn" | "fail" | "note", text: string): Html {
+  return html`<span class="tag t-${kind}">${text}</span>`;
 }
 
 /** The first cell of a row is its heading. The roles stay where a narrow screen shows blocks. */

@@ -93,7 +93,7 @@ const readShape = objectOf<BalancerReport>({
     }),
     BOUNDS.certificates,
   ),
-  certificates_total: countTo(1_000_000),
+  certificates_total: orNull(countTo(1_000_000)),
   renewed_at: orNull(instant),
   hook: orNull(
     objectOf<HookRun>({

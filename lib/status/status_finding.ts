@@ -1,8 +1,6 @@
 /** A line of the report on the fleet. */
 
 import type { State } from "../expiry/record.ts";
-import type { BalancerReport } from "./balancer_report.ts";
-import { formatRemaining } from "../time.ts";
 
 /** `fail` and `warn` decide the exit code; `note` only tells. */
 export type StatusLevel = "fail" | "warn" | "note";
@@ -32,12 +30,6 @@ export interface StatusFinding {
   text: string;
   /** A balancer, an address, or a place at a balancer. */
   about: string;
-}
-
-/** How long ago an instant is, by the clock of the balancer that told it. */
-export function agoAt(at: string, { now }: BalancerReport): string {
-  const [then, told] = [new Date(at), new Date(now)];
-  return then < told ? formatRemaining(told, then) : "just now";
 }
 
 /** How bad a verdict is, in the levels of findings; undefined for a good one. */

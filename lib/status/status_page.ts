@@ -10,6 +10,7 @@ import { stateOf } from "./fleet_findings.ts";
 import { fleetPicture } from "./fleet_picture.ts";
 import { counted, countsOf, headlineOf } from "./headline.ts";
 import { Html, html } from "./html.ts";
+import { toTheMinute } from "./instants.ts";
 import { PAGE_STYLE } from "./page_style.ts";
 import { addressTable, balancerTable, challengeTable, reachTable, tag } from "./page_tables.ts";
 import type { StatusFinding } from "./status_finding.ts";
@@ -72,7 +73,7 @@ function whole(view: FleetView, findings: readonly StatusFinding[]): Html {
   const at = isoSeconds(view.now);
   const balancers = `${counted(rows.length, "balancer")}, ${answering} answering`;
   return html`
-    ${counts !== "" && `${counts}; `}${balancers}, at <time datetime="${at}">${shortTime(
+    ${counts !== "" && `${counts}; `}${balancers}, at <time datetime="${at}">${toTheMinute(
       view.now,
     )} UTC</time>
   `;
@@ -116,11 +117,6 @@ function soft(text: string): Html {
   return html`
     <p class="soft">${text}</p>
   `;
-}
-
-/** To the minute, as people read it. */
-function shortTime(instant: Date): string {
-  return isoSeconds(instant).slice(0, 16).replace("T", " ");
 }
 
 const dot = (colour: string) =>

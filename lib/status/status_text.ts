@@ -1,40 +1,55 @@
 /** The fleet as text for a terminal: one line in sum, what is wrong, and a table for each question. */
 
 import { printable } from "../log.ts";
-import { formatRemaining, formatSpan } from "../time.ts";
-import { type BalancerRow, certificatesOf, type FleetView, holdersOf } from "./fleet.ts";
-import { outcomeOf } from "./reach.ts";
+import { formatRemaining, formatSpan, isoSeconds } from "../time.ts";
+import { agoAt } from "./instants.ts";
+import type { BalancerRow, FleetView } from "./fleet.ts";
+import { certificatesOf, challengesOf, heldBy, heldSince, holdersOf } from "./fleet_facts.ts";
 import { counted, countsOf, headlineOf } from "./headline.ts";
+import { isReached, outcomeOf } from "./reach.ts";
 import type { StatusFinding } from "./status_finding.ts";
+import { tableLines, type Width, wrapped } from "./text_layout.ts";
 
 /** Challenges that a glance needs; JSON and the page have all. */
 const CHALLENGES_SHOWN = 10;
 
+interface StatusTextOptions {
+  /** Findings are wrapped to it, and tables cut. */
+  width?: Width;
+  /** The second line says when it was, for looks that follow each other. */
+  dated?: boolean;
+}
+
 /** Lines, each with its end; whatever balancers told is escaped. */
-export function formatStatus(view: FleetView, findings: readonly StatusFinding[]): string {
+export function formatStatus(
+  view: FleetView,
+  findings: readonly StatusFinding[],
+  { width, dated = false }: StatusTextOptions = {},
+): string {
+  const table = (title: string, head: string[], rows: string[][]) =>
+    tableLines(title, { head, rows, width });
   const lines = [
     summaryOf(view, findings),
-    ...findings.map(({ level, about, text }) => printable(`${level.padEnd(4)}  ${about}: ${text}`)),
-    ...section("virtual addresses", ["address", "held by", "since"], addressRows(view)),
-    ...section(
+    ...dated ? [`at ${isoSeconds(view.now)}`] : [],
+    ...findings.flatMap(({ level, about, text }) =>
+      wrapped(printable(`${level.padEnd(4)}  ${about}: ${text}`), { width, indent: 6 })
+    ),
+    ...table("virtual addresses", ["address", "held by", "since"], addressRows(view)),
+    ...table(
       "balancers",
-      ["name", "address", "answers", "version", "up", "configuration", "open", "evicted"],
+      ["name", "address", "answers", "version", "up", "config", "connections"],
       view.rows.map((row) => balancerCells(row)),
     ),
-    ...section("who reaches whom", ["from", "to", "outcome", "when"], contactRows(view)),
-    ...section(
-      "certificates",
-      ["at", "verdict", "left", "names", "place", "serial"],
-      certificateRows(view),
-    ),
-    ...section("hooks", ["at", "result", "when", "client", "file"], hookRows(view)),
-    ...section(
+    ...table("who reaches whom", ["from", "reaches", "does not reach"], reachRows(view)),
+    ...table("certificates", ["at", "verdict", "left", "names", "place"], certificateRows(view)),
+    ...table("hooks", ["at", "result", "when", "client", "file"], hookRows(view)),
+    ...table(
       "last challenges",
       ["when", "at", "token", "asked by", "found", "status", "ms"],
       challengeRows(view),
     ),
   ];
-  return lines.map((line) => `${line.trimEnd()}\n`).join("");
+  return lines.map((line) => `${line}\n`).join("");
 }
 
 /** The first line: whether all is well, or what is not. */
@@ -45,28 +60,17 @@ function summaryOf(view: FleetView, findings: readonly StatusFinding[]): string 
   return printable(`${headlineOf(view, findings)} (${sum})`);
 }
 
-function section(title: string, head: string[], rows: string[][]): string[] {
-  if (rows.length === 0) return [];
-  const all = [head, ...rows].map((cells) => cells.map((cell) => printable(cell)));
-  const widths = head.map((_, i) => Math.max(...all.map((cells) => cells[i]!.length)));
-  const lines = all.map((cells) => cells.map((cell, i) => cell.padEnd(widths[i]!)).join("  "));
-  return ["", `${title}:`, ...lines.map((line) => `  ${line}`)];
-}
-
 function addressRows(view: FleetView): string[][] {
-  return view.expected.virtualAddresses.map((address) => {
-    const holders = holdersOf(address, view);
-    const since = holders.map(({ report }) => {
-      const held = report!.holds.find((one) => one.address === address)!;
-      return held.since === null ? "before its start" : agoText(view.now, held.since);
-    });
-    return [address, holders.map(({ name }) => name).join(" and ") || "nobody", since.join(", ")];
-  });
+  return view.expected.virtualAddresses.map((address) => [
+    address,
+    heldBy(address, view),
+    heldSince(address, holdersOf(address, view)),
+  ]);
 }
 
 function balancerCells({ name, address, here, report, silence, ms }: BalancerRow): string[] {
   const shown = here ? `${name} (here)` : name;
-  if (!report) return [shown, address, silence ?? "timeout", "", "", "", "", ""];
+  if (!report) return [shown, address, silence ?? "timeout", "", "", "", ""];
   return [
     shown,
     address,
@@ -74,33 +78,47 @@ function balancerCells({ name, address, here, report, silence, ms }: BalancerRow
     report.version,
     formatSpan(report.uptime_s * 1000),
     report.config.slice(0, 8),
-    String(report.connections),
-    String(report.evicted),
+    report.evicted > 0
+      ? `${report.connections}, evicted ${report.evicted}`
+      : `${report.connections}`,
   ];
 }
 
-function contactRows({ rows }: FleetView): string[][] {
-  return rows.flatMap((from) =>
-    rows.filter((to) => to !== from).flatMap((to) => {
+/** A row for each balancer that asked another; those it did not reach with what came of it. */
+function reachRows({ rows }: FleetView): string[][] {
+  return rows.flatMap((from) => {
+    const asked = rows.filter((to) => to !== from).flatMap((to) => {
       const outcome = outcomeOf(from, to);
-      if (outcome === undefined) return [];
-      const told = from.report?.peers.find(({ peer }) => peer === to.address);
-      const when = from.here ? "just now" : agoText(new Date(from.report!.now), told!.at);
-      return [[from.name, to.name, outcome, when]];
-    })
-  );
+      return outcome === undefined ? [] : [{ to, outcome }];
+    });
+    if (asked.length === 0) return [];
+    const [reached, failed] = [true, false].map((good) =>
+      asked.filter(({ outcome }) => isReached(outcome) === good)
+    );
+    return [[
+      from.name,
+      reached!.map(({ to }) => to.name).join(", ") || "none",
+      failed!.map(({ to, outcome }) => `${to.name} (${outcome}, ${whenOf(from, to)})`).join(", "),
+    ]];
+  });
+}
+
+/** When the last question was asked. */
+function whenOf(from: BalancerRow, to: BalancerRow): string {
+  if (from.here) return "just now";
+  const told = from.report!.peers.find(({ peer }) => peer === to.address)!;
+  return agoAt(told.at, from.report!);
 }
 
 function certificateRows(view: FleetView): string[][] {
   return certificatesOf(view).map(({ at, certificate }) => {
-    const { verdict, names, place, serial, not_after } = certificate;
+    const { verdict, names: [name = "", ...more], place, not_after } = certificate;
     return [
       at,
       verdict,
       not_after === null ? "" : formatRemaining(view.now, new Date(not_after)),
-      names.length > 2 ? `${names.slice(0, 2).join(" ")} …` : names.join(" "),
+      more.length > 0 ? `${name} +${more.length}` : name,
       place,
-      serial === null ? "" : serial.length > 16 ? `${serial.slice(0, 16)}…` : serial,
     ];
   });
 }
@@ -109,29 +127,13 @@ function hookRows({ rows }: FleetView): string[][] {
   return rows.flatMap(({ name, report }) => {
     const hook = report?.hook;
     if (!hook) return [];
-    const ago = agoText(new Date(report.now), hook.at);
-    return [[name, hook.ok ? "done" : "failed", ago, hook.client, hook.out]];
+    return [[name, hook.ok ? "done" : "failed", agoAt(hook.at, report), hook.client, hook.out]];
   });
 }
 
-function challengeRows({ rows }: FleetView): string[][] {
-  const all = rows.flatMap(({ name, report }) =>
-    (report?.challenges ?? []).map((challenge) => ({ name, now: report!.now, ...challenge }))
-  );
-  return all.toSorted((a, b) => a.at < b.at ? 1 : a.at > b.at ? -1 : 0)
-    .slice(0, CHALLENGES_SHOWN)
-    .map(({ name, now, at, token, from, source, status, ms }) => [
-      agoText(new Date(now), at),
-      name,
-      `${token}…`,
-      from,
-      source ?? "nowhere",
-      String(status),
-      String(ms),
-    ]);
-}
-
-function agoText(now: Date, at: string): string {
-  const then = new Date(at);
-  return then < now ? formatRemaining(now, then) : "just now";
+function challengeRows(view: FleetView): string[][] {
+  return challengesOf(view).slice(0, CHALLENGES_SHOWN).map(({ at, ago, found, challenge }) => {
+    const { token, from, status, ms } = challenge;
+    return [ago, at, `${token}…`, from, found, String(status), String(ms)];
+  });
 }

@@ -302,6 +302,19 @@ Deno.test("loadedRecord is as the file when it is the same, and tells of itself 
       "WARNING memory_only",
     ],
     [
+      "older than a placeholder, as by a CA that dates back",
+      summary(loaded(1), file("/a.pem", { ...leaf("02", { age: 0 }), placeholder: true })),
+      "WARNING memory_only",
+    ],
+    [
+      "a placeholder, older than another",
+      summary(
+        loaded(1, { organisation: "acme-lb placeholder" }),
+        file("/a.pem", { ...leaf("02", { age: 0 }), placeholder: true }),
+      ),
+      "CRITICAL not_served, placeholder",
+    ],
+    [
       "older than a file of a CA that backdates",
       summary(loaded(5), file("/a.pem", backdated)),
       "CRITICAL not_served",
@@ -363,6 +376,12 @@ Deno.test("compareMemories finds the file of an alias by what HAProxy tells of i
     [
       "an alias of a file that was renewed",
       loaded(5, { name: "@s/a", crtFile: "/certs/a.pem", fingerprintSha1: "BB" }),
+      "CRITICAL not_served",
+      false,
+    ],
+    [
+      "an alias below a crt-base, which HAProxy does not tell",
+      loaded(5, { name: "@s/a", crtFile: "a.pem", fingerprintSha1: "BB" }),
       "CRITICAL not_served",
       false,
     ],

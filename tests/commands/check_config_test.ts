@@ -1,6 +1,6 @@
 /** check-config as an operator runs it: before a reload, or to learn what is in force. */
 
-import { deepStrictEqual, match, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
@@ -28,20 +28,20 @@ redirect:
   try {
     await Deno.writeTextFile(path, source);
     const { code, stdout, stderr } = await checkConfig("--config", path);
-    deepStrictEqual([code, stderr], [0, ""]);
-    deepStrictEqual(stdout.split("\n").filter((line) => line.startsWith("#")), [
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.deepEqual(stdout.split("\n").filter((line) => line.startsWith("#")), [
       `# ${path}`,
       "# this balancer: [::1]:31080",
     ]);
-    match(stdout, /^ {2}- "\[2001:db8::f002\]:31080"$/m);
-    match(stdout, /^ {2}timeout: 1500ms$/m);
-    match(stdout, /^ {2}https_port: 443$/m);
+    assert.match(stdout, /^ {2}- "\[2001:db8::f002\]:31080"$/m);
+    assert.match(stdout, /^ {2}timeout: 1500ms$/m);
+    assert.match(stdout, /^ {2}https_port: 443$/m);
     const expected = parseConfig(source, "config.yaml");
-    deepStrictEqual(parseConfig(stdout, "config.yaml"), expected);
+    assert.deepEqual(parseConfig(stdout, "config.yaml"), expected);
 
     // Its own output, warnings and all, is a configuration that prints the same.
     await Deno.writeTextFile(path, stdout);
-    deepStrictEqual((await checkConfig("--config", path)).stdout, stdout);
+    assert.deepEqual((await checkConfig("--config", path)).stdout, stdout);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
@@ -57,12 +57,12 @@ Deno.test("check-config puts its warnings above the configuration, and still exi
       `webroot: ${dir}\npeers: ["[::1]:80", "[::1]:80"]\nlookup: {timeout: 20s}\n`,
     );
     const { code, stdout, stderr } = await checkConfig("--config", path);
-    deepStrictEqual([code, stderr], [0, ""]);
+    assert.deepEqual([code, stderr], [0, ""]);
     const subjects = [...stdout.matchAll(/^# warning: ([^:]+):/gm)].map((found) => found[1]);
-    deepStrictEqual(subjects, ["peers[0]", "peers[1]", "peers[1]", "lookup.timeout", "webroot"]);
-    match(stdout, /peers\[0\]: \[::1\]:80 is a public address of this balancer/);
-    match(stdout, /may be written by others \(mode 777\)/);
-    ok(parseConfig(stdout, "config.yaml"));
+    assert.deepEqual(subjects, ["peers[0]", "peers[1]", "peers[1]", "lookup.timeout", "webroot"]);
+    assert.match(stdout, /peers\[0\]: \[::1\]:80 is a public address of this balancer/);
+    assert.match(stdout, /may be written by others \(mode 777\)/);
+    assert.ok(parseConfig(stdout, "config.yaml"));
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
@@ -74,9 +74,9 @@ Deno.test("check-config keeps a line end in a path within its comment", async ()
   try {
     await Deno.writeTextFile(path, `webroot: "${dir}/none\\npeers: []"\n`);
     const { code, stdout } = await checkConfig("--config", path);
-    deepStrictEqual(code, 0);
-    match(stdout, /^# warning: webroot: .*none\\x0apeers: \[\] does not exist yet/m);
-    deepStrictEqual(parseConfig(stdout, "config.yaml").webroot, [`${dir}/none\npeers: []`]);
+    assert.deepEqual(code, 0);
+    assert.match(stdout, /^# warning: webroot: .*none\\x0apeers: \[\] does not exist yet/m);
+    assert.deepEqual(parseConfig(stdout, "config.yaml").webroot, [`${dir}/none\npeers: []`]);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
@@ -87,7 +87,7 @@ Deno.test("check-config prints every mistake on stderr, nothing on stdout, and e
   const path = `${dir}/config.yaml`;
   try {
     await Deno.writeTextFile(path, 'peers:\n  - "lb1\\x1b[31m"\nlimits: {fanouts: 4, queue: 1}\n');
-    deepStrictEqual(await checkConfig("--config", path), {
+    assert.deepEqual(await checkConfig("--config", path), {
       code: 78,
       stdout: "",
       stderr: [

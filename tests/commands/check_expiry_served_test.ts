@@ -1,6 +1,6 @@
 /** check-expiry against a real HAProxy: what lies on the disk, is loaded, and is served. */
 
-import { deepStrictEqual, match, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import type { JsonRecord, JsonReport } from "../../lib/expiry/format_json.ts";
 import { HOUR, issue, type Issued, NOW } from "../cert/issue.ts";
 import { lacking } from "../e2e/requirements.ts";
@@ -32,7 +32,7 @@ async function check(
     ["check-expiry", "--format", "json", ...args],
     options,
   );
-  deepStrictEqual(stderr, "");
+  assert.deepEqual(stderr, "");
   const report: JsonReport = JSON.parse(stdout);
   const findings = report.records.flatMap(({ source, findings }) =>
     findings.map(({ state, reason }) => `${source} ${state} ${reason}`)
@@ -43,7 +43,7 @@ async function check(
 async function reload(haproxy: RealHaproxy, young: Issued): Promise<void> {
   Deno.kill(haproxy.pid, "SIGUSR2");
   for (let tries = 0; await servedBy(haproxy) !== serialOf(young); tries++) {
-    ok(tries < 300, "HAProxy did not load the new file");
+    assert.ok(tries < 300, "HAProxy did not load the new file");
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -77,38 +77,41 @@ Deno.test({
     ].toSorted();
 
     const before = await check(args);
-    deepStrictEqual([before.code, before.findings], [0, []]);
-    deepStrictEqual(places(before.report, serialOf(old)), everywhere);
+    assert.deepEqual([before.code, before.findings], [0, []]);
+    assert.deepEqual(places(before.report, serialOf(old)), everywhere);
 
     await haproxy.write("certs/service.pem", pemOf(young));
     const between = await check(args);
-    deepStrictEqual(between.code, 2);
-    deepStrictEqual(between.findings.toSorted(), [
+    assert.deepEqual(between.code, 2);
+    assert.deepEqual(between.findings.toSorted(), [
       "endpoint CRITICAL not_served",
       "endpoint CRITICAL not_served",
       "haproxy CRITICAL not_served",
     ]);
     for (const { findings } of between.report.records) {
       for (const { text } of findings) {
-        ok(text.includes(serialOf(old)) && text.includes(serialOf(young)), text);
+        assert.ok(text.includes(serialOf(old)) && text.includes(serialOf(young)), text);
       }
     }
 
     const nagios = await acmeLb(["check-expiry", "--format", "nagios", ...args]);
     const plugin = parsePluginOutput(nagios.stdout);
-    deepStrictEqual([nagios.code, plugin.state], [2, "CRITICAL"]);
-    ok(plugin.text.includes(serialOf(young)) || plugin.text.includes(serialOf(old)), plugin.text);
+    assert.deepEqual([nagios.code, plugin.state], [2, "CRITICAL"]);
+    assert.ok(
+      plugin.text.includes(serialOf(young)) || plugin.text.includes(serialOf(old)),
+      plugin.text,
+    );
     const textfile = haproxy.path("acme-lb.prom");
     const written = ["--format", "prometheus", "--output", textfile];
-    deepStrictEqual((await acmeLb(["check-expiry", ...written, ...args])).code, 2);
+    assert.deepEqual((await acmeLb(["check-expiry", ...written, ...args])).code, 2);
     const series = parseExposition(await Deno.readTextFile(textfile));
     const reasons = series.filter(({ labels }) => labels.reason === "not_served");
-    deepStrictEqual(reasons.length, 3);
+    assert.deepEqual(reasons.length, 3);
 
     await reload(haproxy, young);
     const after = await check(args);
-    deepStrictEqual([after.code, after.findings], [0, []]);
-    deepStrictEqual(places(after.report, serialOf(young)), everywhere);
+    assert.deepEqual([after.code, after.findings], [0, []]);
+    assert.deepEqual(places(after.report, serialOf(young)), everywhere);
   },
 });
 
@@ -121,10 +124,10 @@ Deno.test({
     for (const socket of [haproxy.worker, haproxy.operator, haproxy.master]) {
       await haproxy.write("certs/service.pem", pemOf(old));
       const before = await check(["--config", await configOf(haproxy, socket)]);
-      deepStrictEqual([before.code, before.findings], [0, []], socket);
+      assert.deepEqual([before.code, before.findings], [0, []], socket);
       await haproxy.write("certs/service.pem", pemOf(young));
       const after = await check(["--config", await configOf(haproxy, socket)]);
-      deepStrictEqual([after.code, after.findings], [2, ["haproxy CRITICAL not_served"]], socket);
+      assert.deepEqual([after.code, after.findings], [2, ["haproxy CRITICAL not_served"]], socket);
     }
   },
 });
@@ -151,13 +154,13 @@ Deno.test({
       ...["--servername", NAMES[0]!],
       ...ports.flatMap((port) => ["--connect", `[::1]:${port}`]),
     ]);
-    deepStrictEqual(code, 2);
+    assert.deepEqual(code, 2);
     const byPlace = new Map(report.records.map((record) => [record.place, record]));
     const told = ports.map((port) => {
       const { state, findings } = byPlace.get(`[::1]:${port} (${NAMES[0]})`)!;
       return `${state} ${findings.map(({ reason }) => reason)}`;
     });
-    deepStrictEqual(told, ["OK ", "CRITICAL no_tls", "CRITICAL unreachable"]);
+    assert.deepEqual(told, ["OK ", "CRITICAL no_tls", "CRITICAL unreachable"]);
   },
 });
 
@@ -196,12 +199,12 @@ Deno.test({
     const told = report.records.map(({ place, state, certificate }) =>
       `${place} ${state} ${certificate?.serial}`
     );
-    deepStrictEqual(told.toSorted(), [
+    assert.deepEqual(told.toSorted(), [
       `127.0.0.1:${relay.port} (${NAMES[0]}) WARNING ${serialOf(old)}`,
       `127.0.0.2:${relay.port} (${NAMES[0]}) OK ${serialOf(young)}`,
       `[::1]:${relay.port} (${NAMES[0]}) OK ${serialOf(young)}`,
     ]);
-    deepStrictEqual(code, 1);
-    match(report.records[0]!.findings[0]!.text, /left behind/);
+    assert.deepEqual(code, 1);
+    assert.match(report.records[0]!.findings[0]!.text, /left behind/);
   },
 });

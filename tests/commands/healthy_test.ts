@@ -1,6 +1,6 @@
 /** healthy against servers that are well, overloaded, silent, or not there. */
 
-import { deepStrictEqual, match } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { askHealth } from "../../lib/commands/healthy.ts";
 import type { Reply } from "../../lib/http/ask.ts";
 import { acmeLb } from "./program.ts";
@@ -38,8 +38,8 @@ Deno.test("healthy takes every answer below 500, and says why it takes no other"
     await using server = serving(text);
     const address = `127.0.0.1:${server.port}`;
     const result = await acmeLb(["healthy", address]);
-    deepStrictEqual([result.code, result.stdout], [code, ""], text);
-    match(result.stderr, stderr);
+    assert.deepEqual([result.code, result.stdout], [code, ""], text);
+    assert.match(result.stderr, stderr);
   }
 });
 
@@ -48,12 +48,12 @@ Deno.test("healthy fails where nothing listens, and refuses what is no address",
   const { port } = listener.addr;
   listener.close();
   const refused = await acmeLb(["healthy", `127.0.0.1:${port}`]);
-  deepStrictEqual([refused.code, refused.stderr], [
+  assert.deepEqual([refused.code, refused.stderr], [
     1,
     `acme-lb: 127.0.0.1:${port}: no answer (refused)\n`,
   ]);
   for (const address of ["localhost:80", "::1:80", "[::1]", "80", ""]) {
-    deepStrictEqual((await acmeLb(["healthy", address])).code, 64, address);
+    assert.deepEqual((await acmeLb(["healthy", address])).code, 64, address);
   }
 });
 
@@ -64,5 +64,5 @@ Deno.test("healthy gives up before keepalived does", async () => {
     timeout = options.timeoutMs;
     return Promise.resolve(silence);
   });
-  deepStrictEqual([fault, timeout], ["no answer (timeout)", 2000]);
+  assert.deepEqual([fault, timeout], ["no answer (timeout)", 2000]);
 });

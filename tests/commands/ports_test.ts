@@ -1,6 +1,6 @@
 /** The ports as the configuration makes them: who is answered, and that no loop can form. */
 
-import { deepStrictEqual, match, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { configDigest } from "../../lib/config/digest.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import { NOT_FOUND } from "../../lib/http/answer.ts";
@@ -12,7 +12,7 @@ import {
   publicPorts,
 } from "../../lib/commands/ports.ts";
 import { createMetrics } from "../../lib/http/metrics.ts";
-import { parseRequestHead } from "../../lib/http/request_head.ts";
+import { parseRequestHead } from "../http/whole_head.ts";
 import { createLog } from "../../lib/log.ts";
 import { createRecentEvents } from "../../lib/status/recent_events.ts";
 import { exchange, KEY_AUTHORIZATION, latin1, quietListener, TOKEN } from "../http/raw_client.ts";
@@ -26,8 +26,8 @@ function tools() {
 
 async function ask(spec: PortSpec, target: string, { from = "192.0.2.99", headers = "" } = {}) {
   const bytes = latin1(`GET ${target} HTTP/1.1\r\nHost: service.example\r\n${headers}\r\n`);
-  const head = parseRequestHead(bytes, 0, bytes.length);
-  ok(head.kind === "head");
+  const head = parseRequestHead(bytes);
+  assert.ok(head.kind === "head");
   return await spec.handler(head, from, "192.0.2.1");
 }
 
@@ -57,11 +57,11 @@ cluster:
     ["192.0.2.13", 403],
   ];
   for (const [from, status] of table) {
-    deepStrictEqual((await ask(spec!, CHALLENGE, { from })).status, status, from);
+    assert.deepEqual((await ask(spec!, CHALLENGE, { from })).status, status, from);
   }
   const away = lines.filter((line) => line.includes("event=turned_away"));
-  deepStrictEqual(away.length, 2);
-  match(away[0]!, / role=challenge reason=no_peer from=2001:db8::f009$/m);
+  assert.deepEqual(away.length, 2);
+  assert.match(away[0]!, / role=challenge reason=no_peer from=2001:db8::f009$/m);
 });
 
 Deno.test("two balancers that wrongly have each other's public port as peer do not loop", async () => {
@@ -79,8 +79,8 @@ Deno.test("two balancers that wrongly have each other's public port as peer do n
     for (const _ of listeners) specs.push(publicPorts(config, { ...tools(), role: "public" })[0]!);
     const request = `GET ${CHALLENGE} HTTP/1.1\r\nHost: h.example\r\nConnection: close\r\n\r\n`;
     const got = await exchange(listeners[0]!.address.port, request, { patience: 5000 });
-    deepStrictEqual(got.statuses, [404]);
-    ok(requests[0]! + requests[1]! <= 3, String(requests));
+    assert.deepEqual(got.statuses, [404]);
+    assert.ok(requests[0]! + requests[1]! <= 3, String(requests));
   } finally {
     await Promise.all(listeners.map((listener) => listener.stop(0)));
   }
@@ -100,8 +100,8 @@ Deno.test("the log line of a challenge names each peer and its outcome", async (
     );
     const { lines, ...rest } = tools();
     const [spec] = publicPorts(config, { ...rest, role: "public" });
-    deepStrictEqual((await ask(spec!, CHALLENGE)).body, KEY_AUTHORIZATION);
-    match(
+    assert.deepEqual((await ask(spec!, CHALLENGE)).body, KEY_AUTHORIZATION);
+    assert.match(
       lines.join(""),
       new RegExp(
         `level=info event=challenge role=public token=${TOKEN} host=service.example ` +
@@ -118,13 +118,13 @@ Deno.test("the log line of a challenge names each peer and its outcome", async (
       },
     );
     const { body } = await ask(metricsSpec!, "/metrics");
-    match(
+    assert.match(
       body,
       new RegExp(`^acme_lb_peer_answers_total{peer="127.0.0.1:${port}",outcome="found"} 1$`, "m"),
     );
-    match(body, /^acme_lb_lookups_total{result="found"} 1$/m);
-    match(body, /^more 1$/m);
-    ok(body.endsWith("\n"));
+    assert.match(body, /^acme_lb_lookups_total{result="found"} 1$/m);
+    assert.match(body, /^more 1$/m);
+    assert.ok(body.endsWith("\n"));
   } finally {
     await holder.stop(0);
     await Deno.remove(webroot);
@@ -151,11 +151,11 @@ cluster: { nodes: { lb2: ["2001:db8::f003"] }, virtual_addresses: ["2001:db8::1"
   for (const from of [...told, "2001:db8::f009", "192.0.2.13", "127.0.0.1", "::1"]) {
     const { status, headers, body, close } = await ask(spec!, CHALLENGE, { from });
     const expected = told.includes(from) ? NOT_FOUND.headers + line : NOT_FOUND.headers;
-    deepStrictEqual([status, headers, body, close], [404, expected, NOT_FOUND.body, false], from);
+    assert.deepEqual([status, headers, body, close], [404, expected, NOT_FOUND.body, false], from);
   }
   // What asks for no token that could exist is answered without any work, as before.
   const odd = await ask(spec!, "/", { from: told[0]! });
-  deepStrictEqual(odd.headers.includes("Acme-Lb-Config"), false);
+  assert.deepEqual(odd.headers.includes("Acme-Lb-Config"), false);
 });
 
 Deno.test("the challenge port tells no digest with a token, and the public port never", async () => {
@@ -170,10 +170,10 @@ Deno.test("the challenge port tells no digest with a token, and the public port 
     ];
     for (const spec of specs) {
       const found = await ask(spec, CHALLENGE, { from: "192.0.2.12" });
-      deepStrictEqual([found.status, found.headers.includes("Acme-Lb")], [200, false]);
+      assert.deepEqual([found.status, found.headers.includes("Acme-Lb")], [200, false]);
     }
     const absent = await ask(specs[1]!, `${CHALLENGE}x`, { from: "192.0.2.12" });
-    deepStrictEqual([absent.status, absent.headers], [404, NOT_FOUND.headers]);
+    assert.deepEqual([absent.status, absent.headers], [404, NOT_FOUND.headers]);
   } finally {
     await Deno.remove(webroot, { recursive: true });
   }

@@ -1,6 +1,6 @@
 /** render as an operator runs it: what it prints, what it writes, and what it leaves alone. */
 
-import { deepStrictEqual, match } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { acmeLb } from "./program.ts";
 
 const CONFIG = new URL("../../examples/article/config.yaml", import.meta.url).pathname;
@@ -18,12 +18,12 @@ const render = (...args: string[]) => acmeLb(["render", ...args, "--config", CON
 
 Deno.test("render prints one file as it is, and several below their paths", async () => {
   const keepalived = await render("keepalived", "--node", "lb1");
-  deepStrictEqual([keepalived.code, keepalived.stderr], [0, ""]);
-  match(keepalived.stdout, /^# keepalived on lb1,/);
-  match(keepalived.stdout, /\n}\n$/);
+  assert.deepEqual([keepalived.code, keepalived.stderr], [0, ""]);
+  assert.match(keepalived.stdout, /^# keepalived on lb1,/);
+  assert.match(keepalived.stdout, /\n}\n$/);
 
   const { stdout } = await render("acmetool");
-  deepStrictEqual([...stdout.matchAll(/^# (\/\S+)$/gm)].map((found) => found[1]), [
+  assert.deepEqual([...stdout.matchAll(/^# (\/\S+)$/gm)].map((found) => found[1]), [
     "/var/lib/acme/conf/target",
     "/var/lib/acme/desired/service.example",
     "/etc/acme/hooks/acme-lb",
@@ -37,17 +37,17 @@ Deno.test("render --root writes each file to its place, and again changes nothin
   const root = `${directory.path}/not/yet/`;
   const hook = `${directory.path}/not/yet/etc/acme/hooks/acme-lb`;
   const first = await render("acmetool", "--root", root);
-  deepStrictEqual([first.code, first.stderr], [0, ""]);
-  match(first.stdout, new RegExp(`^${hook}: written$`, "m"));
-  deepStrictEqual((await Deno.stat(hook)).mode! & 0o777, 0o755);
+  assert.deepEqual([first.code, first.stderr], [0, ""]);
+  assert.match(first.stdout, new RegExp(`^${hook}: written$`, "m"));
+  assert.deepEqual((await Deno.stat(hook)).mode! & 0o777, 0o755);
   const target = `${directory.path}/not/yet/var/lib/acme/conf/target`;
-  deepStrictEqual((await Deno.stat(target)).mode! & 0o777, 0o644);
-  deepStrictEqual(
+  assert.deepEqual((await Deno.stat(target)).mode! & 0o777, 0o644);
+  assert.deepEqual(
     await Deno.readTextFile(hook),
     await Deno.readTextFile(CONFIG.replace("config.yaml", "all/etc/acme/hooks/acme-lb")),
   );
   const again = await render("acmetool", "--root", root);
-  deepStrictEqual(again.stdout, first.stdout.replaceAll(": written", ": unchanged"));
+  assert.deepEqual(again.stdout, first.stdout.replaceAll(": written", ": unchanged"));
 });
 
 Deno.test("render --root leaves everything alone when one file differs, unless forced", async () => {
@@ -57,18 +57,18 @@ Deno.test("render --root leaves everything alone when one file differs, unless f
   await Deno.mkdir(`${root}/var/lib/acme/conf`, { recursive: true });
   await Deno.writeTextFile(target, "by hand\n");
   const refused = await render("acmetool", "--root", root);
-  deepStrictEqual([refused.code, refused.stdout], [1, ""]);
-  deepStrictEqual(
+  assert.deepEqual([refused.code, refused.stdout], [1, ""]);
+  assert.deepEqual(
     refused.stderr,
     `acme-lb: ${target}: exists with other content; nothing was written; compare with --diff, then ` +
       "add --force\n",
   );
-  deepStrictEqual(await Deno.readTextFile(target), "by hand\n");
-  deepStrictEqual(await Array.fromAsync(Deno.readDir(root), ({ name }) => name), ["var"]);
+  assert.deepEqual(await Deno.readTextFile(target), "by hand\n");
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(root), ({ name }) => name), ["var"]);
 
   const forced = await render("acmetool", "--root", root, "--force");
-  deepStrictEqual([forced.code, forced.stderr], [0, ""]);
-  match(await Deno.readTextFile(target), /^request:$/m);
+  assert.deepEqual([forced.code, forced.stderr], [0, ""]);
+  assert.match(await Deno.readTextFile(target), /^request:$/m);
 });
 
 /** Names beside a file that begin with a dot. */
@@ -94,17 +94,17 @@ Deno.test("render --force keeps each file that it replaces, whole, beside it", a
     await Deno.writeTextFile(place, mine);
     await Deno.chmod(place, mode);
     const forced = await render(kind, "--root", root, "--force");
-    deepStrictEqual([forced.code, forced.stderr], [0, ""]);
+    assert.deepEqual([forced.code, forced.stderr], [0, ""]);
     const [copy, ...more] = await copiesIn(folder);
-    deepStrictEqual(more, []);
-    match(copy!, new RegExp(`^\\.${path.split("/").at(-1)}\\.old-\\d{8}T\\d{9}Z$`));
-    deepStrictEqual(await Deno.readTextFile(folder + copy), mine);
+    assert.deepEqual(more, []);
+    assert.match(copy!, new RegExp(`^\\.${path.split("/").at(-1)}\\.old-\\d{8}T\\d{9}Z$`));
+    assert.deepEqual(await Deno.readTextFile(folder + copy), mine);
     // Whoever runs every program of a folder must not run this one.
-    deepStrictEqual((await Deno.stat(folder + copy)).mode! & 0o777, mode & 0o666);
-    match(forced.stdout, new RegExp(`^${folder}${copy}: the file that was there$`, "m"));
+    assert.deepEqual((await Deno.stat(folder + copy)).mode! & 0o777, mode & 0o666);
+    assert.match(forced.stdout, new RegExp(`^${folder}${copy}: copy of the replaced file$`, "m"));
     // Nothing differs any more, so nothing is kept.
     await render(kind, "--root", root, "--force");
-    deepStrictEqual(await copiesIn(folder), [copy]);
+    assert.deepEqual(await copiesIn(folder), [copy]);
     await Deno.remove(folder + copy);
   }
 });
@@ -114,20 +114,20 @@ Deno.test("render --diff shows what would change, and changes nothing", async ()
   const place = `${directory.path}/etc/haproxy/haproxy.cfg`;
   const diff = () => render("haproxy", "--diff", "--root", directory.path);
   const fresh = await diff();
-  deepStrictEqual([fresh.code, fresh.stderr], [0, ""]);
-  match(fresh.stdout, new RegExp(`^--- /dev/null\n\\+\\+\\+ ${place} \\(rendered\\)\n@@ `));
+  assert.deepEqual([fresh.code, fresh.stderr], [0, ""]);
+  assert.match(fresh.stdout, new RegExp(`^--- /dev/null\n\\+\\+\\+ ${place} \\(rendered\\)\n@@ `));
   await render("haproxy", "--root", directory.path);
-  deepStrictEqual((await diff()).stdout, "");
+  assert.deepEqual((await diff()).stdout, "");
   const whole = await Deno.readTextFile(place);
   const mine = whole.replace("timeout client 60s", "timeout client 90s") + "# mine\n";
   await Deno.writeTextFile(place, mine);
   const { stdout } = await diff();
-  deepStrictEqual(stdout.split("\n").filter((line) => /^[+-][^+-]/.test(line)), [
+  assert.deepEqual(stdout.split("\n").filter((line) => /^[+-][^+-]/.test(line)), [
     "-  timeout client 90s",
     "+  timeout client 60s",
     "-# mine",
   ]);
-  deepStrictEqual(await Deno.readTextFile(place), mine);
+  assert.deepEqual(await Deno.readTextFile(place), mine);
 });
 
 Deno.test("render names each router id that would change, and leaves it to --force", async () => {
@@ -140,14 +140,14 @@ Deno.test("render names each router id that would change, and leaves it to --for
     .replace(/virtual_router_id (?=2$)/gm, "virtual_router_id 5");
   await Deno.writeTextFile(place, shifted);
   const refused = await keepalived();
-  deepStrictEqual(refused.code, 1);
+  assert.deepEqual(refused.code, 1);
   for (const address of ["2001:db8::2", "192.0.2.2"]) {
     const said = `the router id of ${address} would change from 52 to 2`;
-    match(refused.stderr, new RegExp(said));
-    match((await keepalived("--diff")).stdout, new RegExp(`^# ${said}$`, "m"));
+    assert.match(refused.stderr, new RegExp(said));
+    assert.match((await keepalived("--diff")).stdout, new RegExp(`^# ${said}$`, "m"));
   }
-  deepStrictEqual(await Deno.readTextFile(place), shifted);
-  deepStrictEqual((await keepalived("--force")).code, 0);
+  assert.deepEqual(await Deno.readTextFile(place), shifted);
+  assert.deepEqual((await keepalived("--force")).code, 0);
 });
 
 Deno.test("render refuses what it cannot place, with one line", async () => {
@@ -155,8 +155,8 @@ Deno.test("render refuses what it cannot place, with one line", async () => {
   const file = `${directory.path}/file`;
   await Deno.writeTextFile(file, "");
   const { code, stderr } = await render("haproxy", "--root", file);
-  deepStrictEqual(code, 1);
-  match(
+  assert.deepEqual(code, 1);
+  assert.match(
     stderr,
     /^acme-lb: .*\/file\/etc\/haproxy.*: a part of its path is not a directory \(ENOTDIR\)\n$/,
   );
@@ -190,15 +190,15 @@ Deno.test("render names the nearest kind and node, and the keys that are missing
       "keepalived differs from balancer to balancer, and this machine has no address of " +
       "cluster.nodes: give --node NAME",
     ],
-    [["haproxy", "--force"], 64, "--force is for --root alone"],
-    [["keepalived", "--acme"], 64, "--acme is for haproxy alone"],
+    [["haproxy", "--force"], 64, "--force is only allowed with --root"],
+    [["keepalived", "--acme"], 64, "--acme is only for haproxy"],
     [["systemd", "--staging"], 64, "--staging is for ACME clients, and for haproxy --acme"],
     [["haproxy", "--staging"], 64, "--staging is for ACME clients, and for haproxy --acme"],
     [["haproxy", "--force", "--diff"], 64, "--diff writes nothing: leave out --force"],
   ];
   for (const [args, code, line] of table) {
     const result = await render(...args);
-    deepStrictEqual([result.code, result.stderr, result.stdout], [code, `acme-lb: ${line}\n`, ""]);
+    assert.deepEqual([result.code, result.stderr, result.stdout], [code, `acme-lb: ${line}\n`, ""]);
   }
   // A balancer knows itself by its addresses.
   const here = `${directory.path}/here.yaml`;
@@ -206,11 +206,14 @@ Deno.test("render names the nearest kind and node, and the keys that are missing
     here,
     "cluster: {nodes: {lb0: ['192.0.2.11'], lb1: ['127.0.0.1']}, virtual_addresses: ['192.0.2.1']}\n",
   );
-  match((await acmeLb(["render", "keepalived", "--config", here])).stdout, /^# keepalived on lb1,/);
+  assert.match(
+    (await acmeLb(["render", "keepalived", "--config", here])).stdout,
+    /^# keepalived on lb1,/,
+  );
 
   const result = await acmeLb(["render", "haproxy", "--config", empty]);
-  deepStrictEqual([result.code, result.stdout], [78, ""]);
-  deepStrictEqual(result.stderr.split("\n").map((line) => line.split(" such as")[0]), [
+  assert.deepEqual([result.code, result.stdout], [78, ""]);
+  assert.deepEqual(result.stderr.split("\n").map((line) => line.split(" such as")[0]), [
     `acme-lb: ${empty}: cluster.names: empty; add the names of the service,`,
     `acme-lb: ${empty}: cluster.backends: empty; add where HAProxy passes requests on to,`,
     "",

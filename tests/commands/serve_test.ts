@@ -1,6 +1,6 @@
 /** The life of the servers as an operator sees it: starting, reloading, stopping, refusing. */
 
-import { deepStrictEqual, match, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { latin1, readAll } from "../http/raw_client.ts";
 import { ask, startServer, temporary } from "./server_process.ts";
 
@@ -51,10 +51,10 @@ Deno.test("each role does its own job and no other", async () => {
   for (const [args, role, challenge, other] of table) {
     await using server = await startServer(args, { listening: args[0] === "serve" ? 2 : 1 });
     const port = server.port(role);
-    deepStrictEqual((await ask(port, `${CHALLENGE}tok`)).status, challenge, `${args[0]} ${role}`);
-    deepStrictEqual((await ask(port, "/x")).status, other, `${args[0]} ${role}`);
+    assert.deepEqual((await ask(port, `${CHALLENGE}tok`)).status, challenge, `${args[0]} ${role}`);
+    assert.deepEqual((await ask(port, "/x")).status, other, `${args[0]} ${role}`);
     server.signal("SIGTERM");
-    deepStrictEqual((await server.ended).code, 0, args[0]);
+    assert.deepEqual((await server.ended).code, 0, args[0]);
   }
 });
 
@@ -65,7 +65,7 @@ Deno.test("serve with no configuration but a port answers both families on [::]"
   );
   for (const hostname of ["127.0.0.1", "::1"]) {
     const answer = await ask(server.port("public"), "/x", { hostname });
-    deepStrictEqual(answer.location, "https://service.example:8443/x", hostname);
+    assert.deepEqual(answer.location, "https://service.example:8443/x", hostname);
   }
 });
 
@@ -83,20 +83,20 @@ Deno.test("SIGTERM lets a lookup in flight finish, refuses new connections and e
   await pause(300);
   server.signal("SIGTERM");
   await server.line(/event=stopping signal=SIGTERM/);
-  ok(await becomesRefused(port));
-  deepStrictEqual((await asking).status, 504);
-  deepStrictEqual((await server.ended).code, 0);
+  assert.ok(await becomesRefused(port));
+  assert.deepEqual((await asking).status, 504);
+  assert.deepEqual((await server.ended).code, 0);
 });
 
 Deno.test("SIGINT, as from a terminal, ends a server in the same orderly way", async () => {
   await using server = await startServer(SERVE, { listening: 2 });
   server.signal("SIGINT");
   const { code, lines } = await server.ended;
-  deepStrictEqual(code, 0);
+  assert.deepEqual(code, 0);
   // Warnings come when a directory has been looked at: perhaps in between, never after the end.
   const events = lines.filter((line) => !line.includes(" event=warning "));
-  match(events.slice(-2).join("\n"), /event=stopping signal=SIGINT\n.*event=stopped$/);
-  match(lines.at(-1)!, /event=stopped$/);
+  assert.match(events.slice(-2).join("\n"), /event=stopping signal=SIGINT\n.*event=stopped$/);
+  assert.match(lines.at(-1)!, /event=stopped$/);
 });
 
 Deno.test("a second SIGTERM does not wait for requests", async () => {
@@ -119,8 +119,8 @@ challenge: { listen: ["${ANY}"] }
   server.signal("SIGTERM");
   await server.line(/event=stopping/);
   server.signal("SIGTERM");
-  deepStrictEqual((await server.ended).code, 0);
-  deepStrictEqual((await asking).status, 0);
+  assert.deepEqual((await server.ended).code, 0);
+  assert.deepEqual((await asking).status, 0);
 });
 
 Deno.test("SIGHUP takes a good configuration, keeps connections, opens and closes ports", async () => {
@@ -142,7 +142,7 @@ ${text}`,
   const kept = await Deno.connect({ hostname: "127.0.0.1", port });
   const reading = readAll(kept, 4_000);
   await kept.write(latin1("GET /one HTTP/1.1\r\nHost: h.example\r\n\r\n"));
-  deepStrictEqual((await ask(port, `${CHALLENGE}tok`)).status, 404);
+  assert.deepEqual((await ask(port, `${CHALLENGE}tok`)).status, 404);
 
   await write(`
 webroot: ${other.path}
@@ -150,22 +150,22 @@ redirect: { status: 302, hosts: [service.example] }
 metrics: { listen: ["${ANY}"] }`);
   server.signal("SIGHUP");
   await server.line(/event=reloaded/);
-  deepStrictEqual((await ask(port, `${CHALLENGE}tok`)).body, "tok.thumb");
-  deepStrictEqual((await ask(port, "/x")).status, 302);
-  deepStrictEqual((await ask(port, "/x", { host: "evil.example" })).status, 421);
+  assert.deepEqual((await ask(port, `${CHALLENGE}tok`)).body, "tok.thumb");
+  assert.deepEqual((await ask(port, "/x")).status, 302);
+  assert.deepEqual((await ask(port, "/x", { host: "evil.example" })).status, 421);
   const metrics = server.port("metrics");
-  deepStrictEqual((await ask(metrics, "/healthz")).body, "ok\n");
-  match((await ask(metrics, "/metrics")).body, /^acme_lb_config_last_reload_successful 1$/m);
+  assert.deepEqual((await ask(metrics, "/healthz")).body, "ok\n");
+  assert.match((await ask(metrics, "/metrics")).body, /^acme_lb_config_last_reload_successful 1$/m);
   await kept.write(
     latin1("GET /two HTTP/1.1\r\nHost: service.example\r\nConnection: close\r\n\r\n"),
   );
   const both = (await reading).text;
   kept.close();
-  match(both, /301 [\s\S]*h\.example\/one[\s\S]*302 [\s\S]*service\.example\/two/);
+  assert.match(both, /301 [\s\S]*h\.example\/one[\s\S]*302 [\s\S]*service\.example\/two/);
 
   await write(`webroot: ${other.path}`);
   server.signal("SIGHUP");
-  ok(await becomesRefused(metrics), "a port that is no longer configured is closed");
+  assert.ok(await becomesRefused(metrics), "a port that is no longer configured is closed");
 });
 
 Deno.test("SIGHUP keeps the old configuration when the new one is wrong or its port is taken", async () => {
@@ -179,7 +179,7 @@ metrics: { listen: ["${ANY}"] }
   await Deno.writeTextFile(config, good);
   await using server = await startServer(["serve", "--config", config], { listening: 3 });
   const port = server.port("public");
-  const works = async () => deepStrictEqual((await ask(port, "/x")).status, 301);
+  const works = async () => assert.deepEqual((await ask(port, "/x")).status, 301);
 
   await Deno.writeTextFile(config, `${good}webrot: /x\n`);
   server.signal("SIGHUP");
@@ -188,7 +188,7 @@ metrics: { listen: ["${ANY}"] }
   );
   await works();
   const metrics = await ask(server.port("metrics"), "/metrics");
-  match(metrics.body, /^acme_lb_config_last_reload_successful 0$/m);
+  assert.match(metrics.body, /^acme_lb_config_last_reload_successful 0$/m);
 
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const other = `public: { listen: ["${ANY}", "127.0.0.1:${taken.addr.port}"] }`;
@@ -235,7 +235,7 @@ Deno.test("SIGHUP that asks for a port of this very process says that it takes a
           `127\\.0\\.0\\.1:${port}; restart it`,
       ),
     );
-    deepStrictEqual((await ask(port, "/x")).status, 301);
+    assert.deepEqual((await ask(port, "/x")).status, 301);
   }
 });
 
@@ -262,8 +262,8 @@ Deno.test("start is refused with one clear line when a port is taken or its addr
       listening: 0,
     });
     const { code, lines } = await server.ended;
-    deepStrictEqual(code, 1, address);
-    match(lines.filter((line) => line.startsWith("acme-lb:")).join("\n"), expected);
+    assert.deepEqual(code, 1, address);
+    assert.match(lines.filter((line) => line.startsWith("acme-lb:")).join("\n"), expected);
   }
 });
 
@@ -307,7 +307,7 @@ Deno.test({
       ],
       cwd: new URL("../..", import.meta.url).pathname,
     }).output();
-    ok(bundle.success, new TextDecoder().decode(bundle.stderr));
+    assert.ok(bundle.success, new TextDecoder().decode(bundle.stderr));
     await Deno.copyFile(Deno.execPath(), `${dir.path}/deno`);
     const { code, stderr } = await new Deno.Command("setpriv", {
       args: [
@@ -327,8 +327,8 @@ Deno.test({
       env: { NO_COLOR: "1", DENO_DIR: `${dir.path}/none` },
       cwd: dir.path,
     }).output();
-    deepStrictEqual(code, 1);
-    match(
+    assert.deepEqual(code, 1);
+    assert.match(
       new TextDecoder().decode(stderr),
       /^acme-lb: cannot listen on 127\.0\.0\.1:80: not permitted; .*CAP_NET_BIND_SERVICE/m,
     );
@@ -340,9 +340,9 @@ Deno.test("--log-format json writes one object a line, with the words of the tex
   await server.line(/"role":"challenge"/);
   server.signal("SIGTERM");
   const { code, lines } = await server.ended;
-  deepStrictEqual(code, 0);
+  assert.deepEqual(code, 0);
   const events = lines.map((line) => JSON.parse(line)).filter(({ event }) => event !== "warning");
-  deepStrictEqual(events.map(({ event, level }) => `${level} ${event}`), [
+  assert.deepEqual(events.map(({ event, level }) => `${level} ${event}`), [
     "info listening",
     "info listening",
     "info stopping",
@@ -356,8 +356,8 @@ Deno.test("a SIGHUP storm from the first moment on does not lose a request", asy
   await using server = await startServer([...SERVE, "--webroot", dir.path], { listening: 2 });
   for (let i = 0; i < 50; i++) {
     server.signal("SIGHUP");
-    deepStrictEqual((await ask(server.port("public"), `${CHALLENGE}tok`)).status, 200);
+    assert.deepEqual((await ask(server.port("public"), `${CHALLENGE}tok`)).status, 200);
   }
   server.signal("SIGTERM");
-  deepStrictEqual((await server.ended).code, 0);
+  assert.deepEqual((await server.ended).code, 0);
 });

@@ -1,6 +1,6 @@
 /** A server whose log nobody reads any more: it answers, says what it left out, and ends. */
 
-import { deepStrictEqual, match, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { ask, temporary } from "./server_process.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
@@ -22,7 +22,7 @@ Deno.test("serve answers everything while nobody reads its log, and SIGTERM ends
   await Deno.writeTextFile(`${dir.path}/tok`, "tok.thumb");
   const path = `${dir.path}/pipe`;
   const made = await new Deno.Command("mkfifo", { args: [path] }).output();
-  ok(made.success);
+  assert.ok(made.success);
   // Held open for reading and writing, so that the pipe stays, full, with no reader at work.
   using pipe = await Deno.open(path, { read: true, write: true });
   const command = [Deno.execPath(), "run", "-A", "--no-check", MAIN, "serve"];
@@ -46,12 +46,16 @@ Deno.test("serve answers everything while nobody reads its log, and SIGTERM ends
       const status = i % 3 === 0 ? 200 : i % 3 === 1 ? 404 : 301;
       const name = i % 3 === 0 ? "tok" : `none-${"y".repeat(90)}`;
       const target = i % 3 === 2 ? "/page" : `/.well-known/acme-challenge/${name}`;
-      deepStrictEqual((await ask(port("public"), target, { host })).status, status, `request ${i}`);
+      assert.deepEqual(
+        (await ask(port("public"), target, { host })).status,
+        status,
+        `request ${i}`,
+      );
     }
     const { body } = await ask(port("metrics"), "/metrics");
-    match(body, /^acme_lb_log_lines_suppressed_total\{reason="rate"\} \d+$/m);
+    assert.match(body, /^acme_lb_log_lines_suppressed_total\{reason="rate"\} \d+$/m);
     child.kill("SIGTERM");
-    deepStrictEqual((await child.status).code, 0);
+    assert.deepEqual((await child.status).code, 0);
   } finally {
     try {
       child.kill("SIGKILL");

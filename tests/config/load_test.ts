@@ -1,6 +1,6 @@
 /** Where a mistake is said to be, how many are told at once, and what a file may be. */
 
-import { deepStrictEqual, match, rejects } from "node:assert/strict";
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import { loadConfig } from "../../lib/config/load.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
@@ -71,10 +71,10 @@ Deno.test("parseConfig() knows each key, and names it for each slip of the finge
       const typo = change(key, at % key.length);
       const above = "\n".repeat(blank) + (section ? `${section}:\n` : "");
       const indent = section ? "  " : "";
-      deepStrictEqual(linesOf(`${above}${indent}${key}:\n`), [], key);
+      assert.deepEqual(linesOf(`${above}${indent}${key}:\n`), [], key);
       const line = blank + (section ? 2 : 1);
       const name = section ? `${section}.${typo}` : typo;
-      deepStrictEqual(linesOf(`${above}${indent}${typo}:\n`), [
+      assert.deepEqual(linesOf(`${above}${indent}${typo}:\n`), [
         `config.yaml:${line}:${indent.length + 1}: ${name}: unknown key; did you mean ${key}?`,
       ]);
     }),
@@ -126,7 +126,7 @@ Deno.test("parseConfig() says what stood where something else was expected", () 
     ],
   ];
   for (const [text, expected] of table) {
-    deepStrictEqual(linesOf(text), [`config.yaml:${expected}`], text);
+    assert.deepEqual(linesOf(text), [`config.yaml:${expected}`], text);
   }
 });
 
@@ -146,19 +146,19 @@ Deno.test("parseConfig() shows addresses without quotes at their place, and othe
     ['a: *b\nc: "[::]:80"', "1:4: *b is a YAML alias, which is not allowed here"],
   ];
   for (const [text, expected] of table) {
-    deepStrictEqual(linesOf(text), [`config.yaml:${expected}`], text);
+    assert.deepEqual(linesOf(text), [`config.yaml:${expected}`], text);
   }
 });
 
 Deno.test("parseConfig() tells twenty mistakes, in the order of the lines, and counts the rest", () => {
   const text = Array.from({ length: 25 }, (_, i) => `colour${i}: red`).join("\n");
   const lines = linesOf(text);
-  deepStrictEqual(
+  assert.deepEqual(
     lines.slice(0, 20).map((line) => line.split(": ")[0]),
     Array.from({ length: 20 }, (_, i) => `config.yaml:${i + 1}:1`),
   );
-  deepStrictEqual(lines.slice(20), ["config.yaml: and 5 more"]);
-  deepStrictEqual(
+  assert.deepEqual(lines.slice(20), ["config.yaml: and 5 more"]);
+  assert.deepEqual(
     linesOf("colour: red\nwebroot: 5\nlookup: {timeout: 1, x: 2}\npeers: 3\n")
       .map((line) => line.split(": ").slice(0, 2).join(" ")),
     [
@@ -193,14 +193,14 @@ Deno.test("loadConfig() takes a file of 64 KiB, and none that is larger, broken 
   const dir = await Deno.makeTempDir();
   const path = `${dir}/config.yaml`;
   const refused = (reason: RegExp) =>
-    rejects(loadConfig(path), (error: Error) => {
-      match(error.message, reason);
+    assert.rejects(loadConfig(path), (error: Error) => {
+      assert.match(error.message, reason);
       return error instanceof ConfigError;
     });
   try {
     const largest = `webroot: /srv/acme\n#${" ".repeat(65_536 - 20)}`;
     await Deno.writeTextFile(path, largest);
-    deepStrictEqual((await loadConfig(path)).config.webroot, ["/srv/acme"]);
+    assert.deepEqual((await loadConfig(path)).config.webroot, ["/srv/acme"]);
     await Deno.writeTextFile(path, `${largest} `);
     await refused(/config\.yaml: larger than 65536 bytes/);
     await Deno.writeFile(path, Uint8Array.of(0xff, 0xfe, 0x61, 0x00));

@@ -3,7 +3,7 @@
  * line, column and what to do, and `acme-lb serve` refuses to start with 78.
  */
 
-import { deepStrictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
@@ -160,7 +160,7 @@ Deno.test("serve refuses each mistake in its configuration with file, line, colu
       const path = `${dir}/config.yaml`;
       await Deno.writeTextFile(path, text);
       const lines = expected.map((line) => `acme-lb: ${path}:${line}`);
-      deepStrictEqual(await serveWith(path), { code: 78, lines }, name);
+      assert.deepEqual(await serveWith(path), { code: 78, lines }, name);
     }
   } finally {
     await Deno.remove(dir, { recursive: true });
@@ -173,18 +173,18 @@ Deno.test("serve refuses a file that is no configuration at all", async () => {
     for (const [name, bytes, reason] of FILES) {
       const path = `${dir}/config.yaml`;
       await Deno.writeFile(path, bytes);
-      deepStrictEqual(
+      assert.deepEqual(
         await serveWith(path),
         { code: 78, lines: [`acme-lb: ${path}${reason}`] },
         name,
       );
     }
     const nothing = `${dir}/none.yaml`;
-    deepStrictEqual(await serveWith(nothing), {
+    assert.deepEqual(await serveWith(nothing), {
       code: 78,
       lines: [`acme-lb: ${nothing}: no such file`],
     });
-    deepStrictEqual(await serveWith(dir), { code: 78, lines: [`acme-lb: ${dir}: not a file`] });
+    assert.deepEqual(await serveWith(dir), { code: 78, lines: [`acme-lb: ${dir}: not a file`] });
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
@@ -200,6 +200,6 @@ Deno.test("parseConfig() takes an empty file, empty keys, a byte order mark and 
     "peers: []\r\nlookup:\r\n  timeout: 2s\r\n",
   ];
   for (const text of table) {
-    deepStrictEqual(parseConfig(text, "config.yaml"), defaults, JSON.stringify(text));
+    assert.deepEqual(parseConfig(text, "config.yaml"), defaults, JSON.stringify(text));
   }
 });

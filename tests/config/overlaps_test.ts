@@ -1,6 +1,6 @@
 /** Listeners that cannot be bound side by side, judged as the kernel judges them. */
 
-import { deepStrictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import { ConfigError } from "../../lib/errors.ts";
 
@@ -36,7 +36,7 @@ Deno.test("overlaps() names both listeners, at the line of the later one", () =>
       `[::]:31080${dual}`,
     ]],
   ];
-  for (const [text, expected] of table) deepStrictEqual(mistakesIn(text), expected, text);
+  for (const [text, expected] of table) assert.deepEqual(mistakesIn(text), expected, text);
 });
 
 /** Whether the kernel binds the second address while the first is bound. */
@@ -57,7 +57,7 @@ Deno.test("overlaps() judges every pair of loopback and wildcard addresses as th
   for (const one of hosts) {
     for (const two of hosts) {
       const text = `public: { listen: [${spelling(one)}, ${spelling(two)}] }`;
-      deepStrictEqual(mistakesIn(text).length === 0, binds(one, two), `${one} ${two}`);
+      assert.deepEqual(mistakesIn(text).length === 0, binds(one, two), `${one} ${two}`);
     }
   }
 });
@@ -69,5 +69,5 @@ Deno.test("overlaps() lets pass what differs in port or address, and port 0", ()
     'public: { listen: ["[::1]:80", "[::2]:80", "127.0.0.1:80"] }',
     'public: { listen: ["0.0.0.0:80", "[2001:db8::1]:80"] }',
   ];
-  for (const text of table) deepStrictEqual(mistakesIn(text), [], text);
+  for (const text of table) assert.deepEqual(mistakesIn(text), [], text);
 });

@@ -1,6 +1,6 @@
 /** What is said of a webroot that cannot serve what is put into it, by the user that asks. */
 
-import { deepStrictEqual, match } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { layoutDoubt, silentWebroots, webrootWarnings } from "../../lib/config/webroot_warnings.ts";
 
 async function webroot(): Promise<{ path: string; base: string } & AsyncDisposable> {
@@ -13,10 +13,10 @@ async function webroot(): Promise<{ path: string; base: string } & AsyncDisposab
 
 Deno.test("webrootWarnings() says nothing of a webroot as it should be", async () => {
   await using dir = await webroot();
-  deepStrictEqual(await webrootWarnings(dir.path), []);
-  deepStrictEqual(await silentWebroots([dir.path, `${dir.base}/none`]), []);
+  assert.deepEqual(await webrootWarnings(dir.path), []);
+  assert.deepEqual(await silentWebroots([dir.path, `${dir.base}/none`]), []);
   await Deno.remove(`${dir.path}/.well-known`, { recursive: true });
-  deepStrictEqual(await webrootWarnings(dir.path), []);
+  assert.deepEqual(await webrootWarnings(dir.path), []);
 });
 
 Deno.test("webrootWarnings() names what is wrong and what to do", async () => {
@@ -44,9 +44,9 @@ Deno.test("webrootWarnings() names what is wrong and what to do", async () => {
     await using dir = await webroot();
     await make(dir);
     const [line = ""] = await webrootWarnings(dir.path);
-    match(line, expected, name);
-    match(line, /^webroot: \//, name);
+    assert.match(line, expected, name);
+    assert.match(line, /^webroot: \//, name);
   }
   await using dir = await webroot();
-  deepStrictEqual(await layoutDoubt(dir.path), undefined);
+  assert.deepEqual(await layoutDoubt(dir.path), undefined);
 });

@@ -1,6 +1,6 @@
 /** How the commands of a page are read. */
 
-import { deepStrictEqual, throws } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { callsIn, printsAsShown, spansOf, stepsOf } from "./commands.ts";
 
 function page(...lines: string[]): string {
@@ -9,7 +9,7 @@ function page(...lines: string[]): string {
 
 Deno.test("stepsOf() takes each line of a plain block for a command, and joins what goes on", () => {
   const steps = stepsOf("a.md", page("# comment", "one \\", "  two", "", "three  # why"));
-  deepStrictEqual(steps.map(({ line, command }) => [line, command]), [
+  assert.deepEqual(steps.map(({ line, command }) => [line, command]), [
     [4, "one \\\n  two"],
     [7, "three  # why"],
   ]);
@@ -17,7 +17,7 @@ Deno.test("stepsOf() takes each line of a plain block for a command, and joins w
 
 Deno.test("stepsOf() takes what follows a prompt's command for what it prints", () => {
   const steps = stepsOf("a.md", page("lb0# one", "printed", "# too", "you$ two", "lb1# three"));
-  deepStrictEqual(steps.map(({ host, command, expected }) => [host, command, expected]), [
+  assert.deepEqual(steps.map(({ host, command, expected }) => [host, command, expected]), [
     ["lb0", "one", ["printed", "# too"]],
     ["you", "two", []],
     ["lb1", "three", []],
@@ -25,14 +25,17 @@ Deno.test("stepsOf() takes what follows a prompt's command for what it prints", 
 });
 
 Deno.test("stepsOf() refuses what it cannot read, and passes other blocks by", () => {
-  throws(() => stepsOf("a.md", page("printed", "lb0# one")), /a.md:3: output before any prompt/);
-  throws(() => stepsOf("a.md", "```sh\none"), /a.md:1: a block without an end/);
-  deepStrictEqual(stepsOf("a.md", "```yaml\nlb0# one\n```\n"), []);
+  assert.throws(
+    () => stepsOf("a.md", page("printed", "lb0# one")),
+    /a.md:3: output before any prompt/,
+  );
+  assert.throws(() => stepsOf("a.md", "```sh\none"), /a.md:1: a block without an end/);
+  assert.deepEqual(stepsOf("a.md", "```yaml\nlb0# one\n```\n"), []);
 });
 
 Deno.test("stepsOf() reads the blocks of a list, without their indent", () => {
   const steps = stepsOf("a.md", "1. Do\n\n   ```sh\n   one \\\n     two\n   ```\n");
-  deepStrictEqual(steps.map(({ line, command }) => [line, command]), [[4, "one \\\n  two"]]);
+  assert.deepEqual(steps.map(({ line, command }) => [line, command]), [[4, "one \\\n  two"]]);
 });
 
 Deno.test("printsAsShown() lets … stand for any text, alone for any lines", () => {
@@ -47,7 +50,7 @@ Deno.test("printsAsShown() lets … stand for any text, alone for any lines", ()
     ["a\n", ["a", "b"], false],
   ];
   for (const [output, expected, right] of table) {
-    deepStrictEqual(printsAsShown(output, expected), right, JSON.stringify([output, expected]));
+    assert.deepEqual(printsAsShown(output, expected), right, JSON.stringify([output, expected]));
   }
 });
 
@@ -63,8 +66,8 @@ Deno.test("callsIn() finds the calls of acme-lb in a shell's line, with their fl
     ]],
     ["ssh lb0 acme-lb serve  # comment --no", [[["serve"], []]]],
     ["dist/acme-lb self-test", [[["self-test"], []]]],
-    ["ssh lb0 'true && \\\n  acme-lb self-test --json'; acme-lb --version", [
-      [["self-test"], ["--json"]],
+    ["ssh lb0 'true && \\\n  acme-lb self-test --document'; acme-lb --version", [
+      [["self-test"], ["--document"]],
       [[], ["--version"]],
     ]],
     ["cp dist/acme-lb /usr/local/bin/", []],
@@ -72,14 +75,14 @@ Deno.test("callsIn() finds the calls of acme-lb in a shell's line, with their fl
     ["ls /etc/acme-lb/config.yaml", []],
   ];
   for (const [command, expected] of table) {
-    deepStrictEqual(callsIn(command).map(({ words, flags }) => [words, flags]), expected, command);
+    assert.deepEqual(callsIn(command).map(({ words, flags }) => [words, flags]), expected, command);
   }
 });
 
 Deno.test("spansOf() takes code spans that call acme-lb, over a line's end too", () => {
   const text =
     "Run `acme-lb check-config\n--config x`, not `acme-lb COMMAND --help`; `acme-lb` is.";
-  deepStrictEqual(spansOf("a.md", text).map(({ command }) => command), [
+  assert.deepEqual(spansOf("a.md", text).map(({ command }) => command), [
     "acme-lb check-config --config x",
   ]);
 });

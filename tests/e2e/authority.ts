@@ -27,6 +27,8 @@ export interface AuthorityOptions {
   name: string;
   /** How many percent of good nonces are refused. @default 0 */
   rejectedNonces?: number;
+  /** Of the certificates, in hours. @default pebble's own, years */
+  lifetimeHours?: number;
 }
 
 const MANAGEMENT = "http://[::1]:8055";
@@ -49,7 +51,7 @@ export async function nameServer(
 /** Starts both, and waits until they answer. */
 export async function startAuthority(
   network: Network,
-  { host, name, rejectedNonces = 0 }: AuthorityOptions,
+  { host, name, rejectedNonces = 0, lifetimeHours }: AuthorityOptions,
 ): Promise<Authority> {
   const folder = `${network.directory}/${host.name}`;
   const certificate = `${folder}/directory.crt`;
@@ -68,6 +70,7 @@ export async function startAuthority(
         httpPort: 80,
         tlsPort: 443,
         ocspResponderURL: "",
+        ...lifetimeHours === undefined ? {} : lifetime(lifetimeHours * 3600),
       },
     }),
   );
@@ -132,6 +135,14 @@ export async function startAuthority(
     throw error;
   }
   return authority;
+}
+
+/** As pebble 2.4 is told, and as it is since it has profiles. */
+function lifetime(seconds: number): Record<string, unknown> {
+  return {
+    certificateValidityPeriod: seconds,
+    profiles: { default: { description: "the only one", validityPeriod: seconds } },
+  };
 }
 
 async function createCertificate(

@@ -11,6 +11,8 @@ export interface Order {
   host: Host;
   /** Where the client plants its challenges, as the host sees it. */
   webroot: string;
+  /** Where it listens for them instead, if it can. */
+  solver?: { address: string; port: string };
   /** The certificate's names, first the one it is filed under. */
   names: string[];
   /** Where the client keeps what it has; empty at first. */
@@ -36,10 +38,13 @@ export type Client = (order: Order) => Promise<Issued>;
 const DEADLINE = 600_000;
 
 async function lego(order: Order): Promise<Issued> {
-  const { network, host, webroot, names, state, directory, trust, hook, env } = order;
+  const { network, host, webroot, solver, names, state, directory, trust, hook, env } = order;
+  const how = solver
+    ? ["--http.port", `${solver.address}:${solver.port}`]
+    : ["--http.webroot", webroot];
   const output = await network.run(host, [
     ...["lego", "--server", directory, "--accept-tos", "--email", "ops@service.example"],
-    ...["--path", state, "--http", "--http.webroot", webroot],
+    ...["--path", state, "--http", ...how],
     ...names.flatMap((name) => ["-d", name]),
     ...["run", ...hook ? ["--run-hook", hook] : []],
   ], { env: { HOME: state, LEGO_CA_CERTIFICATES: trust, ...env }, deadline: DEADLINE });
@@ -47,10 +52,13 @@ async function lego(order: Order): Promise<Issued> {
 }
 
 async function certbot(order: Order): Promise<Issued> {
-  const { network, host, webroot, names, state, directory, trust, hook, env } = order;
+  const { network, host, webroot, solver, names, state, directory, trust, hook, env } = order;
+  const how = solver
+    ? ["--standalone", "--http-01-address", solver.address, "--http-01-port", solver.port]
+    : ["--webroot", "-w", webroot];
   const output = await network.run(host, [
     ...["certbot", "certonly", "-n", "--agree-tos", "--register-unsafely-without-email"],
-    ...["--server", directory, "--webroot", "-w", webroot, "--cert-name", names[0]!],
+    ...["--server", directory, ...how, "--cert-name", names[0]!],
     ...["--config-dir", `${state}/config`, "--work-dir", `${state}/work`],
     ...["--logs-dir", `${state}/logs`],
     ...names.flatMap((name) => ["-d", name]),

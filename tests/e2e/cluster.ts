@@ -20,6 +20,11 @@ const SUCCESSION: Record<string, string[]> = {
 
 export const VIRTUAL_ADDRESSES = Object.keys(SUCCESSION);
 
+const inIpv4 = (address: string) => address.replace("2001:db8::", "192.0.2.");
+
+/** The virtual addresses of examples/article/config.yaml, as the DNS says them of the service. */
+export const SERVED_ADDRESSES = [...VIRTUAL_ADDRESSES, ...VIRTUAL_ADDRESSES.map(inIpv4)];
+
 /** Which balancer keepalived would leave each virtual address with. */
 export function keepers(hosts: Host[], options: { down?: string[] } = {}): Map<string, Host> {
   const { down = [] } = options;
@@ -31,8 +36,18 @@ export function keepers(hosts: Host[], options: { down?: string[] } = {}): Map<s
   );
 }
 
+/** With the IPv4 address beside each virtual one, on the same balancer. */
+export function inBothFamilies(keepers: Map<string, Host>): Map<string, Host> {
+  return new Map([...keepers].flatMap(([address, host]): [string, Host][] => [
+    [address, host],
+    [inIpv4(address), host],
+  ]));
+}
+
 /** The configuration for all three. */
-export function clusterConfig({ webroots }: { webroots: string[] }): string {
+export function clusterConfig(
+  { webroots, solvers = [] }: { webroots: string[]; solvers?: string[] },
+): string {
   return [
     "webroot:",
     ...webroots.map((webroot) => `  - ${webroot}`),
@@ -40,6 +55,7 @@ export function clusterConfig({ webroots }: { webroots: string[] }): string {
     '  listen: ["[::]:80"]',
     "challenge:",
     '  listen: ["[::]:31080"]',
+    `  solvers: ${JSON.stringify(solvers)}`,
     "peers:",
     ...Object.values(BALANCERS).map(({ ipv6 }) => `  - "[${ipv6}]:31080"`),
     "",

@@ -44,8 +44,13 @@ export function webrootOf(network: Network, client: string): string {
   return `${network.webroot}/${client}`;
 }
 
-/** With `nginx`, that balancer runs nginx and serves the challenges of acmetool alone. */
-export async function startFleet(options: { nginx?: string } = {}): Promise<Fleet> {
+/**
+ * With `nginx`, that balancer runs nginx and serves the challenges of acmetool alone; `solvers` are
+ * asked by each beside the webroots.
+ */
+export async function startFleet(
+  options: { nginx?: string; solvers?: string[] } = {},
+): Promise<Fleet> {
   const network = await createNetwork({
     ...BALANCERS,
     ca: { ipv6: CA_ADDRESS, ipv4: "192.0.2.100" },
@@ -55,7 +60,7 @@ export async function startFleet(options: { nginx?: string } = {}): Promise<Flee
     const clients = Object.keys(CLIENTS);
     const webroots = clients.map((client) => webrootOf(network, client));
     const config = `${network.directory}/config.yaml`;
-    await Deno.writeTextFile(config, clusterConfig({ webroots }));
+    await Deno.writeTextFile(config, clusterConfig({ webroots, solvers: options.solvers }));
     const hosts = Object.keys(BALANCERS).map(network.host);
     for (const host of hosts) {
       for (const client of clients) await Deno.mkdir(`${host.webroot}/${client}`);

@@ -76,15 +76,7 @@ frontend service
   const front: Front = {
     daemon,
     paths,
-    async served(name) {
-      const target = `[${host.ipv6}]:443`;
-      const { stdout, stderr } = await network.run(host, [
-        ...["openssl", "s_client", "-connect", target, "-servername", name, "-showcerts"],
-      ], { deadline: 60_000 });
-      const blocks = stdout.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
-      assert.ok(blocks, `no certificate for ${name}: ${stderr}`);
-      return { serial: await serialOf(blocks[0]!), certificates: blocks.length };
-    },
+    served: (name) => servedOn(network, { host, name }),
     async worker() {
       const connection = await Deno.connect({ transport: "unix", path: paths.socket });
       await connection.write(new TextEncoder().encode("show info\n"));
@@ -105,6 +97,21 @@ frontend service
     throw new Error(await tail(log), { cause: error });
   }
   return front;
+}
+
+/** Serial and number of certificates that a client of this name is shown on the host's port 443. */
+export async function servedOn(
+  network: Network,
+  { host, name, options = [] }: { host: Host; name: string; options?: string[] },
+): Promise<{ serial: string; certificates: number }> {
+  const target = `[${host.ipv6}]:443`;
+  const { stdout, stderr } = await network.run(host, [
+    ...["openssl", "s_client", "-connect", target, "-servername", name, "-showcerts"],
+    ...options,
+  ], { deadline: 60_000 });
+  const blocks = stdout.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
+  assert.ok(blocks, `no certificate for ${name}: ${stderr}`);
+  return { serial: await serialOf(blocks[0]!), certificates: blocks.length };
 }
 
 /** Upper-case hexadecimal, as openssl prints it. */

@@ -13,6 +13,7 @@ import { haproxyFiles } from "../../lib/render/haproxy.ts";
 import { keepalivedFiles } from "../../lib/render/keepalived.ts";
 import { issue } from "../cert/issue.ts";
 import { clusterYaml } from "../render/cluster_yaml.ts";
+import { haproxyLacksAcme } from "./haproxy_version.ts";
 import { execute } from "./network.ts";
 import { lacking } from "./requirements.ts";
 
@@ -60,7 +61,9 @@ async function assertLoads(
 
 /** Something for HAProxy's `crt` and `ca-file`. */
 async function haproxyDirectory(directory: string): Promise<void> {
-  await Deno.mkdir(`${directory}/haproxy/certs`, { recursive: true });
+  for (const name of ["certs", "acme"]) {
+    await Deno.mkdir(`${directory}/haproxy/${name}`, { recursive: true });
+  }
   const { key, pem } = await issue({ names: ["service.example"] });
   await Deno.writeTextFile(`${directory}/haproxy/certs/service.example.pem`, key.pem + pem);
   await Deno.writeTextFile(`${directory}/haproxy/backend-ca.pem`, pem);
@@ -128,7 +131,7 @@ Deno.test({
     }),
 });
 
-const oldHaproxy = noHaproxy || !await knowsAcme();
+const oldHaproxy = noHaproxy || await haproxyLacksAcme();
 
 Deno.test({
   name: "HAProxy that orders by itself takes what is rendered for it without a warning",
@@ -151,16 +154,6 @@ Deno.test({
       await assertLoads(files, { check: CHECK_HAPROXY, directory });
     }),
 });
-
-/** HAProxy has an ACME client from 3.2 on. */
-async function knowsAcme(): Promise<boolean> {
-  const { stdout } = await execute(["haproxy", "-v"], { deadline: 10_000 });
-  const [, major = 0, minor = 0] = /version (\d+)\.(\d+)/.exec(stdout)?.map(Number) ?? [];
-  const known = major > 3 || (major === 3 && minor >= 2);
-  // deno-lint-ignore no-console -- the reason belongs beside the test's "ignored" line
-  if (!known) console.error(`skipped: HAProxy's own ACME: needs 3.2, here is ${major}.${minor}`);
-  return known;
-}
 
 Deno.test({
   name: "HAProxy takes what is rendered without a warning",

@@ -83,12 +83,12 @@ async function planted(): Promise<string[]> {
   return await Array.fromAsync(Deno.readDir(webroot), ({ name }) => name);
 }
 
-/** Runs self-test on lb0 with --json. */
+/** Runs self-test on lb0 with --format json. */
 async function report(
   args: string[] = [],
   options: { config?: string } = {},
 ): Promise<SelfTestReport> {
-  const { code, stdout, stderr } = await fleet.selfTest(["--json", ...args], options);
+  const { code, stdout, stderr } = await fleet.selfTest(["--format", "json", ...args], options);
   assert.equal(stderr, "");
   const parsed = JSON.parse(stdout) as SelfTestReport;
   assert.equal(code, parsed.ok ? 0 : 1);

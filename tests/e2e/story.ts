@@ -13,7 +13,7 @@ import { keepers, VIRTUAL_ADDRESSES } from "./cluster.ts";
 import { tail } from "./daemon.ts";
 import { fetchOn } from "./fetch_on.ts";
 import { CA_ADDRESS, CA_NAME, type Fleet, NAMES, webrootOf } from "./fleet.ts";
-import type { Host } from "./network.ts";
+import type { Host, Network } from "./network.ts";
 
 export interface Story {
   /** What is going on while the clients order. */
@@ -90,7 +90,7 @@ async function runStory(
 
   const end = new AbortController();
   try {
-    for (const name of swallowing) await swallow(fleet, name);
+    for (const name of swallowing) await swallow(network, name);
     const disturbance = story.disturbance?.(fleet, end.signal);
     // Told below; until then a failure must not count as unhandled.
     disturbance?.catch(() => {});
@@ -111,7 +111,7 @@ async function runStory(
 }
 
 /** A balancer that still answered, or refused, would make the story an easier one. */
-async function swallow({ network }: Fleet, name: string): Promise<void> {
+export async function swallow(network: Network, name: string): Promise<void> {
   const host = network.host(name);
   const url = `http://[${host.ipv6}]/`;
   const ask = () => fetchOn(network.host("user"), { network, url, deadline: 500 });
@@ -171,7 +171,7 @@ async function order(fleet: Fleet, options: OrderOptions): Promise<void> {
   }
 }
 
-async function assertCertificate(path: string): Promise<void> {
+export async function assertCertificate(path: string): Promise<void> {
   const certificate = new X509Certificate(await Deno.readTextFile(path));
   const names = certificate.subjectAltName?.split(", ").map((name) => name.replace("DNS:", ""));
   assert.deepEqual(names?.sort(), Object.keys(NAMES).sort());
@@ -200,7 +200,7 @@ async function assertAnswered(
 }
 
 /** The tokens that the CA was told from there, by a log of acme-lb. */
-function toldByAcmeLb(log: string, source: "own" | "peer"): string[] {
+export function toldByAcmeLb(log: string, source: "own" | "solver" | "peer"): string[] {
   const wanted = ["event=challenge", "role=public", `from=${CA_ADDRESS}`, "status=200"];
   return log.split("\n").map((line) => line.split(" "))
     .filter((words) => [...wanted, `source=${source}`].every((field) => words.includes(field)))

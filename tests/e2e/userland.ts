@@ -8,6 +8,7 @@
  */
 
 import { dirname } from "node:path";
+import { ADDED } from "../programs.ts";
 import { works } from "../works.ts";
 import { debianMirror, debootstrap } from "./debian.ts";
 import { execute } from "./network.ts";
@@ -88,7 +89,21 @@ export async function prepareUserland(
   using _turn = await turn(`${folder}/.lock-${release}`);
   const packages = await Deno.readTextFile(`${ROOT}install/debian.sh`);
   const made = await Deno.readTextFile(`${base}/made-for`).catch(() => undefined);
-  if (made === packages) return userland(base, { release, env });
+  if (made !== packages) await make(release, { base, packages });
+  const wanted = ADDED.join(" ");
+  const added = await Deno.readTextFile(`${base}/added`).catch(() => undefined);
+  if (added !== wanted) {
+    const commands = `hold_services; install_packages ${wanted}; release_services`;
+    await within(base, { release, commands });
+    await Deno.writeTextFile(`${base}/added`, wanted);
+  }
+  return userland(base, { release, env });
+}
+
+async function make(
+  release: string,
+  { base, packages }: { base: string; packages: string },
+): Promise<void> {
   const mirror = await debianMirror(release);
   if (mirror === undefined) throw new Error(`apt has no mirror of Debian here that has ${release}`);
   const fresh = `${base}.new`;
@@ -96,14 +111,21 @@ export async function prepareUserland(
   await debootstrap(fresh, { release, mirror, packages: [] });
   await Deno.writeTextFile(`${fresh}/etc/apt/apt.conf.d/90acme-lb`, APT);
   await Deno.writeTextFile(`${fresh}/etc/dpkg/dpkg.cfg.d/90acme-lb`, DPKG);
+  await within(fresh, { release, commands: "prepare_tests" });
+  await Deno.writeTextFile(`${fresh}/made-for`, packages);
+  await Deno.rename(fresh, base);
+}
+
+/** Runs commands of install/debian.sh in a root. */
+async function within(
+  root: string,
+  { release, commands }: { release: string; commands: string },
+): Promise<void> {
   const installed = await execute(
-    ["unshare", "--mount", "sh", "-ec", INSTALL, "sh", fresh, ROOT],
+    ["unshare", "--mount", "sh", "-ec", INSTALL, "sh", root, ROOT, commands],
     { deadline: 1_800_000 },
   );
   if (installed.code !== 0) throw new Error(`${release}: ${installed.stderr}${installed.stdout}`);
-  await Deno.writeTextFile(`${fresh}/made-for`, packages);
-  await Deno.rename(fresh, base);
-  return userland(base, { release, env });
 }
 
 /** A mirror may serve lists whose validity has passed; for a release in which only tests run. */
@@ -116,7 +138,7 @@ const DPKG = `path-exclude=/usr/share/doc/*
 path-exclude=/usr/share/locale/*
 `;
 
-/** What `./install.sh --test` installs before the tests, in the root \`$1\` with the checkout \`$2\`. */
+/** In the root `$1`, with the checkout `$2`: the commands `$3`. */
 const INSTALL = `
 mount --rbind /proc "$1/proc"
 mount --rbind /dev "$1/dev"
@@ -126,9 +148,9 @@ exec chroot "$1" env -i PATH="${SEARCH_PATH}" LC_ALL=C.UTF-8 sh -euc '
 say() { echo "$*" >&2; }
 have() { command -v "$1" >/dev/null 2>&1; }
 . /root/debian.sh
-prepare_tests
+eval "$1"
 apt-get clean
-'
+' sh "$3"
 `;
 
 /** Two runs of the tests at once make it once. */

@@ -1,6 +1,6 @@
 /** Files of CA certificates: trust stores, chains, lone roots; and what only looks like one. */
 
-import { deepStrictEqual, match } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { DAY, issue, type Issued, type IssueOptions, NOW } from "../cert/issue.ts";
 import { judge, summaryOf } from "../cert/judge.ts";
 
@@ -35,7 +35,7 @@ Deno.test("a file of CA certificates is as good as the first of them to expire, 
     ["forty of them", [...Array.from({ length: 39 }, () => good), gone], "CRITICAL expired"],
   ];
   for (const [what, file, summary] of table) {
-    deepStrictEqual(summaryOf(await judge(pemOf(...file))), summary, what);
+    assert.deepEqual(summaryOf(await judge(pemOf(...file))), summary, what);
   }
 });
 
@@ -57,7 +57,7 @@ Deno.test("a server's own certificate is judged as one, whatever it says of itse
     ],
   ];
   for (const [what, file, summary] of table) {
-    deepStrictEqual(summaryOf(await judge(file)), summary, what);
+    assert.deepEqual(summaryOf(await judge(file)), summary, what);
   }
 });
 
@@ -76,8 +76,8 @@ Deno.test("a name that is demanded is demanded of whatever the file holds", asyn
   };
   for (const [what, file] of Object.entries(files)) {
     const { state, findings } = await judge(file, { names });
-    deepStrictEqual(state, "CRITICAL", what);
-    match(findings.map(({ text }) => text).join(), /is not for svc\.example/, what);
+    assert.deepEqual(state, "CRITICAL", what);
+    assert.match(findings.map(({ text }) => text).join(), /is not for svc\.example/, what);
   }
-  deepStrictEqual((await judge((await issue({ names })).pem, { names })).state, "OK");
+  assert.deepEqual((await judge((await issue({ names })).pem, { names })).state, "OK");
 });

@@ -1,6 +1,6 @@
 /** The configured certificates at the metrics port: what is told, when files are looked at. */
 
-import { deepStrictEqual, doesNotMatch, match, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import {
   type CertificateMetricsOptions,
   createCertificateMetrics,
@@ -30,14 +30,14 @@ Deno.test("createCertificateMetrics() looks at most every half minute, and never
   });
   const both = [scrape(), scrape()];
   finish();
-  deepStrictEqual(await Promise.all(both), ["looks 1\n", "looks 1\n"]);
+  assert.deepEqual(await Promise.all(both), ["looks 1\n", "looks 1\n"]);
   now = 29_000;
-  deepStrictEqual(await scrape(), "looks 1\n");
+  assert.deepEqual(await scrape(), "looks 1\n");
   now = 31_000;
   const later = scrape();
   finish();
-  deepStrictEqual(await later, "looks 2\n");
-  deepStrictEqual(looks, 2);
+  assert.deepEqual(await later, "looks 2\n");
+  assert.deepEqual(looks, 2);
 });
 
 Deno.test("createCertificateMetrics() answers with what it knows while a disk hangs", async () => {
@@ -52,10 +52,10 @@ Deno.test("createCertificateMetrics() answers with what it knows while a disk ha
       return hang ? new Promise(() => {}) : Promise.resolve("fine 1\n");
     },
   });
-  deepStrictEqual(await scrape(), "");
+  assert.deepEqual(await scrape(), "");
   now = 1e9;
-  for (let i = 0; i < 10; i++) deepStrictEqual(await scrape(), "");
-  deepStrictEqual(looks, 1, "one look hangs, not one for each scrape");
+  for (let i = 0; i < 10; i++) assert.deepEqual(await scrape(), "");
+  assert.deepEqual(looks, 1, "one look hangs, not one for each scrape");
 
   hang = false;
   const { scrape: other } = metricsOf({
@@ -63,10 +63,10 @@ Deno.test("createCertificateMetrics() answers with what it knows while a disk ha
     patienceMs: 20,
     look: () => hang ? new Promise(() => {}) : Promise.resolve("fine 1\n"),
   });
-  deepStrictEqual(await other(), "fine 1\n");
+  assert.deepEqual(await other(), "fine 1\n");
   hang = true;
   now = 2e9;
-  deepStrictEqual(await other(), "fine 1\n", "what was known stays");
+  assert.deepEqual(await other(), "fine 1\n", "what was known stays");
 });
 
 Deno.test("createCertificateMetrics() survives a look that fails, and looks again later", async () => {
@@ -76,18 +76,18 @@ Deno.test("createCertificateMetrics() survives a look that fails, and looks agai
     now: () => now,
     look: () => fail ? Promise.reject(new Error("out of luck")) : Promise.resolve("fine 1\n"),
   });
-  deepStrictEqual(await scrape(), "");
-  match(lines.join(""), /level=error event=defect reason="certificates: out of luck"/);
+  assert.deepEqual(await scrape(), "");
+  assert.match(lines.join(""), /level=error event=defect reason="certificates: out of luck"/);
   fail = false;
-  deepStrictEqual(await scrape(), "", "not at every scrape");
+  assert.deepEqual(await scrape(), "", "not at every scrape");
   now = 31_000;
-  deepStrictEqual(await scrape(), "fine 1\n");
-  deepStrictEqual(lines.length, 1);
+  assert.deepEqual(await scrape(), "fine 1\n");
+  assert.deepEqual(lines.length, 1);
 });
 
 Deno.test("createCertificateMetrics() looks at nothing when nothing is configured", async () => {
   const { scrape } = metricsOf({ paths: [], look: () => Promise.reject(new Error("looked")) });
-  deepStrictEqual(await scrape(), "");
+  assert.deepEqual(await scrape(), "");
 });
 
 Deno.test("createCertificateMetrics() tells of files good and bad, without looking at keys", async () => {
@@ -105,15 +105,15 @@ Deno.test("createCertificateMetrics() tells of files good and bad, without looki
     const states = parseExposition(text)
       .filter(({ metric }) => metric === "acme_lb_certificate_state")
       .map(({ labels, value }) => [labels.place!.slice(directory.length), value]);
-    deepStrictEqual(Object.fromEntries(states), {
+    assert.deepEqual(Object.fromEntries(states), {
       "/certs/good.pem": 0,
       "/certs/expired.pem": 2,
       "/certs/junk.pem": 3,
       "/missing": 3,
     });
-    match(text, /^acme_lb_certificate_check_success 0$/m);
-    doesNotMatch(text, /key_mismatch/);
-    deepStrictEqual(lines, []);
+    assert.match(text, /^acme_lb_certificate_check_success 0$/m);
+    assert.doesNotMatch(text, /key_mismatch/);
+    assert.deepEqual(lines, []);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
@@ -124,10 +124,10 @@ Deno.test("serve loads what looks at certificates only when it is scraped, and n
   const atStart = reachable(roots[0]!, { modules, dynamic: false });
   const ever = reachable(roots[0]!, { modules, dynamic: true });
   const names = (urls: Set<string>) => [...urls].map((url) => url.split("/lib/").at(-1)!);
-  deepStrictEqual(names(atStart).filter((name) => /^(cert|report|haproxy)\//.test(name)), []);
-  ok(names(ever).includes("cert/certificate.ts"));
+  assert.deepEqual(names(atStart).filter((name) => /^(cert|report|haproxy)\//.test(name)), []);
+  assert.ok(names(ever).includes("cert/certificate.ts"));
   for (const name of ["cert/der_writer.ts", "cert/placeholder.ts", "http/tls_probe.ts"]) {
-    ok(!names(ever).includes(name), name);
+    assert.ok(!names(ever).includes(name), name);
   }
 });
 
@@ -148,15 +148,15 @@ Deno.test("/metrics tells of the configured certificates, of those configured by
   await using server = await startServer(["serve", "--config", config], { listening: 3 });
   const places = async () => {
     const { status, body } = await ask(server.port("metrics"), "/metrics");
-    deepStrictEqual(status, 200);
+    assert.deepEqual(status, 200);
     const states = parseExposition(body).filter(({ metric }) => metric.endsWith("_state"));
     return Object.fromEntries(states.map(({ labels, value }) => [labels.place, value]));
   };
-  deepStrictEqual(await places(), {});
+  assert.deepEqual(await places(), {});
   await write([one, two]);
   server.signal("SIGHUP");
   await server.line(/event=reloaded/);
-  deepStrictEqual(await places(), { [one]: 0, [two]: 3 });
+  assert.deepEqual(await places(), { [one]: 0, [two]: 3 });
 });
 
 if (Deno.uid() !== 0) {
@@ -185,8 +185,8 @@ Deno.test({
     });
     const { body } = await ask(server.port("metrics"), "/metrics");
     const states = parseExposition(body).filter(({ metric }) => metric.endsWith("_state"));
-    deepStrictEqual(states.map(({ value }) => value), [3, 3]);
-    deepStrictEqual((await ask(server.port("public"), "/x")).status, 301);
+    assert.deepEqual(states.map(({ value }) => value), [3, 3]);
+    assert.deepEqual((await ask(server.port("public"), "/x")).status, 301);
   },
 });
 

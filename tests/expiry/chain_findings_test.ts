@@ -1,6 +1,6 @@
 /** Who signed whom decides, not where it stands. */
 
-import { deepStrictEqual, match } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { DAY, issue, type Issued, type IssueOptions, makeKey, NOW } from "../cert/issue.ts";
 import { judge, summaryOf } from "../cert/judge.ts";
 import { openssl, opensslKey } from "../cert/openssl.ts";
@@ -60,9 +60,9 @@ Deno.test("an expired issuer is CRITICAL wherever it stands, and an expired extr
     const found = await statesOf(first, behind);
     // Disorder of what is good besides is a WARNING of its own.
     found.delete("WARNING");
-    deepStrictEqual([...found], states.filter((state) => state !== "WARNING"), what);
+    assert.deepEqual([...found], states.filter((state) => state !== "WARNING"), what);
     const text = [first, ...behind].map(({ pem }) => pem).join("");
-    deepStrictEqual((await judge(text)).state, states[0], what);
+    assert.deepEqual((await judge(text)).state, states[0], what);
   }
 });
 
@@ -73,8 +73,8 @@ Deno.test("an expired root in the file is told by its name, at any height", asyn
   for (let height = 0; height < 5; height++) {
     const leaf = await issue({ issuer });
     const { state, findings } = await judge([leaf, ...behind].map(({ pem }) => pem).join(""));
-    deepStrictEqual(state, height === 0 ? "CRITICAL" : "WARNING");
-    match(findings[0]!.text, /CN=Tired Root .*expired 2d ago/);
+    assert.deepEqual(state, height === 0 ? "CRITICAL" : "WARNING");
+    assert.match(findings[0]!.text, /CN=Tired Root .*expired 2d ago/);
     issuer = await authority(`CA ${height}`, { issuer });
     behind.unshift(issuer);
   }
@@ -125,14 +125,14 @@ Deno.test("a chain whose signatures cannot be checked is UNKNOWN once, and OK on
     const now = new Date();
     const file = leaf + lower + root;
     const record = await judge(file, { now });
-    deepStrictEqual(summaryOf(record), "UNKNOWN unsupported", curve);
-    match(record.findings[0]!.text, /CN=lower .* signed CN=leaf .*--unchecked-chain ok$/);
-    deepStrictEqual(summaryOf(await judge(file, { now, unchecked: false })), "OK", curve);
+    assert.deepEqual(summaryOf(record), "UNKNOWN unsupported", curve);
+    assert.match(record.findings[0]!.text, /CN=lower .* signed CN=leaf .*--unchecked-chain ok$/);
+    assert.deepEqual(summaryOf(await judge(file, { now, unchecked: false })), "OK", curve);
     // What can be known of it is told all the same.
     const late = await judge(file, { now: new Date(now.getTime() + 100 * DAY), unchecked: false });
-    deepStrictEqual(late.state, "CRITICAL", curve);
+    assert.deepEqual(late.state, "CRITICAL", curve);
     const stranger = await issue();
-    deepStrictEqual(
+    assert.deepEqual(
       (await judge(stranger.pem + lower, { now, unchecked: false })).state,
       "WARNING",
     );
@@ -155,21 +155,21 @@ Deno.test("certificates of test CAs, and those signed with SHA-1, are told to be
     const issuer = await authority(name);
     const leaf = await issue({ issuer });
     const record = await judge(leaf.pem + issuer.pem);
-    deepStrictEqual(summaryOf(record), test ? "WARNING test_issuer" : "OK", name);
-    if (test) match(record.findings[0]!.text, /production directory/);
+    assert.deepEqual(summaryOf(record), test ? "WARNING test_issuer" : "OK", name);
+    if (test) assert.match(record.findings[0]!.text, /production directory/);
   }
   const key = await opensslKey("RSA", "rsa_keygen_bits:2048");
   const file = await Deno.makeTempFile();
   await Deno.writeTextFile(file, key);
   const root = ["-x509", "-key", file, "-days", "90"];
   const self = await openssl(["req", ...root, "-sha1", "-subj", "/CN=Root"]);
-  deepStrictEqual(summaryOf(await judge(self, { now: new Date() })), "OK", "a root may be");
+  assert.deepEqual(summaryOf(await judge(self, { now: new Date() })), "OK", "a root may be");
   const request = await openssl(["req", "-new", "-key", file, "-subj", "/CN=a"]);
   await Deno.writeTextFile(`${file}.ca`, self);
   for (const [digest, summary] of [["-sha1", "WARNING weak_signature"], ["-sha256", "OK"]]) {
     const signed = ["x509", "-req", digest!, "-CA", `${file}.ca`, "-CAkey", file, "-days", "60"];
     const leaf = await openssl(signed, request);
-    deepStrictEqual(summaryOf(await judge(leaf + self, { now: new Date() })), summary);
+    assert.deepEqual(summaryOf(await judge(leaf + self, { now: new Date() })), summary);
   }
   await Deno.remove(file);
   await Deno.remove(`${file}.ca`);

@@ -1,6 +1,6 @@
 /** The report for programs, against a schema of its own. */
 
-import { deepStrictEqual, doesNotMatch } from "node:assert/strict";
+import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import * as v from "valibot";
 import { formatJson } from "../../lib/expiry/format_json.ts";
@@ -55,14 +55,14 @@ const SCHEMA = v.strictObject({
 
 Deno.test("formatJson() tells all of a report, what is due first on top", () => {
   const { records, ...rest } = v.parse(SCHEMA, JSON.parse(formatJson(MIXED)));
-  deepStrictEqual(rest, {
+  assert.deepEqual(rest, {
     version: 1,
     checked_at: "2026-11-24T06:00:00Z",
     state: "CRITICAL",
     counts: { OK: 1, UNKNOWN: 1, WARNING: 1, CRITICAL: 2 },
     notes: ["/etc/haproxy/certs/.old.pem: hidden"],
   });
-  deepStrictEqual(records[0], {
+  assert.deepEqual(records[0], {
     source: "file",
     place: "/etc/haproxy/certs/gone.pem",
     target: null,
@@ -85,25 +85,25 @@ Deno.test("formatJson() tells all of a report, what is due first on top", () => 
     warning_from: "2026-10-30T15:00:00Z",
     critical_from: "2026-11-10T21:00:00Z",
   });
-  deepStrictEqual(records[1]!.certificate, null);
-  deepStrictEqual(records[1]!.warning_from, null);
+  assert.deepEqual(records[1]!.certificate, null);
+  assert.deepEqual(records[1]!.warning_from, null);
 });
 
 Deno.test("formatJson() hands every text on exactly, and no control character raw", () => {
   const place = '/a\n\x1b[31m"\\\u202e\u2028|\x9b';
   const leaf = leafOf("é.example\ud800", 10);
   const text = formatJson(reportOf([recordOf(place, { leaf })]));
-  doesNotMatch(text, UNSAFE);
+  assert.doesNotMatch(text, UNSAFE);
   const [record] = JSON.parse(text).records;
-  deepStrictEqual([record.place, record.certificate.title], [place, leaf.title]);
+  assert.deepEqual([record.place, record.certificate.title], [place, leaf.title]);
 });
 
 Deno.test("formatJson() keeps to its schema whatever is found", () => {
   fc.assert(fc.property(ANY_REPORT, (report) => {
     const text = formatJson(report);
-    doesNotMatch(text, UNSAFE);
+    assert.doesNotMatch(text, UNSAFE);
     const parsed = v.parse(SCHEMA, JSON.parse(text));
-    deepStrictEqual(
+    assert.deepEqual(
       parsed.records.map(({ place }) => place).toSorted(),
       report.records.map(({ place }) => place).toSorted(),
     );

@@ -1,6 +1,6 @@
 /** The report for Nagios, read back by a parser of its own. */
 
-import { deepStrictEqual, doesNotMatch, match, ok, throws } from "node:assert/strict";
+import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { formatNagios } from "../../lib/expiry/format_nagios.ts";
 import type { ExpiryRecord } from "../../lib/expiry/record.ts";
@@ -10,7 +10,7 @@ import { ANY_REPORT, leafOf, MIXED, recordOf, reportOf, UNSAFE } from "./reports
 const LEVELS = [0, 1, 2, 3] as const;
 
 Deno.test("formatNagios() says what is worst on one short line, with figures in strict syntax", () => {
-  deepStrictEqual(
+  assert.deepEqual(
     formatNagios(MIXED, { verbosity: 0 }),
     "SSL CRITICAL: /etc/haproxy/certs/gone.pem: expired 2d 3h ago " +
       "(2 CRITICAL, 1 WARNING, 1 UNKNOWN, 1 OK) | " +
@@ -21,12 +21,12 @@ Deno.test("formatNagios() says what is worst on one short line, with figures in 
       "'/etc/haproxy/certs/soon.pem'=1728000s;1944000:;972000:\n",
   );
   const good = recordOf("/a/good.pem", { leaf: leafOf("good.example", 60.5) });
-  deepStrictEqual(
+  assert.deepEqual(
     formatNagios(reportOf([good]), { verbosity: 0 }),
     "SSL OK: good.example expires in 60d 12h, /a/good.pem | " +
       "'/a/good.pem'=5227200s;1944000:;972000:\n",
   );
-  deepStrictEqual(
+  assert.deepEqual(
     formatNagios(reportOf([]), { verbosity: 0 }),
     "SSL UNKNOWN: nothing was checked\n",
   );
@@ -36,7 +36,7 @@ Deno.test("formatNagios() tells more with each level, and the figures stay on th
   const [one, two, three] = [1, 2, 3].map((verbosity) =>
     parsePluginOutput(formatNagios(MIXED, { verbosity: verbosity as 1 | 2 | 3 }))
   );
-  deepStrictEqual(
+  assert.deepEqual(
     one!.text,
     "2 CRITICAL, 1 WARNING, 1 UNKNOWN, 1 OK: " +
       "[CRITICAL] /etc/haproxy/certs/gone.pem: expired 2d 3h ago " +
@@ -44,8 +44,8 @@ Deno.test("formatNagios() tells more with each level, and the figures stay on th
       "[WARNING] /etc/haproxy/certs/soon.pem: expires in 20d " +
       "[UNKNOWN] /etc/haproxy/certs/secret.pem: permission denied (EACCES)",
   );
-  deepStrictEqual(one!.more, []);
-  deepStrictEqual(two!.more, [
+  assert.deepEqual(one!.more, []);
+  assert.deepEqual(two!.more, [
     "CRITICAL /etc/haproxy/certs/gone.pem: expired 2d 3h ago",
     "CRITICAL [2001:db8::1]:443: no TLS handshake in time",
     "WARNING /etc/haproxy/certs/soon.pem: expires in 20d",
@@ -53,10 +53,10 @@ Deno.test("formatNagios() tells more with each level, and the figures stay on th
     "OK good.example expires in 60d 12h, /etc/haproxy/certs/good.pem",
   ]);
   const details = three!.more.join("\n");
-  match(details, /CRITICAL expired\n {2}serial 04A1B2C3, SHA-256 ABAB/);
-  match(details, /issuer CN=R12, O=Let's Encrypt, key P-256/);
-  match(details, /valid 2026-08-24T03:00:00Z to 2026-11-22T03:00:00Z/);
-  match(details, /note: \/etc\/haproxy\/certs\/\.old\.pem: hidden$/);
+  assert.match(details, /CRITICAL expired\n {2}serial 04A1B2C3, SHA-256 ABAB/);
+  assert.match(details, /issuer CN=R12, O=Let's Encrypt, key P-256/);
+  assert.match(details, /valid 2026-08-24T03:00:00Z to 2026-11-22T03:00:00Z/);
+  assert.match(details, /note: \/etc\/haproxy\/certs\/\.old\.pem: hidden$/);
 });
 
 Deno.test("formatNagios() gives figures whose ranges alert when the state does", () => {
@@ -68,11 +68,11 @@ Deno.test("formatNagios() gives figures whose ranges alert when the state does",
       const output = formatNagios(reportOf([recordOf("/x", { leaf })]), { verbosity: 0 });
       const [figure] = parsePluginOutput(output).figures;
       const { value, unit, warning, critical } = figure!;
-      deepStrictEqual(unit, "s");
+      assert.deepEqual(unit, "s");
       // The second in which the state changes belongs to either side.
-      if (Math.abs(share - 0.25) > 1e-5) deepStrictEqual(isAlert(warning!, value!), share < 0.25);
+      if (Math.abs(share - 0.25) > 1e-5) assert.deepEqual(isAlert(warning!, value!), share < 0.25);
       if (Math.abs(share - 0.125) > 1e-5) {
-        deepStrictEqual(isAlert(critical!, value!), share < 0.125);
+        assert.deepEqual(isAlert(critical!, value!), share < 0.125);
       }
     }),
   );
@@ -89,10 +89,10 @@ Deno.test("formatNagios() gives each place its whole path for a label, whatever 
   const labels = (left: number[]) =>
     labelsOf(left.map((days, i) => recordOf(places[i]!, { leaf: leafOf("x", days) })));
   for (const left of [[10], [10, 20], [30, 5], [10, 20, 30], [30, 5, 1]]) {
-    deepStrictEqual(labels(left), places.slice(0, left.length));
+    assert.deepEqual(labels(left), places.slice(0, left.length));
   }
   const memory = "/etc/haproxy/a.pem at /run/haproxy/admin.sock";
-  deepStrictEqual(labelsOf([recordOf(memory, { source: "haproxy" })]), [memory]);
+  assert.deepEqual(labelsOf([recordOf(memory, { source: "haproxy" })]), [memory]);
 });
 
 Deno.test("formatNagios() tells labels apart that come to the same harmless characters, by the place alone", () => {
@@ -107,18 +107,18 @@ Deno.test("formatNagios() tells labels apart that come to the same harmless char
   ];
   for (const [one, other] of table) {
     const alone = [one, other].flatMap((place) => labelsOf([recordOf(place, {})]));
-    deepStrictEqual(new Set(alone).size, 2, one);
+    assert.deepEqual(new Set(alone).size, 2, one);
     const together = labelsOf([one, other].map((place) => recordOf(place, {})));
-    deepStrictEqual(together.toSorted(), alone.toSorted(), one);
+    assert.deepEqual(together.toSorted(), alone.toSorted(), one);
   }
 });
 
 Deno.test("formatNagios() names an endpoint as it was typed beside the address that answered", () => {
   const record = recordOf("192.0.2.1:443 (a.example)", { source: "endpoint" });
-  deepStrictEqual(labelsOf([{ ...record, target: "balancer:443" }]), [
+  assert.deepEqual(labelsOf([{ ...record, target: "balancer:443" }]), [
     "balancer:443 192.0.2.1:443 (a.example)",
   ]);
-  deepStrictEqual(labelsOf([{ ...record, target: "192.0.2.1:443" }]), [
+  assert.deepEqual(labelsOf([{ ...record, target: "192.0.2.1:443" }]), [
     "192.0.2.1:443 (a.example)",
   ]);
 });
@@ -133,15 +133,15 @@ Deno.test("formatNagios() has a figure for each record as long as Nagios reads t
           findings: i === due ? [{ state: "CRITICAL", reason: "expired", text: "expired" }] : [],
         }),
     );
-  deepStrictEqual(labelsOf(records(80)).length, 80);
+  assert.deepEqual(labelsOf(records(80)).length, 80);
   for (const count of [200, 3000]) {
     const output = formatNagios(reportOf(records(count)), { verbosity: 0 });
-    ok(new TextEncoder().encode(output).length <= 8001, `${output.length}`);
+    assert.ok(new TextEncoder().encode(output).length <= 8001, `${output.length}`);
     const { text, figures } = parsePluginOutput(output);
-    ok(figures.length > 80);
-    match(text, new RegExp(`\\(${count - figures.length} of ${count} figures left out\\)$`));
+    assert.ok(figures.length > 80);
+    assert.match(text, new RegExp(`\\(${count - figures.length} of ${count} figures left out\\)$`));
     // None of the others goes when one falls due.
-    deepStrictEqual(labelsOf(records(count, count - 1)).slice(0, 80), labelsOf(records(80)));
+    assert.deepEqual(labelsOf(records(count, count - 1)).slice(0, 80), labelsOf(records(80)));
   }
 });
 
@@ -149,13 +149,13 @@ Deno.test("formatNagios() is accepted by the guidelines' grammar whatever stands
   fc.assert(
     fc.property(ANY_REPORT, fc.constantFrom(...LEVELS), (report, verbosity) => {
       const output = formatNagios(report, { verbosity });
-      doesNotMatch(output, UNSAFE);
+      assert.doesNotMatch(output, UNSAFE);
       const { service, figures, more, text } = parsePluginOutput(output);
-      deepStrictEqual(service, "SSL");
-      ok(text.length < 600, text);
-      deepStrictEqual(new Set(figures.map(({ label }) => label)).size, figures.length);
-      if (verbosity < 2) deepStrictEqual(more, []);
-      if (verbosity === 2) deepStrictEqual(more.length, report.records.length);
+      assert.deepEqual(service, "SSL");
+      assert.ok(text.length < 600, text);
+      assert.deepEqual(new Set(figures.map(({ label }) => label)).size, figures.length);
+      if (verbosity < 2) assert.deepEqual(more, []);
+      if (verbosity === 2) assert.deepEqual(more.length, report.records.length);
     }),
     { numRuns: 500 },
   );
@@ -173,9 +173,9 @@ Deno.test("the grammar itself refuses what the guidelines do not allow", () => {
     "SSL OK: a | b=1s;x\n",
     "SSL OK: a\nmore | b=1\n",
   ];
-  for (const output of table) throws(() => parsePluginOutput(output), SyntaxError, output);
-  deepStrictEqual(isAlert({ inside: false, start: 0, end: 20 }, 21), true);
+  for (const output of table) assert.throws(() => parsePluginOutput(output), SyntaxError, output);
+  assert.deepEqual(isAlert({ inside: false, start: 0, end: 20 }, 21), true);
   const [figure] = parsePluginOutput("SSL OK: a | b=21s;20;@~:5\n").figures;
-  deepStrictEqual(isAlert(figure!.warning!, 21), true, "a bare 20 alerts above it");
-  deepStrictEqual(isAlert(figure!.critical!, 4), true);
+  assert.deepEqual(isAlert(figure!.warning!, 21), true, "a bare 20 alerts above it");
+  assert.deepEqual(isAlert(figure!.critical!, 4), true);
 });

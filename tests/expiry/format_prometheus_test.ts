@@ -1,6 +1,6 @@
 /** The report for Prometheus, read back by a parser of its own and by promtool. */
 
-import { deepStrictEqual, doesNotMatch, match, ok, throws } from "node:assert/strict";
+import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { printable } from "../../lib/log.ts";
 import { formatPrometheus, METRICS } from "../../lib/expiry/format_prometheus.ts";
@@ -26,41 +26,41 @@ const at = (date: string) => Date.parse(date) / 1000;
 Deno.test("formatPrometheus() gives instants, states and reasons of every place", () => {
   const series = parseExposition(formatPrometheus(MIXED));
   const values = (name: string) => valuesOf(series, `acme_lb_certificate_${name}`);
-  deepStrictEqual(values("state"), {
+  assert.deepEqual(values("state"), {
     [`${CERTS}/gone.pem`]: 2,
     "[2001:db8::1]:443": 2,
     [`${CERTS}/soon.pem`]: 1,
     [`${CERTS}/secret.pem`]: 3,
     [`${CERTS}/good.pem`]: 0,
   });
-  deepStrictEqual(values("not_after_timestamp_seconds"), {
+  assert.deepEqual(values("not_after_timestamp_seconds"), {
     [`${CERTS}/gone.pem`]: at("2026-11-22T03:00:00Z"),
     [`${CERTS}/soon.pem`]: at("2026-12-14T06:00:00Z"),
     [`${CERTS}/good.pem`]: at("2027-01-23T18:00:00Z"),
   });
-  deepStrictEqual(
+  assert.deepEqual(
     values("not_before_timestamp_seconds")[`${CERTS}/soon.pem`],
     at("2026-09-15T06:00:00Z"),
   );
-  deepStrictEqual(
+  assert.deepEqual(
     values("warning_from_timestamp_seconds")[`${CERTS}/soon.pem`],
     at("2026-11-21T18:00:00Z"),
   );
-  deepStrictEqual(
+  assert.deepEqual(
     values("critical_from_timestamp_seconds")[`${CERTS}/soon.pem`],
     at("2026-12-03T00:00:00Z"),
   );
-  deepStrictEqual(values("finding"), {
+  assert.deepEqual(values("finding"), {
     [`${CERTS}/gone.pem CRITICAL expired`]: 1,
     "[2001:db8::1]:443 CRITICAL timeout": 1,
     [`${CERTS}/soon.pem WARNING expires_soon`]: 1,
     [`${CERTS}/secret.pem UNKNOWN unreadable`]: 1,
   });
-  deepStrictEqual(values("check_records"), { OK: 1, UNKNOWN: 1, WARNING: 1, CRITICAL: 2 });
-  deepStrictEqual(values("check_success"), { "": 0 });
-  deepStrictEqual(values("check_last_run_timestamp_seconds"), { "": NOW.getTime() / 1000 });
+  assert.deepEqual(values("check_records"), { OK: 1, UNKNOWN: 1, WARNING: 1, CRITICAL: 2 });
+  assert.deepEqual(values("check_success"), { "": 0 });
+  assert.deepEqual(values("check_last_run_timestamp_seconds"), { "": NOW.getTime() / 1000 });
   const info = series.find(({ metric }) => metric === "acme_lb_certificate_info");
-  deepStrictEqual(info?.labels, {
+  assert.deepEqual(info?.labels, {
     source: "file",
     place: `${CERTS}/gone.pem`,
     title: "gone.example",
@@ -74,7 +74,7 @@ Deno.test("formatPrometheus() keeps every series of a certificate that expires",
     parseExposition(
       formatPrometheus(reportOf([recordOf("/a.pem", { leaf: leafOf("a.example", left) })])),
     ).map(({ metric, labels }) => JSON.stringify([metric, labels]));
-  deepStrictEqual(series(-5), series(60));
+  assert.deepEqual(series(-5), series(60));
 });
 
 Deno.test("formatPrometheus() begins no new series but of _info when a certificate is renewed", () => {
@@ -84,7 +84,7 @@ Deno.test("formatPrometheus() begins no new series but of _info when a certifica
       .filter(({ metric }) => metric !== "acme_lb_certificate_info")
       .map(({ metric, labels }) => JSON.stringify([metric, labels]));
   };
-  deepStrictEqual(series("01"), series("02"));
+  assert.deepEqual(series("01"), series("02"));
 });
 
 Deno.test("formatPrometheus() calls it a success when everything could be judged", () => {
@@ -98,7 +98,7 @@ Deno.test("formatPrometheus() calls it a success when everything could be judged
     [[], "0"],
   ];
   for (const [records, expected] of table) {
-    match(
+    assert.match(
       formatPrometheus(reportOf(records)),
       new RegExp(`^acme_lb_certificate_check_success ${expected}$`, "m"),
     );
@@ -109,21 +109,21 @@ Deno.test("formatPrometheus() shows a place that was found twice once, with its 
   const findings = [{ state: "CRITICAL", reason: "expired", text: "" }] as const;
   const records = [recordOf("/a", {}), recordOf("/a", { findings: [...findings] })];
   const series = parseExposition(formatPrometheus(reportOf(records)));
-  deepStrictEqual(valuesOf(series, "acme_lb_certificate_state"), { "/a": 2 });
+  assert.deepEqual(valuesOf(series, "acme_lb_certificate_state"), { "/a": 2 });
 });
 
 Deno.test("formatPrometheus() is accepted by the format's grammar whatever is found", () => {
   fc.assert(
     fc.property(ANY_REPORT, (report) => {
       const text = formatPrometheus(report);
-      doesNotMatch(text, UNSAFE);
+      assert.doesNotMatch(text, UNSAFE);
       const series = parseExposition(text);
-      ok(series.every(({ metric }) => Object.hasOwn(METRICS, metric)));
+      assert.ok(series.every(({ metric }) => Object.hasOwn(METRICS, metric)));
       const states = series.filter(({ metric }) => metric === "acme_lb_certificate_state");
       const places = new Set(
         report.records.map(({ source, place }) => `${source} ${printable(place)}`),
       );
-      deepStrictEqual(
+      assert.deepEqual(
         new Set(states.map(({ labels }) => `${labels.source} ${labels.place}`)),
         places,
       );
@@ -140,7 +140,7 @@ Deno.test({
     for (const report of reports) {
       const text = formatPrometheus(report);
       const { code, said } = await promtool(["check", "metrics"], text);
-      deepStrictEqual([code, said], [0, ""], text);
+      assert.deepEqual([code, said], [0, ""], text);
     }
   },
 });
@@ -160,5 +160,5 @@ Deno.test("the grammar itself refuses what the format does not allow", () => {
     `${head}a 1\n# HELP b x\n# TYPE b gauge\nb 1\na{x="y"} 1\n`,
     `# HELP a x\n# TYPE a thing\na 1\n`,
   ];
-  for (const text of table) throws(() => parseExposition(text), SyntaxError, text);
+  for (const text of table) assert.throws(() => parseExposition(text), SyntaxError, text);
 });

@@ -1,12 +1,12 @@
 /** The report for a person. */
 
-import { deepStrictEqual, doesNotMatch, match, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { formatText } from "../../lib/expiry/format_text.ts";
 import { ANY_REPORT, leafOf, MIXED, recordOf, reportOf, UNSAFE } from "./reports.ts";
 
 Deno.test("formatText() shows a table, what is wrong, what was passed over, and a sum", () => {
-  deepStrictEqual(
+  assert.deepEqual(
     formatText(MIXED, { colour: false }),
     `STATE     LEFT              EXPIRES (UTC)     CERTIFICATE   PLACE
 CRITICAL  2d 3h ago of 90d  2026-11-22 03:00  gone.example  /etc/haproxy/certs/gone.pem
@@ -28,45 +28,51 @@ CRITICAL: 2 CRITICAL, 1 WARNING, 1 UNKNOWN, 1 OK; next to expire in 20d: soon.ex
 });
 
 Deno.test("formatText() has one line for a check that found nothing to check", () => {
-  deepStrictEqual(formatText(reportOf([]), { colour: false }), "UNKNOWN: nothing was checked\n");
+  assert.deepEqual(formatText(reportOf([]), { colour: false }), "UNKNOWN: nothing was checked\n");
 });
 
 Deno.test("formatText() tells the lifetime of a certificate whole, as its CA advertises it", () => {
   const leaf = leafOf("six.example", 3);
   leaf.notBefore = new Date(leaf.notAfter.getTime() - 160 * 3600_000 + 1000);
-  match(formatText(reportOf([recordOf("/a", { leaf })]), { colour: false }), / 3d of 6d 16h /);
+  assert.match(
+    formatText(reportOf([recordOf("/a", { leaf })]), { colour: false }),
+    / 3d of 6d 16h /,
+  );
 });
 
 Deno.test("formatText() colours states alone, and only when asked", () => {
   const coloured = formatText(MIXED, { colour: true });
   // deno-lint-ignore no-control-regex
   const found = [...coloured.matchAll(/\x1b\[(\d+)m([A-Z]+) *\x1b\[0m/g)];
-  deepStrictEqual(
+  assert.deepEqual(
     new Set(found.map(([, code, state]) => `${state} ${code}`)),
     new Set(["CRITICAL 31", "WARNING 33", "UNKNOWN 35", "OK 32"]),
   );
   // deno-lint-ignore no-control-regex
   const bare = coloured.replaceAll(/\x1b\[\d+m/g, "");
-  deepStrictEqual(bare, formatText(MIXED, { colour: false }));
-  doesNotMatch(bare, UNSAFE);
+  assert.deepEqual(bare, formatText(MIXED, { colour: false }));
+  assert.doesNotMatch(bare, UNSAFE);
 });
 
 Deno.test("formatText() keeps its shape whatever stands in files and certificates", () => {
   fc.assert(fc.property(ANY_REPORT, (report) => {
     const text = formatText(report, { colour: false });
-    doesNotMatch(text, UNSAFE);
+    assert.doesNotMatch(text, UNSAFE);
     const sections = text.slice(0, -1).split("\n\n");
     const [table] = report.records.length > 0 ? sections : [""];
     const findings = report.records.flatMap(({ findings }) => findings);
     const lines = text.split("\n").length - 1;
     const sum = (report.records.length > 0 ? report.records.length + 1 : 0) + findings.length +
       report.notes.length + 1 + (sections.length - 1);
-    deepStrictEqual(lines, sum, "each thing is one line");
+    assert.deepEqual(lines, sum, "each thing is one line");
     const [head, ...rows] = table!.split("\n").map((line) => [...line]);
     if (head) {
       const start = head.join("").indexOf("PLACE");
       for (const row of rows) {
-        ok(row.slice(start - 2, start).every((character) => character === " "), row.join(""));
+        assert.ok(
+          row.slice(start - 2, start).every((character) => character === " "),
+          row.join(""),
+        );
       }
     }
   }));

@@ -1,6 +1,6 @@
 /** Files that hold more than certificates, or less: which one speaks, and what is told besides. */
 
-import { deepStrictEqual, match, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { encodePem } from "../../lib/cert/pem.ts";
 import { DAY, issue, issueChain, type Issued, NOW } from "../cert/issue.ts";
 import { judge, summaryOf } from "../cert/judge.ts";
@@ -52,10 +52,10 @@ Deno.test("what stands behind a leaf never hides it: expired it is CRITICAL, and
       const file = what === "no line break" ? front.trimEnd() + text : front + text;
       const record = await judge(file);
       const states = record.findings.map(({ state, reason }) => `${state} ${reason}`);
-      deepStrictEqual(record.leaf?.serial, leaf.certificate.serial, what);
-      deepStrictEqual(states.includes("CRITICAL expired"), leaf === old, what);
-      deepStrictEqual(states.includes("UNKNOWN unreadable"), damage, `${what}: ${states}`);
-      if (!damage) deepStrictEqual(record.state, leaf === old ? "CRITICAL" : "OK", what);
+      assert.deepEqual(record.leaf?.serial, leaf.certificate.serial, what);
+      assert.deepEqual(states.includes("CRITICAL expired"), leaf === old, what);
+      assert.deepEqual(states.includes("UNKNOWN unreadable"), damage, `${what}: ${states}`);
+      if (!damage) assert.deepEqual(record.state, leaf === old ? "CRITICAL" : "OK", what);
     }
   }
 });
@@ -78,12 +78,12 @@ Deno.test("a first block that cannot be read promotes nobody", async () => {
   for (const [what, block] of Object.entries(first)) {
     for (const key of ["", good.key.pem]) {
       const record = await judge(key + block + lower.pem);
-      deepStrictEqual([record.state, record.leaf], ["UNKNOWN", undefined], what);
-      ok(record.findings.every(({ reason }) => reason === "unreadable"), what);
+      assert.deepEqual([record.state, record.leaf], ["UNKNOWN", undefined], what);
+      assert.ok(record.findings.every(({ reason }) => reason === "unreadable"), what);
       const expired = await judge(block + old.pem);
-      deepStrictEqual([expired.state, expired.leaf], ["CRITICAL", undefined], what);
+      assert.deepEqual([expired.state, expired.leaf], ["CRITICAL", undefined], what);
       const text = expired.findings.map(({ text }) => text).join();
-      match(text, /service\.example .*which follows, expired 10d ago/, what);
+      assert.match(text, /service\.example .*which follows, expired 10d ago/, what);
     }
   }
 });
@@ -101,8 +101,8 @@ Deno.test("what never holds a certificate may stand in front of the leaf", async
     "a mark": "\ufeff",
   };
   for (const [what, text] of Object.entries(front)) {
-    deepStrictEqual(summaryOf(await judge(text + good.pem + lower.pem)), "OK", what);
-    deepStrictEqual(summaryOf(await judge(text + old.pem + lower.pem)), "CRITICAL expired", what);
+    assert.deepEqual(summaryOf(await judge(text + good.pem + lower.pem)), "OK", what);
+    assert.deepEqual(summaryOf(await judge(text + old.pem + lower.pem)), "CRITICAL expired", what);
   }
 });
 
@@ -128,8 +128,8 @@ Deno.test("OpenSSL's TRUSTED CERTIFICATE is read as the certificate that it hold
     ];
     for (const [file, summary] of table) {
       const record = await judge(file);
-      deepStrictEqual(summaryOf(record), summary, options.join(" "));
-      deepStrictEqual(record.leaf!.title, "service.example");
+      assert.deepEqual(summaryOf(record), summary, options.join(" "));
+      assert.deepEqual(record.leaf!.title, "service.example");
     }
   }
 });

@@ -27,10 +27,11 @@ import {
 } from "../../lib/haproxy/replies.ts";
 import { peerAnswerOf } from "../../lib/http/peer_answer.ts";
 import { parsePreamble } from "../../lib/http/proxy_protocol.ts";
-import { HeadReader, MAX_HEAD, MAX_TARGET, parseRequestHead } from "../../lib/http/request_head.ts";
-import { MAX_BODY, ResponseReader } from "../../lib/http/response_reader.ts";
+import { HeadReader, MAX_HEAD_BYTES, MAX_TARGET_BYTES } from "../../lib/http/request_head.ts";
+import { MAX_BODY_BYTES, ResponseReader } from "../../lib/http/response_reader.ts";
 import { readTokenFile } from "../../lib/http/token_file.ts";
 import { issue, issueChain } from "../cert/issue.ts";
+import { parseRequestHead } from "../http/whole_head.ts";
 import type { RandomNumbers } from "../random_numbers.ts";
 
 export interface Target {
@@ -67,7 +68,7 @@ function unless<T>(allowed: new (...args: never[]) => Error, action: () => T): T
 }
 
 function head(input: Uint8Array, random: RandomNumbers): void {
-  const whole = parseRequestHead(input, 0, input.length);
+  const whole = parseRequestHead(input);
   const reader = new HeadReader();
   // What has not arrived is not in the buffer either.
   const buffer = new Uint8Array(input.length + 1);
@@ -78,10 +79,10 @@ function head(input: Uint8Array, random: RandomNumbers): void {
     if (inPieces.kind !== "incomplete") break;
   }
   assert.deepEqual(inPieces, whole, "the same however it is cut");
-  if (whole.kind === "incomplete") assert.ok(input.length < MAX_HEAD);
+  if (whole.kind === "incomplete") assert.ok(input.length < MAX_HEAD_BYTES);
   if (whole.kind !== "head") return;
-  assert.ok(whole.length <= Math.min(input.length, MAX_HEAD));
-  assert.ok(whole.target.length <= MAX_TARGET);
+  assert.ok(whole.length <= Math.min(input.length, MAX_HEAD_BYTES));
+  assert.ok(whole.target.length <= MAX_TARGET_BYTES);
   // deno-lint-ignore no-control-regex -- controls are what must not be there
   assert.doesNotMatch(whole.target, /[\x00-\x20\x7f]/);
   assert.match(latin1(input.subarray(0, whole.length)), /\r\n\r\n$/);
@@ -106,7 +107,7 @@ function peerReply(input: Uint8Array, random: RandomNumbers): void {
   const answer = peerAnswerOf(reply, TOKEN);
   if (answer.outcome !== "found") return;
   assert.match(answer.body!, KEY_AUTHORIZATION, "a key authorization of the token, or nothing");
-  assert.ok(answer.body!.length <= MAX_BODY && latin1(input).includes(answer.body!));
+  assert.ok(answer.body!.length <= MAX_BODY_BYTES && latin1(input).includes(answer.body!));
   assert.match(latin1(input), /^HTTP\/1\.\d 200/);
 }
 

@@ -1,6 +1,6 @@
 /** Who makes room for whom, with plain values. */
 
-import { deepStrictEqual, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import { networksOf, sourceOf } from "../../lib/address.ts";
 import { type Activity, Admissions, Place } from "../../lib/http/admission.ts";
@@ -49,10 +49,10 @@ Deno.test("idle connections make room first, then waiting ones, then those that 
   scene.enter("older idle", "192.0.2.3", "idle");
   scene.enter("idle", "192.0.2.4", "idle");
   for (let i = 0; i < 4; i++) {
-    deepStrictEqual(scene.enter(`new${i}`, "192.0.2.5", "answering"), "admitted");
+    assert.deepEqual(scene.enter(`new${i}`, "192.0.2.5", "answering"), "admitted");
   }
-  deepStrictEqual(scene.evicted, ["older idle", "idle", "waiting", "lingering"]);
-  deepStrictEqual(scene.enter("one more", "192.0.2.6"), "full");
+  assert.deepEqual(scene.evicted, ["older idle", "idle", "waiting", "lingering"]);
+  assert.deepEqual(scene.enter("one more", "192.0.2.6"), "full");
 });
 
 Deno.test("a newcomer displaces the one that has waited longest, of the source that holds most", () => {
@@ -63,7 +63,7 @@ Deno.test("a newcomer displaces the one that has waited longest, of the source t
   for (const i of [1, 2, 3]) scene.enter(`other${i}`, `203.0.113.${i}`);
   scene.enter("a", "203.0.113.9");
   scene.enter("b", "203.0.113.9");
-  deepStrictEqual(scene.evicted, ["flood0", "flood1"]);
+  assert.deepEqual(scene.evicted, ["flood0", "flood1"]);
 });
 
 Deno.test("of sources with one each the network makes room that holds most", () => {
@@ -93,7 +93,7 @@ Deno.test("of sources with one each the network makes room that holds most", () 
     const scene = new Scene(many.length + few.length);
     for (const address of [...few, ...many]) scene.enter(address, address);
     scene.enter("new", "100.64.0.1");
-    deepStrictEqual(scene.evicted, [many[0]], what);
+    assert.deepEqual(scene.evicted, [many[0]], what);
   }
 });
 
@@ -101,7 +101,7 @@ Deno.test("the oldest of all makes room when no network holds more than another"
   const scene = new Scene(3);
   for (const address of ["192.0.2.1", "198.51.100.1", "203.0.113.1"]) scene.enter(address, address);
   scene.enter("new", "100.64.0.1");
-  deepStrictEqual(scene.evicted, ["192.0.2.1"]);
+  assert.deepEqual(scene.evicted, ["192.0.2.1"]);
 });
 
 Deno.test("floods of every shape leave a connection of another its place until it has its head", () => {
@@ -123,7 +123,7 @@ Deno.test("floods of every shape leave a connection of another its place until i
     scene.enter("CA", "192.0.2.1");
     // As many as come within a second of a bad flood; the head takes a tenth of that.
     scene.flood(300, addresses);
-    ok(!scene.evicted.includes("CA"), what);
+    assert.ok(!scene.evicted.includes("CA"), what);
   }
 });
 
@@ -132,7 +132,7 @@ Deno.test("a burst of the CA is no flood beside thousands of sources with two ea
   scene.flood(4_096, Array.from({ length: 2_048 }, (_, i) => `100.${i >> 8}.${i & 255}.1`));
   for (let i = 0; i < 20; i++) scene.enter(`CA${i}`, "192.0.2.1");
   scene.flood(1_000, Array.from({ length: 2_048 }, (_, i) => `100.${i >> 8}.${i & 255}.1`));
-  deepStrictEqual(scene.evicted.filter((name) => name.startsWith("CA")), []);
+  assert.deepEqual(scene.evicted.filter((name) => name.startsWith("CA")), []);
 });
 
 Deno.test("at its cap a source displaces its own connections and nobody else's", () => {
@@ -142,9 +142,9 @@ Deno.test("at its cap a source displaces its own connections and nobody else's",
   scene.enter("b", "198.51.100.1", "idle");
   scene.enter("c", "198.51.100.1", "answering");
   scene.enter("d", "198.51.100.1", "answering");
-  deepStrictEqual(scene.evicted, ["b", "a"]);
-  deepStrictEqual(scene.enter("e", "198.51.100.1"), "source_full");
-  deepStrictEqual(scene.enter("f", "198.51.100.2"), "admitted");
+  assert.deepEqual(scene.evicted, ["b", "a"]);
+  assert.deepEqual(scene.enter("e", "198.51.100.1"), "source_full");
+  assert.deepEqual(scene.enter("f", "198.51.100.2"), "admitted");
 });
 
 Deno.test("one that is being answered never makes room, and one whose head came waits no more", () => {
@@ -155,7 +155,7 @@ Deno.test("one that is being answered never makes room, and one whose head came 
   scene.enter("c", "192.0.2.3");
   scene.become("a", "idle");
   scene.enter("d", "192.0.2.4");
-  deepStrictEqual(scene.evicted, ["b", "a"]);
+  assert.deepEqual(scene.evicted, ["b", "a"]);
 });
 
 Deno.test("whatever happens, the totals are right and nothing is remembered of those that left", () => {
@@ -179,14 +179,14 @@ Deno.test("whatever happens, the totals are right and nothing is remembered of t
         open.delete(chosen);
         chosen.leave();
       }
-      deepStrictEqual(admissions.total, open.size);
-      ok(open.size <= 12);
+      assert.deepEqual(admissions.total, open.size);
+      assert.ok(open.size <= 12);
     }
     for (const place of [...open.keys()]) {
       place.become("waiting");
     }
     while (admissions.makeRoom());
-    deepStrictEqual([admissions.total, open.size], [0, 0]);
+    assert.deepEqual([admissions.total, open.size], [0, 0]);
   }));
 });
 
@@ -200,6 +200,6 @@ Deno.test("networksOf() names the /56 and /48, or the /24", () => {
     ["::ffff:192.0.2.1", ["192.0.2", "192.0.2"]],
   ];
   for (const [address, networks] of table) {
-    deepStrictEqual(networksOf(sourceOf(address)), networks, address);
+    assert.deepEqual(networksOf(sourceOf(address)), networks, address);
   }
 });

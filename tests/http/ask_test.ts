@@ -1,6 +1,6 @@
 /** What is asked of a server, and how one that hangs is told from one that is not there. */
 
-import { deepStrictEqual, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { type AskOptions, askServer } from "../../lib/http/ask.ts";
 import { latin1 } from "./raw_client.ts";
 import { peerThat } from "./scripted_peer.ts";
@@ -16,7 +16,7 @@ async function ask(address: Deno.NetAddr, options: Partial<AskOptions> = {}) {
     signal: new AbortController().signal,
     ...options,
   });
-  ok(ms >= 0);
+  assert.ok(ms >= 0);
   return reply;
 }
 
@@ -26,14 +26,14 @@ Deno.test("askServer() asks as the CA does, or as a peer", async () => {
   });
   const before = Date.now();
   const { sent, received, ...rest } = await ask(server.address) as Record<string, unknown>;
-  deepStrictEqual(rest, {
+  assert.deepEqual(rest, {
     status: 200,
     fields: { date: "x", "content-length": "2" },
     body: "hi",
   });
-  ok(Number(sent) >= before && Number(received) >= Number(sent));
+  assert.ok(Number(sent) >= before && Number(received) >= Number(sent));
   await ask(server.address, { as: "balancer" });
-  deepStrictEqual(server.requests, [
+  assert.deepEqual(server.requests, [
     "GET /t?q HTTP/1.1\r\nHost: service.example\r\n" +
     "User-Agent: Mozilla/5.0 (compatible; acme-lb self-test)\r\n" +
     "Accept: */*\r\nConnection: close\r\n\r\n",
@@ -44,13 +44,13 @@ Deno.test("askServer() asks as the CA does, or as a peer", async () => {
 
 Deno.test("askServer() tells a server that hangs from one that is not there", async () => {
   await using server = peerThat((conn) => conn.read(new Uint8Array(1)).then(() => {}));
-  deepStrictEqual(await ask(server.address, { timeoutMs: 200 }), {
+  assert.deepEqual(await ask(server.address, { timeoutMs: 200 }), {
     fault: "timeout",
     connected: true,
   });
   // No other test can be given this port.
   const nobody: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
-  deepStrictEqual(await ask(nobody), { fault: "refused", connected: false });
+  assert.deepEqual(await ask(nobody), { fault: "refused", connected: false });
 });
 
 Deno.test("askServer() ends at its signal", async () => {
@@ -60,5 +60,5 @@ Deno.test("askServer() ends at its signal", async () => {
     ...{ target: "/", host: "h.example", as: "ca", timeoutMs: 60_000, signal: controller.signal },
   });
   controller.abort();
-  deepStrictEqual((await asking).fault, "timeout");
+  assert.deepEqual((await asking).fault, "timeout");
 });

@@ -1,6 +1,6 @@
 /** `[::]` on every kernel: dual stack, IPv6 alone, and without IPv6. */
 
-import { deepStrictEqual, throws } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { bind, type ListenSystem } from "../../lib/http/bind.ts";
 import { JobError } from "../../lib/errors.ts";
 
@@ -39,17 +39,17 @@ function hosts(address: string, system: ListenSystem) {
 }
 
 Deno.test("bind() gives [::] both families whatever net.ipv6.bindv6only says, or the one there is", () => {
-  deepStrictEqual(hosts("::", kernel("dual").system), {
+  assert.deepEqual(hosts("::", kernel("dual").system), {
     hosts: [":: 80"],
     at: "::",
     ipv4Only: false,
   });
-  deepStrictEqual(hosts("::", kernel("v6only").system), {
+  assert.deepEqual(hosts("::", kernel("v6only").system), {
     hosts: [":: 80", "0.0.0.0 80"],
     at: "::",
     ipv4Only: false,
   });
-  deepStrictEqual(hosts("::", kernel("no IPv6").system), {
+  assert.deepEqual(hosts("::", kernel("no IPv6").system), {
     hosts: ["0.0.0.0 80"],
     at: "0.0.0.0",
     ipv4Only: true,
@@ -59,11 +59,11 @@ Deno.test("bind() gives [::] both families whatever net.ipv6.bindv6only says, or
 Deno.test("bind() leaves other addresses as they are, and no socket of a trial open", () => {
   for (const kind of ["dual", "v6only"] as const) {
     const { system, open } = kernel(kind);
-    deepStrictEqual(hosts("::1", system).hosts, ["::1 80"]);
-    deepStrictEqual(hosts("0.0.0.0", system).hosts, ["0.0.0.0 80"]);
-    deepStrictEqual(open.size, 2);
+    assert.deepEqual(hosts("::1", system).hosts, ["::1 80"]);
+    assert.deepEqual(hosts("0.0.0.0", system).hosts, ["0.0.0.0 80"]);
+    assert.deepEqual(open.size, 2);
   }
-  throws(
+  assert.throws(
     () => hosts("2001:db8::1", kernel("no IPv6").system),
     /the kernel has no IPv6; listen on 0\.0\.0\.0/,
   );
@@ -71,16 +71,16 @@ Deno.test("bind() leaves other addresses as they are, and no socket of a trial o
 
 Deno.test("bind() takes all or nothing, and says that another process has the port", () => {
   const { system, open } = kernel("v6only", ["0.0.0.0 80"]);
-  throws(() => bind({ hostname: "::", port: 80 }, system), (error: Error) => {
+  assert.throws(() => bind({ hostname: "::", port: 80 }, system), (error: Error) => {
     return error instanceof JobError &&
       /\[::\]:80: another process has the port/.test(error.message);
   });
-  deepStrictEqual([...open], ["0.0.0.0 80"]);
+  assert.deepEqual([...open], ["0.0.0.0 80"]);
 });
 
 Deno.test("bind() on port 0 gives both families the same port", () => {
   const { sockets, address } = bind({ hostname: "::", port: 0 }, kernel("v6only").system);
-  deepStrictEqual(sockets.map(({ addr }) => addr.port), [address.port, address.port]);
+  assert.deepEqual(sockets.map(({ addr }) => addr.port), [address.port, address.port]);
 });
 
 Deno.test("bind() of the real kernel answers IPv4 and IPv6 on [::]", async () => {

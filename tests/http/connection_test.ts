@@ -1,6 +1,6 @@
 /** Deadlines, room for newcomers, and the end of a connection, on real sockets. */
 
-import { deepStrictEqual, match, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { parseNetwork } from "../../lib/address.ts";
 import { type Answer, NOT_FOUND, textAnswer } from "../../lib/http/answer.ts";
 import { HEAD_MS, IDLE_MS } from "../../lib/http/connection.ts";
@@ -10,6 +10,7 @@ import { ManualClock } from "../manual_clock.ts";
 import { exchange, latin1, publicPort, quietListener, readAll, TOKEN } from "./raw_client.ts";
 
 const GET = "GET /x HTTP/1.1\r\nHost: h.example\r\n\r\n";
+const LAST = "GET /x HTTP/1.1\r\nHost: h.example\r\nConnection: close\r\n\r\n";
 const connect = (port: number) => Deno.connect({ hostname: "127.0.0.1", port });
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -24,7 +25,7 @@ async function sent(port: number, text: string): Promise<Deno.TcpConn> {
 /** What comes until the server ends the connection, which it must. */
 async function untilClosed(conn: Deno.TcpConn): Promise<string> {
   const { text, closed } = await readAll(conn, 5_000);
-  ok(closed, "the server must end the connection");
+  assert.ok(closed, "the server must end the connection");
   conn.close();
   return text;
 }
@@ -43,14 +44,14 @@ Deno.test("a client that stalls is sent away: 408 when it has begun a head, else
     sent(server.port, `${GET}GET /y`),
   ]);
   clock.advance(HEAD_MS + 200);
-  deepStrictEqual(await untilClosed(silent), "");
-  deepStrictEqual(statusLine(await untilClosed(begun)), "HTTP/1.1 408 Request Timeout");
-  match(await untilClosed(unread), /^HTTP\/1.1 301 [^]*\r\nHTTP\/1.1 408 /);
+  assert.deepEqual(await untilClosed(silent), "");
+  assert.deepEqual(statusLine(await untilClosed(begun)), "HTTP/1.1 408 Request Timeout");
+  assert.match(await untilClosed(unread), /^HTTP\/1.1 301 [^]*\r\nHTTP\/1.1 408 /);
   clock.advance(IDLE_MS - HEAD_MS - 1_000);
   await idle.write(latin1(GET));
   await pause(50);
   clock.advance(IDLE_MS + 200);
-  deepStrictEqual((await untilClosed(idle)).match(/^HTTP\/1.1 301 /gm)?.length, 2);
+  assert.deepEqual((await untilClosed(idle)).match(/^HTTP\/1.1 301 /gm)?.length, 2);
 });
 
 Deno.test("a head that drips has no more time than one that stands still", async () => {
@@ -62,7 +63,7 @@ Deno.test("a head that drips has no more time than one that stands still", async
     await pause(5);
     clock.advance(HEAD_MS / 19);
   }
-  deepStrictEqual(statusLine(await untilClosed(conn)), "HTTP/1.1 408 Request Timeout");
+  assert.deepEqual(statusLine(await untilClosed(conn)), "HTTP/1.1 408 Request Timeout");
 });
 
 Deno.test("a kept connection is answered however old it is, and told of its last answer", async () => {
@@ -73,11 +74,11 @@ Deno.test("a kept connection is answered however old it is, and told of its last
   for (let i = 1; i <= 1_000; i++) {
     await conn.write(latin1(GET));
     const text = new TextDecoder().decode(buffer.subarray(0, await conn.read(buffer) ?? 0));
-    match(text, /^HTTP\/1.1 301 /, `request ${i}`);
-    deepStrictEqual(/^Connection: close\r$/m.test(text), i === 1_000, `request ${i}`);
+    assert.match(text, /^HTTP\/1.1 301 /, `request ${i}`);
+    assert.deepEqual(/^Connection: close\r$/m.test(text), i === 1_000, `request ${i}`);
     clock.advance(4_000);
   }
-  deepStrictEqual(await untilClosed(conn), "");
+  assert.deepEqual(await untilClosed(conn), "");
 });
 
 Deno.test("a body that stalls after its answer does not hold the connection", async () => {
@@ -89,9 +90,9 @@ Deno.test("a body that stalls after its answer does not hold the connection", as
   );
   clock.advance(5_200);
   // Read by a client that sends all the time, so by the end of the stream alone.
-  deepStrictEqual(statusLine(await untilClosed(conn)), "HTTP/1.1 308 Permanent Redirect");
+  assert.deepEqual(statusLine(await untilClosed(conn)), "HTTP/1.1 308 Permanent Redirect");
   await pause(50);
-  deepStrictEqual(server.open(), 0);
+  assert.deepEqual(server.open(), 0);
 });
 
 Deno.test("a body that arrives is dropped to its end, and one that drips is not waited for", async () => {
@@ -109,9 +110,9 @@ Deno.test("a body that arrives is dropped to its end, and one that drips is not 
     await pause(20);
     clock.advance(1_100);
   }
-  deepStrictEqual(server.open(), 1, "the dripping one has been ended");
+  assert.deepEqual(server.open(), 1, "the dripping one has been ended");
   await uploading.write(chunk);
-  deepStrictEqual(statusLine(await untilClosed(uploading)), "HTTP/1.1 308 Permanent Redirect");
+  assert.deepEqual(statusLine(await untilClosed(uploading)), "HTTP/1.1 308 Permanent Redirect");
   dripping.close();
 });
 
@@ -127,10 +128,10 @@ Deno.test("a client that uploads for ever is read for 64 MiB and no more", async
   } catch {
     // Closed by the server.
   }
-  ok((await reading).text.startsWith("HTTP/1.1 308 "));
+  assert.ok((await reading).text.startsWith("HTTP/1.1 308 "));
   conn.close();
   // What the kernel buffers on both sides is sent as well.
-  ok(sent < 90e6, `${sent} bytes`);
+  assert.ok(sent < 90e6, `${sent} bytes`);
 });
 
 Deno.test("only so many connections linger; the oldest makes room for the next", async () => {
@@ -138,9 +139,9 @@ Deno.test("only so many connections linger; the oldest makes room for the next",
   const post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n";
   const posting = [];
   for (let i = 0; i < 10; i++) posting.push(await sent(server.port, post));
-  deepStrictEqual(server.open(), 4);
+  assert.deepEqual(server.open(), 4);
   for (const conn of posting) {
-    deepStrictEqual(statusLine(await untilClosed(conn)), "HTTP/1.1 308 Permanent Redirect");
+    assert.deepEqual(statusLine(await untilClosed(conn)), "HTTP/1.1 308 Permanent Redirect");
   }
 });
 
@@ -148,9 +149,9 @@ Deno.test("at the cap of a source its connection that has waited longest makes r
   await using server = await publicPort({ limits: { connections: 100, perSource: 3 } });
   const held = [];
   for (let i = 0; i < 3; i++) held.push(await sent(server.port, "GET / HT"));
-  deepStrictEqual((await exchange(server.port, GET)).statuses, [301]);
-  deepStrictEqual(await untilClosed(held[0]!), "");
-  deepStrictEqual(server.open(), 3);
+  assert.deepEqual((await exchange(server.port, GET)).statuses, [301]);
+  assert.deepEqual(await untilClosed(held[0]!), "");
+  assert.deepEqual(server.open(), 3);
   for (const conn of held.slice(1)) conn.close();
 });
 
@@ -162,8 +163,8 @@ Deno.test("a newcomer is turned away with 503 only where every other is being an
   });
   const { port } = listener.address;
   const busy = [await sent(port, GET), await sent(port, GET)];
-  deepStrictEqual((await exchange(port, GET, { patience: 3000 })).statuses, [503]);
-  match(metrics.render(), /turned_away_total\{role="public",reason="source_full"\} 1/);
+  assert.deepEqual((await exchange(port, GET, { patience: 3000 })).statuses, [503]);
+  assert.match(metrics.render(), /turned_away_total\{role="public",reason="source_full"\} 1/);
   for (const conn of busy) conn.close();
   await listener.stop(0);
 });
@@ -175,11 +176,11 @@ Deno.test("kept idle connections make room first, then those that wait for a hea
   const waiting = await sent(server.port, "GET /");
   const young = [await sent(server.port, "GET /"), await sent(server.port, "GET /")];
   const first = await sent(server.port, "GET /");
-  match(await untilClosed(idle), /^HTTP\/1.1 301 /);
+  assert.match(await untilClosed(idle), /^HTTP\/1.1 301 /);
   const second = await sent(server.port, "GET /");
-  deepStrictEqual(await untilClosed(waiting), "");
-  match(metrics.render(), /evicted_total\{role="public",activity="idle"\} 1/);
-  match(metrics.render(), /evicted_total\{role="public",activity="waiting"\} 1/);
+  assert.deepEqual(await untilClosed(waiting), "");
+  assert.match(metrics.render(), /evicted_total\{role="public",activity="idle"\} 1/);
+  assert.match(metrics.render(), /evicted_total\{role="public",activity="waiting"\} 1/);
   for (const conn of [...young, first, second]) conn.close();
 });
 
@@ -192,11 +193,11 @@ Deno.test("this machine and its peers are answered however many others wait, and
   const others = [await sent(server.port, "GET /"), await sent(server.port, "GET /")];
   isOwn = true;
   for (let i = 0; i < 5; i++) {
-    deepStrictEqual((await exchange(server.port, GET, { patience: 100 })).statuses, [301]);
+    assert.deepEqual((await exchange(server.port, GET, { patience: 100 })).statuses, [301]);
   }
   for (const conn of others) {
     await conn.write(latin1(" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
-    match(await untilClosed(conn), /^HTTP\/1.1 301 /);
+    assert.match(await untilClosed(conn), /^HTTP\/1.1 301 /);
   }
 });
 
@@ -207,8 +208,8 @@ Deno.test("connect and close leaves no line in the log and counts as no answer",
   await using server = await publicPort({ log, metrics });
   for (let i = 0; i < 5; i++) (await connect(server.port)).close();
   await pause(50);
-  deepStrictEqual(lines.filter((line) => !line.includes("event=listening")), []);
-  ok(!/requests_total|refusals_total|turned_away/.test(metrics.render()));
+  assert.deepEqual(lines.filter((line) => !line.includes("event=listening")), []);
+  assert.ok(!/requests_total|refusals_total|turned_away/.test(metrics.render()));
 });
 
 Deno.test("every refusal has a line at debug and a count, by its reason", async () => {
@@ -234,12 +235,12 @@ Deno.test("every refusal has a line at debug and a count, by its reason", async 
   ];
   for (const [request, status, reason] of table) {
     lines.length = 0;
-    deepStrictEqual((await exchange(server.port, request, { patience: 100 })).statuses, [status]);
+    assert.deepEqual((await exchange(server.port, request, { patience: 100 })).statuses, [status]);
     const told = lines.filter((line) => line.includes("event=refused"));
-    deepStrictEqual(told.length, 1, request);
-    match(told[0]!, new RegExp(` status=${status} reason=${reason} .*from=127.0.0.1`));
+    assert.deepEqual(told.length, 1, request);
+    assert.match(told[0]!, new RegExp(` status=${status} reason=${reason} .*from=127.0.0.1`));
   }
-  match(metrics.render(), /refusals_total\{role="public",reason="bad_host"\} 2/);
+  assert.match(metrics.render(), /refusals_total\{role="public",reason="bad_host"\} 2/);
 });
 
 const FRONTS = [parseNetwork("127.0.0.0/8")];
@@ -254,15 +255,15 @@ Deno.test("a preamble from a listed network says who the client is, and may be l
   const { port } = listener.address;
   for (const preamble of [PREAMBLE, "PROXY UNKNOWN\r\n", ""]) {
     for (const cuts of [[], [3], [preamble.length + 4]]) {
-      deepStrictEqual(
-        (await exchange(port, preamble + GET + GET, { cuts, patience: 100 })).statuses,
+      assert.deepEqual(
+        (await exchange(port, preamble + GET + LAST, { cuts, patience: 10_000 })).statuses,
         [404, 404],
       );
     }
   }
-  deepStrictEqual(seen.slice(0, 6), Array(6).fill(["198.51.100.7", "203.0.113.1"]));
-  deepStrictEqual(seen.slice(6), Array(12).fill(["127.0.0.1", "127.0.0.1"]));
-  deepStrictEqual((await exchange(port, "PROXY TCP4 x y 1 2\r\n" + GET)).statuses, [400]);
+  assert.deepEqual(seen.slice(0, 6), Array(6).fill(["198.51.100.7", "203.0.113.1"]));
+  assert.deepEqual(seen.slice(6), Array(12).fill(["127.0.0.1", "127.0.0.1"]));
+  assert.deepEqual((await exchange(port, "PROXY TCP4 x y 1 2\r\n" + GET)).statuses, [400]);
   await listener.stop(0);
 });
 
@@ -277,7 +278,7 @@ Deno.test("behind a listed front each client has a cap of its own", async () => 
   for (const client of ["192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.2"]) {
     busy.push(await sent(port, ask(client)));
   }
-  deepStrictEqual((await exchange(port, ask("192.0.2.1"), { patience: 3000 })).statuses, [503]);
+  assert.deepEqual((await exchange(port, ask("192.0.2.1"), { patience: 3000 })).statuses, [503]);
   for (const conn of busy) conn.close();
   await listener.stop(0);
 });
@@ -288,11 +289,11 @@ Deno.test("a preamble from elsewhere is refused, and named in one warning", asyn
   await using server = await publicPort({ log, fronts: [parseNetwork("192.0.2.0/24")] });
   const version2 = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + "\x01".repeat(12);
   for (const preamble of [PREAMBLE, version2, PREAMBLE]) {
-    deepStrictEqual((await exchange(server.port, preamble + GET)).statuses, [400]);
+    assert.deepEqual((await exchange(server.port, preamble + GET)).statuses, [400]);
   }
   const told = lines.filter((line) => line.includes("event=proxy_protocol"));
-  deepStrictEqual(told.length, 1);
-  match(told[0]!, /from=127.0.0.1 .*PROXY protocol.*public\.proxy_protocol/);
+  assert.deepEqual(told.length, 1);
+  assert.match(told[0]!, /from=127.0.0.1 .*PROXY protocol.*public\.proxy_protocol/);
 });
 
 Deno.test("a redirect to where the client already is, as a front says, is warned of once", async () => {
@@ -306,17 +307,17 @@ Deno.test("a redirect to where the client already is, as a front says, is warned
   await ask("\r\nX-Forwarded-Proto: http");
   // Asked for at another port than the one it is sent to: no loop.
   await ask(":8443\r\nX-Forwarded-Proto: https");
-  deepStrictEqual(warnings(), 0);
+  assert.deepEqual(warnings(), 0);
   for (let i = 0; i < 3; i++) await ask("\r\nX-Forwarded-Proto: https");
-  deepStrictEqual(warnings(), 1);
+  assert.deepEqual(warnings(), 1);
 });
 
 Deno.test("connections are not kept while more than half of them are taken", async () => {
   await using server = await publicPort({ limits: { connections: 4, perSource: 4 } });
-  deepStrictEqual((await exchange(server.port, GET, { patience: 100 })).closed, false);
+  assert.deepEqual((await exchange(server.port, GET, { patience: 100 })).closed, false);
   const held = await Promise.all([connect(server.port), connect(server.port)]);
   await pause(50);
-  deepStrictEqual((await exchange(server.port, GET, { patience: 3000 })).closed, true);
+  assert.deepEqual((await exchange(server.port, GET, { patience: 3000 })).closed, true);
   for (const each of held) each.close();
 });
 
@@ -329,8 +330,8 @@ Deno.test("a handler that throws or rejects is a 500 and no more", async () => {
   ];
   for (const failure of failures) {
     const listener = quietListener(failure);
-    deepStrictEqual((await exchange(listener.address.port, GET)).statuses, [500]);
-    deepStrictEqual((await exchange(listener.address.port, GET)).statuses, [500]);
+    assert.deepEqual((await exchange(listener.address.port, GET)).statuses, [500]);
+    assert.deepEqual((await exchange(listener.address.port, GET)).statuses, [500]);
     await listener.stop(0);
   }
 });
@@ -343,7 +344,7 @@ Deno.test("answers come in the order of the requests, however long each takes", 
   });
   const requests = [60, 0, 30].map((delay) => GET.replace("/x", `/${delay}`)).join("");
   const got = await exchange(listener.address.port, requests, { patience: 500 });
-  deepStrictEqual(got.text.match(/^\d+$/gm), ["60", "0", "30"]);
+  assert.deepEqual(got.text.match(/^\d+$/gm), ["60", "0", "30"]);
   await listener.stop(0);
 });
 
@@ -359,9 +360,9 @@ Deno.test("stop() lets a request in flight finish, and ends the idle at once", a
   await pause(100);
   release();
   const got = await asking;
-  deepStrictEqual([got.statuses, got.closed], [[404], true]);
+  assert.deepEqual([got.statuses, got.closed], [[404], true]);
   await stopping;
-  deepStrictEqual((await readAll(idle, 3000)).closed, true);
+  assert.deepEqual((await readAll(idle, 3000)).closed, true);
   idle.close();
 });
 
@@ -371,7 +372,7 @@ Deno.test("stop() aborts what does not finish within the grace", async () => {
   await pause(100);
   await listener.stop(100);
   const got = await asking;
-  deepStrictEqual([got.statuses, got.closed], [[], true]);
+  assert.deepEqual([got.statuses, got.closed], [[], true]);
 });
 
 Deno.test("junk, resets and half-closed clients leave the listener serving", async () => {
@@ -387,6 +388,6 @@ Deno.test("junk, resets and half-closed clients leave the listener serving", asy
   await conn.write(latin1(GET));
   await conn.closeWrite();
   const got = await readAll(conn, 3000);
-  ok(got.text.startsWith("HTTP/1.1 301 "));
+  assert.ok(got.text.startsWith("HTTP/1.1 301 "));
   conn.close();
 });

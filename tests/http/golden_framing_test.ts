@@ -3,7 +3,7 @@
  * it on a real socket. `closed` says that the server ends the connection after its last answer.
  */
 
-import { deepStrictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { exchange, KEY_AUTHORIZATION, publicPort, TOKEN } from "./raw_client.ts";
 
 const HOST = "Host: h.example\r\n";
@@ -226,7 +226,7 @@ for (const [title, rows] of Object.entries({ kept: KEPT, closed: CLOSED, refused
     await using server = await publicPort();
     for (const [name, request, statuses, closed] of rows) {
       const got = await exchange(server.port, request, { patience: closed ? 3000 : 150 });
-      deepStrictEqual({ statuses: got.statuses, closed: got.closed }, { statuses, closed }, name);
+      assert.deepEqual({ statuses: got.statuses, closed: got.closed }, { statuses, closed }, name);
     }
   });
 }
@@ -240,14 +240,14 @@ Deno.test("a request cut at every byte is answered like the whole", async () => 
   ];
   for (const [name, request, statuses] of requests) {
     const whole = await exchange(server.port, request, { patience: 3000 });
-    deepStrictEqual(whole.statuses, statuses, name);
+    assert.deepEqual(whole.statuses, statuses, name);
     for (let cut = 1; cut < request.length; cut++) {
       const got = await exchange(server.port, request, { cuts: [cut], patience: 3000 });
-      deepStrictEqual(withoutDate(got.text), withoutDate(whole.text), `${name} cut at ${cut}`);
+      assert.deepEqual(withoutDate(got.text), withoutDate(whole.text), `${name} cut at ${cut}`);
     }
     const every = Array.from({ length: request.length - 1 }, (_, i) => i + 1);
     const dripped = await exchange(server.port, request, { cuts: every, patience: 3000 });
-    deepStrictEqual(withoutDate(dripped.text), withoutDate(whole.text), `${name} byte by byte`);
+    assert.deepEqual(withoutDate(dripped.text), withoutDate(whole.text), `${name} byte by byte`);
   }
 });
 
@@ -256,7 +256,7 @@ Deno.test("a HEAD answer has the length of the GET's and no body", async () => {
   const ask = (method: string) =>
     exchange(server.port, `${method} ${CHALLENGE} HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`);
   const [head, get] = [await ask("HEAD"), await ask("GET")];
-  deepStrictEqual(`${withoutDate(head.text)}${KEY_AUTHORIZATION}\n`, withoutDate(get.text));
+  assert.deepEqual(`${withoutDate(head.text)}${KEY_AUTHORIZATION}\n`, withoutDate(get.text));
 });
 
 Deno.test("a connection serves a thousand pipelined requests in order, then closes", async () => {
@@ -267,8 +267,8 @@ Deno.test("a connection serves a thousand pipelined requests in order, then clos
   ).join("");
   const got = await exchange(server.port, requests, { patience: 3000 });
   const locations = [...got.text.matchAll(/^Location: (.*)\r$/gm)].map((match) => match[1]);
-  deepStrictEqual(locations, Array.from({ length: 1000 }, (_, i) => `https://h.example/${i}`));
-  deepStrictEqual(got.closed, true);
+  assert.deepEqual(locations, Array.from({ length: 1000 }, (_, i) => `https://h.example/${i}`));
+  assert.deepEqual(got.closed, true);
 });
 
 function withoutDate(text: string): string {

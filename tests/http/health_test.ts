@@ -1,6 +1,6 @@
 /** What /healthz says, and the bytes that the metrics port announces. */
 
-import { deepStrictEqual, match } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { EventLoopLag, type Health, healthOf } from "../../lib/http/health.ts";
 import { createMetrics } from "../../lib/http/metrics.ts";
 import { createMetricsHandler } from "../../lib/http/metrics_handler.ts";
@@ -41,7 +41,7 @@ Deno.test("/healthz is ok, tells notes without failing, and fails for faults", a
     await using port = metricsPort(() => healthOf(checks.map((found) => () => found)));
     for (const target of ["/healthz", "/healthz?from=keepalived"]) {
       const { text, statuses } = await port.ask(target);
-      deepStrictEqual([statuses, text.split("\r\n\r\n")[1]], [[status], body]);
+      assert.deepEqual([statuses, text.split("\r\n\r\n")[1]], [[status], body]);
     }
   }
 });
@@ -52,8 +52,8 @@ Deno.test("/metrics announces bytes, whatever letters a path has", async () => {
     await using port = metricsPort(() => ({ faults: [], notes: [] }), more);
     const { text } = await port.ask("/metrics");
     const body = text.slice(text.indexOf("\r\n\r\n") + 4);
-    deepStrictEqual(Number(header(text, "content-length")), body.length, more);
-    match(body, /^acme_lb_build_info\{version="test"\} 1\n$/m);
+    assert.deepEqual(Number(header(text, "content-length")), body.length, more);
+    assert.match(body, /^acme_lb_build_info\{version="test"\} 1\n$/m);
   }
 });
 
@@ -61,7 +61,7 @@ Deno.test("EventLoopLag fails from a second on, during the stall and for some se
   const clock = new ManualClock();
   using lag = new EventLoopLag(clock);
   clock.advance(3_000);
-  deepStrictEqual(lag.check(), {});
+  assert.deepEqual(lag.check(), {});
   // The loop stands still: time passes, and no timer comes.
   const stall = (ms: number) => {
     const real = clock.monotonic;
@@ -71,12 +71,12 @@ Deno.test("EventLoopLag fails from a second on, during the stall and for some se
     clock.monotonic = real;
     return found;
   };
-  deepStrictEqual(stall(900), {});
-  deepStrictEqual(stall(1_700), { faults: ["the event loop stood still for 1.4 s"] });
+  assert.deepEqual(stall(900), {});
+  assert.deepEqual(stall(1_700), { faults: ["the event loop stood still for 1.4 s"] });
   clock.advance(4_000);
-  deepStrictEqual(lag.check().faults?.length, 1);
+  assert.deepEqual(lag.check().faults?.length, 1);
   clock.advance(4_000);
-  deepStrictEqual(lag.check(), {});
+  assert.deepEqual(lag.check(), {});
 });
 
 Deno.test("a port that cannot accept for a second is not served, until it accepts again", async () => {
@@ -99,21 +99,21 @@ Deno.test("a port that cannot accept for a second is not served, until it accept
   const listener = quietListener(() => ({ ...NOT_FOUND }), { clock, system });
   const ask = () =>
     exchange(listener.address.port, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", { patience: 50 });
-  deepStrictEqual((await ask()).statuses, [404]);
+  assert.deepEqual((await ask()).statuses, [404]);
   failing = true;
   await ask(); // The accept that was waiting; the next one fails.
-  deepStrictEqual(listener.unserved, undefined);
+  assert.deepEqual(listener.unserved, undefined);
   for (let i = 0; i < 25; i++) {
     clock.advance(50);
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
-  deepStrictEqual(
+  assert.deepEqual(
     listener.unserved,
     `port 127.0.0.1:${listener.address.port} cannot accept connections`,
   );
   failing = false;
   clock.advance(100);
-  deepStrictEqual((await ask()).statuses, [404]);
-  deepStrictEqual(listener.unserved, undefined);
+  assert.deepEqual((await ask()).statuses, [404]);
+  assert.deepEqual(listener.unserved, undefined);
   await listener.stop(0);
 });

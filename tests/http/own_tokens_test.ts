@@ -11,7 +11,7 @@ import type { LookupResult } from "../../lib/http/lookup_flight.ts";
 import { createMetrics } from "../../lib/http/metrics.ts";
 import { createOwnTokens, type OwnAnswer, type OwnTokens } from "../../lib/http/own_tokens.ts";
 import type { AnswerOutcome } from "../../lib/http/peer_answer.ts";
-import { parseRequestHead } from "../../lib/http/request_head.ts";
+import { parseRequestHead } from "./whole_head.ts";
 import { createSolvers, solversThatAnswerAll } from "../../lib/http/solvers.ts";
 import { Webroots } from "../../lib/http/webroots.ts";
 import { KEY_AUTHORIZATION, latin1, TOKEN } from "./raw_client.ts";
@@ -61,6 +61,10 @@ Deno.test("a solver that does not listen, or has nothing to say, is as good as a
   await using broken = peerThat(async (conn) =>
     void await conn.write(latin1("HTTP/1.1 500 Oops\r\n\r\n"))
   );
+  // Caddy, of whatever is no challenge of its own.
+  await using caddy = peerThat(async (conn) =>
+    void await conn.write(latin1("HTTP/1.1 308 Moved\r\nLocation: https://a.example/\r\n\r\n"))
+  );
   await using silent = peerThat((conn) => conn.read(new Uint8Array(1)).then(() => {}));
   await using right = peerThat(say(`${KEY_AUTHORIZATION}\n`));
   // No other test can be given this port.
@@ -74,6 +78,8 @@ Deno.test("a solver that does not listen, or has nothing to say, is as good as a
     [[bare.address, nobody], "absent"],
     [[page.address], "absent"],
     [[nothing.address], "absent"],
+    [[caddy.address, no.address], "absent"],
+    [[caddy.address, right.address], "found"],
     [[broken.address, no.address], "unreadable"],
     [[silent.address, broken.address], "silent"],
     [[silent.address, bare.address, right.address], "found"],
@@ -132,7 +138,7 @@ const head = (via = "") => {
       via && `Via: ${via}\r\n`
     }\r\n`,
   );
-  const parsed = parseRequestHead(bytes, 0, bytes.length);
+  const parsed = parseRequestHead(bytes);
   ok(parsed.kind === "head");
   return parsed;
 };

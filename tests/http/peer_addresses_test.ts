@@ -1,6 +1,6 @@
 /** Who is asked: everybody in the list but this balancer. */
 
-import { deepStrictEqual, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { comparableAddress, formatSocketAddress, parseSocketAddress } from "../../lib/address.ts";
 import { createPeerAddresses, resolvePeers } from "../../lib/http/peer_addresses.ts";
 import { MAX_ADDRESSES, PeerNames } from "../../lib/http/peer_names.ts";
@@ -41,15 +41,15 @@ Deno.test("others() leaves this balancer out by its interfaces and its challenge
     ["none of them", ["[::]:31080"], ["2001:db8::f009"], [one, two, three]],
   ];
   const linkLocal = ["[fe80::1%eth0]:31080", "[fe80::2%eth0]:31080"];
-  deepStrictEqual(others(linkLocal, ["[::]:31080"], ["fe80::1"]), [linkLocal[1]], "with a zone");
+  assert.deepEqual(others(linkLocal, ["[::]:31080"], ["fe80::1"]), [linkLocal[1]], "with a zone");
   for (const [name, own, here, expected] of table) {
-    deepStrictEqual(others(FLEET, own, here), expected, name);
+    assert.deepEqual(others(FLEET, own, here), expected, name);
   }
 });
 
 Deno.test("others() asks an address once, and knows all of loopback as its own", () => {
-  deepStrictEqual(others([FLEET[0]!, "[2001:db8::F001]:31080"], [], []), [FLEET[0]]);
-  deepStrictEqual(
+  assert.deepEqual(others([FLEET[0]!, "[2001:db8::F001]:31080"], [], []), [FLEET[0]]);
+  assert.deepEqual(
     others(["127.0.0.2:31080", "127.0.0.1:31081"], ["127.0.0.2:31080"], ["127.0.0.1"]),
     ["127.0.0.1:31081"],
   );
@@ -63,9 +63,9 @@ Deno.test("others() notices an address that comes and goes", () => {
     names: new PeerNames({ log: QUIET }),
     isHere: (hostname) => isAmong(here)(hostname),
   });
-  deepStrictEqual(addresses.others().peers.map(formatSocketAddress), [FLEET[1]]);
+  assert.deepEqual(addresses.others().peers.map(formatSocketAddress), [FLEET[1]]);
   here = [];
-  deepStrictEqual(addresses.others().peers.length, 2);
+  assert.deepEqual(addresses.others().peers.length, 2);
 });
 
 /** A clock that stands, and a resolver that says what the test lets it say. */
@@ -96,14 +96,14 @@ Deno.test("others() never waits for a name: literal peers stand there at once, n
   const peers = [...FLEET, "dns:lb.example:31080", "dns:lb.example:31081"].map(parsePeer);
   const addresses = createPeerAddresses({ peers, own: [], names });
   const first = addresses.others();
-  deepStrictEqual(first.peers.map(formatSocketAddress), FLEET);
-  deepStrictEqual(first.pending.map(({ name }) => name), ["lb.example", "lb.example"]);
+  assert.deepEqual(first.peers.map(formatSocketAddress), FLEET);
+  assert.deepEqual(first.pending.map(({ name }) => name), ["lb.example", "lb.example"]);
   await settle();
-  deepStrictEqual([state.asked, first.unresolved], [1, []]);
+  assert.deepEqual([state.asked, first.unresolved], [1, []]);
   // An address that stands there literally is asked once.
   answer.resolve(["192.0.2.13", "192.0.2.77"]);
   const joined = await Promise.all(first.pending.map(({ peers }) => peers));
-  deepStrictEqual(joined.map((list) => list!.map(formatSocketAddress)), [
+  assert.deepEqual(joined.map((list) => list!.map(formatSocketAddress)), [
     ["192.0.2.77:31080"],
     ["192.0.2.13:31081", "192.0.2.77:31081"],
   ]);
@@ -120,22 +120,26 @@ Deno.test("others() keeps the last addresses of a name, and failures, for whoeve
     const { peers: found, unresolved, pending } = one.others();
     return [...found.map(formatSocketAddress), ...unresolved, ...pending.map(() => "pending")];
   };
-  deepStrictEqual(await got(), ["lb.example"]);
+  assert.deepEqual(await got(), ["lb.example"]);
   state.answer = () => Promise.resolve(["192.0.2.1", "2001:db8::1"]);
-  deepStrictEqual([await got(), state.asked], [["lb.example"], 1], "a failure is kept for a while");
+  assert.deepEqual(
+    [await got(), state.asked],
+    [["lb.example"], 1],
+    "a failure is kept for a while",
+  );
   state.now += 5_001;
-  deepStrictEqual(await got(), ["192.0.2.1:31080", "[2001:db8::1]:31080"]);
-  deepStrictEqual([(await got()).length, state.asked], [2, 2], "so are addresses");
+  assert.deepEqual(await got(), ["192.0.2.1:31080", "[2001:db8::1]:31080"]);
+  assert.deepEqual([(await got()).length, state.asked], [2, 2], "so are addresses");
   state.now += 60_000;
   state.answer = () => Promise.resolve(["192.0.2.2"]);
-  deepStrictEqual(await got(), ["192.0.2.2:31080"]);
+  assert.deepEqual(await got(), ["192.0.2.2:31080"]);
   state.now += 60_000;
   state.answer = () => Promise.reject(new Error("no resolver"));
-  deepStrictEqual(await got(), ["192.0.2.2:31080"]);
+  assert.deepEqual(await got(), ["192.0.2.2:31080"]);
   state.now += 60_000;
   // A resolver that is silent for ever.
   state.answer = () => new Promise(() => {});
-  deepStrictEqual(await got(), ["192.0.2.2:31080"]);
+  assert.deepEqual(await got(), ["192.0.2.2:31080"]);
 });
 
 Deno.test("others() asks no more than 16 addresses of a name, and says so once", async () => {
@@ -154,8 +158,8 @@ Deno.test("others() asks no more than 16 addresses of a name, and says so once",
     await settle();
     counts.push(addresses.others().peers.length);
   }
-  deepStrictEqual(counts, Array(6).fill(MAX_ADDRESSES));
-  deepStrictEqual(
+  assert.deepEqual(counts, Array(6).fill(MAX_ADDRESSES));
+  assert.deepEqual(
     state.warned,
     [17, 200, 200].map((count) => [
       "too_many_addresses",
@@ -178,20 +182,20 @@ Deno.test("PeerNames has few names resolved at once, however many are asked for"
   });
   const all = Array.from({ length: 40 }, (_, i) => names.addressesOf(`lb${i}.example`).pending);
   await settle();
-  ok(most > 1 && most <= 8, String(most));
+  assert.ok(most > 1 && most <= 8, String(most));
   while (waiting.length > 0) {
     waiting.shift()!();
     await settle();
   }
-  deepStrictEqual((await Promise.all(all)).length, 40);
+  assert.deepEqual((await Promise.all(all)).length, 40);
 });
 
 Deno.test("resolvePeers() resolves a name with the system's resolver, and names what has none", async () => {
   const list = ["dns:localhost:31080", "dns:nobody.invalid:31080", "192.0.2.1:1"].map(parsePeer);
   const { peers, unresolved } = await resolvePeers(list);
-  ok(peers.some(({ hostname }) => hostname === "127.0.0.1" || hostname === "::1"));
-  ok(peers.some(({ port }) => port === 1));
-  deepStrictEqual(unresolved, ["nobody.invalid"]);
+  assert.ok(peers.some(({ hostname }) => hostname === "127.0.0.1" || hostname === "::1"));
+  assert.ok(peers.some(({ port }) => port === 1));
+  assert.deepEqual(unresolved, ["nobody.invalid"]);
 });
 
 const STRANGERS = ["192.0.2.14", "2001:db8::f009", "::ffff:192.0.2.14", "::1", "nonsense"];
@@ -207,7 +211,7 @@ Deno.test("includes() knows literal peers at once, whatever the resolver does", 
     clock: { now: () => 0, monotonic: () => 0, schedule: () => () => {} },
   });
   const known = ["2001:db8::f001", "2001:DB8:0::F001", "::ffff:192.0.2.13", "192.0.2.13"];
-  for (const address of known) deepStrictEqual(await addresses.includes(address), true, address);
+  for (const address of known) assert.deepEqual(await addresses.includes(address), true, address);
 });
 
 Deno.test("includes() waits a moment for a name where it takes one, and no longer", async () => {
@@ -221,7 +225,7 @@ Deno.test("includes() waits a moment for a name where it takes one, and no longe
     clock: { ...over, schedule: (_ms, wake) => (queueMicrotask(wake), () => {}) },
   });
   for (const address of STRANGERS) {
-    deepStrictEqual(await addresses.includes(address), false, address);
+    assert.deepEqual(await addresses.includes(address), false, address);
   }
 });
 
@@ -232,9 +236,9 @@ Deno.test("includes() knows a peer by the addresses of its name", async () => {
   const addresses = createPeerAddresses({ peers, own: [], names });
   // The first waits for the resolver, the others find what it said.
   for (const address of ["192.0.2.77", "2001:db8::77", "::ffff:192.0.2.77"]) {
-    deepStrictEqual(await addresses.includes(address), true, address);
+    assert.deepEqual(await addresses.includes(address), true, address);
   }
   for (const address of STRANGERS) {
-    deepStrictEqual(await addresses.includes(address), false, address);
+    assert.deepEqual(await addresses.includes(address), false, address);
   }
 });

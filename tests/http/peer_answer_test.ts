@@ -3,7 +3,7 @@
  * that behaves so, and each gets its word.
  */
 
-import { deepStrictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import {
   type AnswerOutcome,
   askPeer,
@@ -115,7 +115,7 @@ for (const [name, outcome, behave] of BEHAVIOURS) {
   Deno.test(`askPeer() calls it ${outcome} when a peer ${name}`, async () => {
     await using peer = peerThat(behave);
     const answer = await ask(peer.address, outcome === "timeout" ? 400 : undefined);
-    deepStrictEqual(answer, outcome === "found" ? { outcome, body: BODY } : { outcome });
+    assert.deepEqual(answer, outcome === "found" ? { outcome, body: BODY } : { outcome });
   });
 }
 
@@ -131,24 +131,24 @@ Deno.test("askPeer() calls it reset when a peer resets", async () => {
   const answer = await ask({ transport: "tcp", hostname: "127.0.0.1", port });
   await reader.cancel();
   await perl.status;
-  deepStrictEqual(answer, { outcome: "reset" });
+  assert.deepEqual(answer, { outcome: "reset" });
 });
 
 Deno.test("askPeer() calls it refused when nobody listens", async () => {
   // No other test can be given this port.
   const nobody: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
-  deepStrictEqual(await ask(nobody), { outcome: "refused" });
+  assert.deepEqual(await ask(nobody), { outcome: "refused" });
 });
 
 Deno.test("askPeer() calls it unreachable when there is no route", async () => {
   const answer = await ask({ transport: "tcp", hostname: "255.255.255.255", port: 9 });
-  deepStrictEqual(answer, { outcome: "unreachable" });
+  assert.deepEqual(answer, { outcome: "unreachable" });
 });
 
 Deno.test("askPeer() asks in HTTP/1.0 with the caller's Host", async () => {
   await using peer = peerThat((conn) => say(conn, OK));
-  deepStrictEqual((await ask(peer.address)).outcome, "found");
-  deepStrictEqual(peer.requests, [
+  assert.deepEqual((await ask(peer.address)).outcome, "found");
+  assert.deepEqual(peer.requests, [
     "GET /.well-known/acme-challenge/tok HTTP/1.0\r\nHost: service.example\r\n" +
     "Via: 1.0 acme-lb\r\nAccept: */*\r\nConnection: close\r\n\r\n",
   ]);
@@ -185,14 +185,14 @@ const TEXTS: [string, (token: string) => string, AnswerOutcome, AnswerOutcome][]
 Deno.test("peerAnswerOf() takes a key authorization for the CA's token, and any line for a short one", () => {
   for (const [name, text, long, short] of TEXTS) {
     for (const token of [TOKEN, TOKEN.slice(0, 22)]) {
-      deepStrictEqual(peerAnswerOf(answered(200, text(token)), token).outcome, long, name);
+      assert.deepEqual(peerAnswerOf(answered(200, text(token)), token).outcome, long, name);
     }
     for (const token of [TOKEN.slice(0, 21), "lb0"]) {
       const got = peerAnswerOf(answered(200, text(token)), token);
-      deepStrictEqual(got.outcome, short, name);
-      deepStrictEqual(got.body, short === "found" ? text(token) : undefined, name);
+      assert.deepEqual(got.outcome, short, name);
+      assert.deepEqual(got.body, short === "found" ? text(token) : undefined, name);
       const best = ["the key authorization", "with a line end", "with a Windows line end"];
-      deepStrictEqual(isKeyAuthorization(text(token), token), best.includes(name), name);
+      assert.deepEqual(isKeyAuthorization(text(token), token), best.includes(name), name);
     }
   }
 });
@@ -211,6 +211,6 @@ Deno.test("peerAnswerOf() tells a token that a balancer cannot read from one tha
     [{ fault: "reset", connected: true, ms: 1 }, "reset"],
   ];
   for (const [reply, outcome] of table) {
-    deepStrictEqual(peerAnswerOf(reply, "tok").outcome, outcome, JSON.stringify(reply));
+    assert.deepEqual(peerAnswerOf(reply, "tok").outcome, outcome, JSON.stringify(reply));
   }
 });

@@ -1,6 +1,6 @@
 /** All peers at once under one deadline: which answer wins, and what is never done. */
 
-import { deepStrictEqual, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import type { SocketAddress } from "../../lib/address.ts";
 import type { AnswerOutcome, AskPeerOptions, PeerAnswer } from "../../lib/http/peer_answer.ts";
 import type { Others, PeerAddresses } from "../../lib/http/peer_addresses.ts";
@@ -83,39 +83,39 @@ Deno.test("find() judges what the peers said", async () => {
   ];
   for (const [name, parts, verdict, body] of table) {
     const got = await lookupAmong(parts).lookup.find(QUESTION);
-    deepStrictEqual([got.verdict, got.body], [verdict, body], name);
+    assert.deepEqual([got.verdict, got.body], [verdict, body], name);
   }
 });
 
 Deno.test("find() aborts the others once the right answer is there", async () => {
   const { lookup, aborted } = lookupAmong(["hang", found(RIGHT, 10), "hang"], { timeout: 5000 });
   const got = await lookup.find(QUESTION);
-  deepStrictEqual(got.outcomes.map(({ outcome }) => outcome), [
+  assert.deepEqual(got.outcomes.map(({ outcome }) => outcome), [
     "not_awaited",
     "found",
     "not_awaited",
   ]);
-  deepStrictEqual(aborted, [0, 2]);
-  deepStrictEqual(lookup.inFlight, 0);
+  assert.deepEqual(aborted, [0, 2]);
+  assert.deepEqual(lookup.inFlight, 0);
 });
 
 Deno.test("find() shares one lookup among those who ask while it is under way, and keeps nothing", async () => {
   const { lookup, asked } = lookupAmong([says("absent", 30), says("absent", 10)]);
   await Promise.all(Array.from({ length: 20 }, () => lookup.find(QUESTION)));
-  deepStrictEqual(asked.length, 2);
+  assert.deepEqual(asked.length, 2);
   await Promise.all([
     lookup.find(QUESTION),
     lookup.find({ ...QUESTION, token: "other" }),
     lookup.find({ ...QUESTION, host: "i.example" }),
   ]);
-  deepStrictEqual(asked.length, 2 + 6);
+  assert.deepEqual(asked.length, 2 + 6);
 });
 
 Deno.test("find() asks a peer again however often it failed before", async () => {
   const { lookup, parts } = lookupAmong([says("refused"), says("absent")]);
-  for (let i = 0; i < 20; i++) deepStrictEqual((await lookup.find(QUESTION)).verdict, "failed");
+  for (let i = 0; i < 20; i++) assert.deepEqual((await lookup.find(QUESTION)).verdict, "failed");
   parts[0] = found(RIGHT);
-  deepStrictEqual((await lookup.find(QUESTION)).verdict, "found");
+  assert.deepEqual((await lookup.find(QUESTION)).verdict, "found");
 });
 
 Deno.test("find() opens few sockets to a peer that hung, and all questions pass once it is back", async () => {
@@ -129,10 +129,10 @@ Deno.test("find() opens few sockets to a peer that hung, and all questions pass 
   }));
   sockets.most = 0;
   await Promise.all(questions.map((question) => lookup.find(question)));
-  deepStrictEqual(sockets.most, LIMITS.perSuspectPeer);
+  assert.deepEqual(sockets.most, LIMITS.perSuspectPeer);
   parts[0] = found("Hello World");
   const got = await Promise.all(questions.map((question) => lookup.find(question)));
-  deepStrictEqual(got.map(({ verdict }) => verdict), questions.map(() => "found"));
+  assert.deepEqual(got.map(({ verdict }) => verdict), questions.map(() => "found"));
 });
 
 Deno.test("find() lets one source hold a quarter of the lookups, and turns away what is too much", async () => {
@@ -143,14 +143,14 @@ Deno.test("find() lets one source hold a quarter of the lookups, and turns away 
     (_, i) => lookup.find({ token: `flood${i}`, host: undefined, source: "198.51.100.1" }),
   );
   await new Promise((resolve) => setTimeout(resolve, 10));
-  deepStrictEqual(asked.length, 2);
+  assert.deepEqual(asked.length, 2);
   parts[0] = found(RIGHT);
   // The flood's two are still waiting; the CA's question is answered beside them.
-  deepStrictEqual((await lookup.find(QUESTION)).verdict, "found");
+  assert.deepEqual((await lookup.find(QUESTION)).verdict, "found");
   const verdicts = (await Promise.all(flood)).map(({ verdict }) => verdict);
   // 64 of a source may wait for their turn.
-  deepStrictEqual(verdicts.filter((verdict) => verdict === "overloaded").length, 100 - 2 - 64);
-  deepStrictEqual(lookup.inFlight, 0);
+  assert.deepEqual(verdicts.filter((verdict) => verdict === "overloaded").length, 100 - 2 - 64);
+  assert.deepEqual(lookup.inFlight, 0);
 });
 
 Deno.test("find() does not suspect a peer that is slow, as long as it answers", async () => {
@@ -161,8 +161,8 @@ Deno.test("find() does not suspect a peer that is slow, as long as it answers", 
     return await lookup.find({ token: `tok${i}`, host: undefined, source: `192.0.2.${i}` });
   };
   const all = await Promise.all(Array.from({ length: 12 }, (_, i) => ask(i)));
-  deepStrictEqual([...new Set(all.map(({ verdict }) => verdict))], ["absent"]);
-  ok(sockets.most > 2, String(sockets.most));
+  assert.deepEqual([...new Set(all.map(({ verdict }) => verdict))], ["absent"]);
+  assert.ok(sockets.most > 2, String(sockets.most));
 });
 
 const PEER = { hostname: "192.0.2.9", port: 1 };
@@ -183,12 +183,12 @@ Deno.test("find() gives up on a resolver that does not answer, and asks the othe
   const silent = [{ name: "lb9.example", peers: new Promise<undefined>(() => {}) }];
   const name = { peer: "dns:lb9.example", outcome: "unresolved" };
   const alone = lookupWithNames({ pending: silent }, () => ({ outcome: "absent" }));
-  deepStrictEqual(await alone.find(QUESTION), { verdict: "failed", outcomes: [name] });
+  assert.deepEqual(await alone.find(QUESTION), { verdict: "failed", outcomes: [name] });
   const beside = { peers: [PEER], pending: silent };
   const holder = lookupWithNames(beside, () => ({ outcome: "found", body: RIGHT }));
-  deepStrictEqual((await holder.find(QUESTION)).body, RIGHT);
+  assert.deepEqual((await holder.find(QUESTION)).body, RIGHT);
   const other = lookupWithNames(beside, () => ({ outcome: "absent" }));
-  deepStrictEqual(await other.find(QUESTION), {
+  assert.deepEqual(await other.find(QUESTION), {
     verdict: "failed",
     outcomes: [{ peer: "192.0.2.9:1", outcome: "absent" }, name],
   });
@@ -204,8 +204,8 @@ Deno.test("find() asks the addresses of a name as soon as it resolves", async ()
     (port) => port === 3 ? { outcome: "found", body: RIGHT } : { outcome: "absent" },
   );
   const { verdict, peer, outcomes } = await lookup.find(QUESTION);
-  deepStrictEqual([verdict, peer], ["found", "192.0.2.9:3"]);
-  deepStrictEqual(outcomes.map((one) => one.peer), [
+  assert.deepEqual([verdict, peer], ["found", "192.0.2.9:3"]);
+  assert.deepEqual(outcomes.map((one) => one.peer), [
     "192.0.2.9:1",
     "192.0.2.9:2",
     "192.0.2.9:3",
@@ -220,41 +220,41 @@ Deno.test("find() calls a name without addresses unresolved, which is no everybo
   ];
   for (const others of table) {
     const lookup = lookupWithNames(others, () => ({ outcome: "absent" }));
-    deepStrictEqual(await lookup.find(QUESTION), { verdict: "failed", outcomes: [name] });
+    assert.deepEqual(await lookup.find(QUESTION), { verdict: "failed", outcomes: [name] });
   }
   // One whose addresses are all this balancer's own, or asked already, says nothing.
   const own = lookupWithNames(
     { peers: [PEER], pending: [{ name: "lb.example", peers: Promise.resolve([]) }] },
     () => ({ outcome: "absent" }),
   );
-  deepStrictEqual((await own.find(QUESTION)).verdict, "absent");
+  assert.deepEqual((await own.find(QUESTION)).verdict, "absent");
 });
 
 Deno.test("find() holds no slot while only suspect peers are open, so that the dead starve nobody", async () => {
   const limits = { ...LIMITS, fanOuts: 4, perSuspectPeer: 1 };
   const { lookup, asked, first } = lookupAmong(["hang", says("absent")], { timeout: 400, limits });
   // The first learns that the peer is suspect.
-  deepStrictEqual((await lookup.find(QUESTION)).verdict, "timeout");
+  assert.deepEqual((await lookup.find(QUESTION)).verdict, "timeout");
   const ask = (i: number) =>
     lookup.find({ token: `invented${i}`, host: undefined, source: `2001:db8:${i}::` });
   const flood = Array.from({ length: 200 }, (_, i) => ask(i));
   const verdicts = (await Promise.all(flood)).map(({ verdict }) => verdict);
-  deepStrictEqual([...new Set(verdicts)], ["timeout"]);
+  assert.deepEqual([...new Set(verdicts)], ["timeout"]);
   // Every question has met the living peer, and the suspect one few.
-  deepStrictEqual(asked.filter((port) => port === 1).length, 201);
-  deepStrictEqual(first.most, 1);
+  assert.deepEqual(asked.filter((port) => port === 1).length, 201);
+  assert.deepEqual(first.most, 1);
 });
 
 Deno.test("find() waits for a peer that was suspect and answers late the next time", async () => {
   const { lookup, parts, asked } = lookupAmong(["hang", says("absent")], { timeout: 200 });
-  deepStrictEqual((await lookup.find(QUESTION)).verdict, "timeout");
+  assert.deepEqual((await lookup.find(QUESTION)).verdict, "timeout");
   // Too late for the lookup, which waits half the time for a suspect peer; but it is an answer.
   parts[0] = says("absent", 150);
-  deepStrictEqual((await lookup.find(QUESTION)).verdict, "timeout");
+  assert.deepEqual((await lookup.find(QUESTION)).verdict, "timeout");
   await new Promise((resolve) => setTimeout(resolve, 100));
   parts[0] = found(RIGHT, 150);
-  deepStrictEqual((await lookup.find(QUESTION)).body, RIGHT);
-  deepStrictEqual(asked.filter((port) => port === 0).length, 3);
+  assert.deepEqual((await lookup.find(QUESTION)).body, RIGHT);
+  assert.deepEqual(asked.filter((port) => port === 0).length, 3);
 });
 
 Deno.test("find() lets the line of a test by hand win only when no better answer can come", async () => {
@@ -266,6 +266,6 @@ Deno.test("find() lets the line of a test by hand win only when no better answer
     [[says("bad_body"), found("line", 20)], "line"],
   ];
   for (const [parts, body] of table) {
-    deepStrictEqual((await lookupAmong(parts).lookup.find(QUESTION)).body, body);
+    assert.deepEqual((await lookupAmong(parts).lookup.find(QUESTION)).body, body);
   }
 });

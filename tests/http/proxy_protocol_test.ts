@@ -1,6 +1,6 @@
 /** Preambles of the PROXY protocol, whole, cut short, and wrong. */
 
-import { deepStrictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import { looksLikePreamble, parsePreamble } from "../../lib/http/proxy_protocol.ts";
 import { latin1 } from "./raw_client.ts";
@@ -51,11 +51,11 @@ Deno.test("parsePreamble() reads both versions, and takes nothing else for one",
       ...expected ? { endpoints: { client: expected[0], local: expected[1] } } : {},
     };
     const got = parsePreamble(latin1(text + (text.endsWith("1") ? "" : "GET / HTTP/1.1\r\n")));
-    deepStrictEqual(got.kind, wanted.kind, text);
+    assert.deepEqual(got.kind, wanted.kind, text);
     if (wanted.kind === "preamble") {
-      deepStrictEqual(parsePreamble(latin1(text)), wanted, text);
+      assert.deepEqual(parsePreamble(latin1(text)), wanted, text);
       for (let cut = 1; cut < text.length; cut++) {
-        deepStrictEqual(
+        assert.deepEqual(
           parsePreamble(latin1(text.slice(0, cut))),
           { kind: "incomplete" },
           `${text} ${cut}`,
@@ -89,6 +89,6 @@ Deno.test("looksLikePreamble() knows the beginning of one from that of a request
     ["\r\n\r\nGET", false],
   ];
   for (const [text, expected] of table) {
-    deepStrictEqual(looksLikePreamble(latin1(text)), expected, text);
+    assert.deepEqual(looksLikePreamble(latin1(text)), expected, text);
   }
 });

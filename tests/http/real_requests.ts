@@ -1,9 +1,10 @@
 /**
  * Requests as real programs send them to port 80.
  *
- * Those of curl, Wget, Python, Node, Java, git and Chromium were captured from the programs of
- * Debian 12; the others follow what their documentation or captures that others published show.
- * A row with a reason is one that acme-lb refuses; the reason says why.
+ * Those of captured_requests.txt, and of curl, Wget, Python, Node, Java, git and Chromium below,
+ * were captured from the programs of Debian 12; the others follow what their documentation or
+ * captures that others published show. A row with a reason is one that acme-lb refuses; the reason
+ * says why.
  */
 
 import { header, latin1 } from "./raw_client.ts";
@@ -691,6 +692,196 @@ const PROBES = [
   ]),
 ];
 
+const MORE = [
+  ...of("Edge, Opera, Samsung Internet", [
+    [
+      "GET /shop/ HTTP/1.1",
+      HOST,
+      "Connection: keep-alive",
+      "Pragma: no-cache",
+      "Cache-Control: no-cache",
+      "DNT: 1",
+      "Upgrade-Insecure-Requests: 1",
+      "User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/144.0.0.0 Safari/537.36 Edg/144.0.0.0",
+      "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7",
+      "Accept-Encoding: gzip, deflate",
+      "Accept-Language: de,de-DE;q=0.9,en;q=0.8,en-GB;q=0.7,en-US;q=0.6",
+      "Cookie: ASP.NET_SessionId=pxuqso4yu5rjd30vxy3cwfy0; .ASPXAUTH=0123456789ABCDEF; country=CH; theme={%22dark%22:true}",
+      'If-None-Match: W/"5e8-18f"',
+    ],
+    [
+      "GET / HTTP/1.1",
+      HOST,
+      "Connection: keep-alive",
+      "Cache-Control: max-age=0",
+      'sec-ch-ua: "Not A(Brand";v="99", "Opera GX";v="107", "Chromium";v="121"',
+      "sec-ch-ua-mobile: ?0",
+      'sec-ch-ua-platform: "Windows"',
+      "Upgrade-Insecure-Requests: 1",
+      "User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/121.0.0.0 Safari/537.36 OPR/107.0.0.0",
+      "Sec-Fetch-Site: none",
+      "Sec-Fetch-Mode: navigate",
+      "Sec-Fetch-User: ?1",
+      "Sec-Fetch-Dest: document",
+      "Accept-Encoding: gzip, deflate, br",
+      `Cookie: ${cookies(11_000)}`,
+    ],
+    [
+      "GET /live HTTP/1.1",
+      HOST,
+      "Connection: Upgrade",
+      "Pragma: no-cache",
+      "Cache-Control: no-cache",
+      "User-Agent: Mozilla/5.0 (Linux; Android 14; SAMSUNG SM-S921B) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/25.0 Chrome/121.0.0.0 Mobile Safari/537.36",
+      "Upgrade: websocket",
+      "Origin: http://shop.example",
+      "Sec-WebSocket-Version: 13",
+      "Accept-Encoding: gzip, deflate",
+      "Cookie: csrftoken=1Mui9kkdtVnqCgkolj9L; _xsrf=2|239c7e35|4244b8edf3f99ad3|1658684105",
+      "Sec-WebSocket-Key: mqCIzcnwN8/nJ/ldblBEdw==",
+      "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",
+    ],
+  ]),
+  ...of("readers of RSS and Atom", [
+    [
+      "GET /feed HTTP/1.1",
+      HOST,
+      "User-Agent: FreshRSS/1.26.1 (Linux; https://freshrss.org)",
+      "Accept: application/atom+xml, application/rss+xml, application/rdf+xml;q=0.9, application/xml;q=0.8, text/xml;q=0.8, text/html;q=0.7, unknown/unknown;q=0.1, application/unknown;q=0.1, */*;q=0.1",
+      "Referer: http://shop.example/feed",
+      'If-None-Match: "67c5e9d1-1f2a"',
+      "If-Modified-Since: Mon, 03 Mar 2025 17:40:33 GMT",
+      "Accept-Encoding: deflate, gzip, br, zstd",
+    ],
+    [
+      "GET /feed.xml HTTP/1.1",
+      HOST,
+      "User-Agent: Feed Wrangler/1.0 (1 subscriber; feed-id=394524; http://feedwrangler.net; Allow like Gecko)",
+      "Accept: */*",
+      "Connection: close",
+    ],
+    [
+      "GET /rss HTTP/1.1",
+      HOST,
+      "User-Agent: feedparser/6.0.11 +https://github.com/kurtmckee/feedparser/",
+      "Accept-Encoding: gzip, deflate",
+      "Accept: application/atom+xml,application/rdf+xml,application/rss+xml,application/x-netcdf,application/xml;q=0.9,text/xml;q=0.2,*/*;q=0.1",
+      "A-IM: feed",
+      "Connection: keep-alive",
+    ],
+    [
+      "GET /rss HTTP/1.1",
+      HOST,
+      "User-Agent: Feedly/1.0 (+http://www.feedly.com/fetcher.html; 12 subscribers; like FeedFetcher-Google)",
+      "Connection: keep-alive",
+      "Accept-Encoding: gzip",
+      'If-None-Match: "b0a7-62f3c"',
+    ],
+  ]),
+  ...of("more crawlers and previews", [
+    [
+      "GET /robots.txt HTTP/1.1",
+      HOST,
+      "Connection: Keep-Alive",
+      "Accept: */*",
+      "Accept-Encoding: gzip,deflate",
+      "Accept-Language: ru, uk;q=0.8, be;q=0.8, en;q=0.7, *;q=0.01",
+      "From: support@search.yandex.ru",
+      "User-Agent: Mozilla/5.0 (compatible; YandexBot/3.0; +http://yandex.com/bots)",
+    ],
+    [
+      "GET / HTTP/1.1",
+      HOST,
+      "Connection: close",
+      "User-Agent: Mozilla/5.0 (compatible; Baiduspider/2.0; +http://www.baidu.com/search/spider.html)",
+      "Accept-Encoding: gzip",
+      "Accept-Language: zh-cn,zh-tw",
+      "Accept: */*",
+    ],
+    [
+      "GET / HTTP/1.1",
+      HOST,
+      "User-Agent: Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
+      "Accept: */*",
+      "Accept-Encoding: gzip,deflate",
+      "Range: bytes=0-32768",
+      "Connection: close",
+    ],
+    [
+      "GET /post HTTP/1.1",
+      HOST,
+      "User-Agent: Twitterbot/1.0",
+      "Accept: */*",
+      "Accept-Encoding: gzip, deflate",
+    ],
+    [
+      "GET /post HTTP/1.1",
+      HOST,
+      "User-Agent: LinkedInBot/1.0 (compatible; Mozilla/5.0; Jakarta Commons-HttpClient/3.1 +http://www.linkedin.com)",
+      "Accept: */*",
+      "Connection: Keep-Alive",
+    ],
+    [
+      "POST /inbox HTTP/1.1",
+      HOST,
+      "User-Agent: http.rb/5.1.1 (Mastodon/4.3.0; +https://social.example/)",
+      "Date: Tue, 25 Nov 2025 10:00:00 GMT",
+      "Accept-Encoding: gzip",
+      "Digest: SHA-256=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+      "Content-Type: application/activity+json",
+      'Signature: keyId="https://social.example/actor#main-key",algorithm="rsa-sha256",headers="(request-target) host date digest content-type",signature="c2ln"',
+      "Connection: Keep-Alive",
+      "Content-Length: 310",
+    ],
+  ]),
+  ...of("more health checks", [
+    [
+      "GET / HTTP/1.1",
+      "Host: 192.0.2.11:80",
+      "Connection: close",
+      "User-Agent: Amazon-Route53-Health-Check-Service (ref 28e27f8c-0000-0000-0000-000000000000; report http://amzn.to/1vsZADi)",
+      "Accept: */*",
+      "Accept-Encoding: *",
+    ],
+    [
+      "HEAD / HTTP/1.1",
+      HOST,
+      "User-Agent: Mozilla/5.0 (compatible; Cloudflare-Healthchecks/1.0; +https://www.cloudflare.com/; healthcheck-id: 4a5b)",
+      "Connection: close",
+      "Accept-Encoding: gzip",
+    ],
+    [
+      "GET / HTTP/1.1",
+      "Host: 192.0.2.11",
+      "User-Agent: Consul Health Check",
+      "Accept: text/plain, text/*, */*",
+      "Accept-Encoding: gzip",
+      "Connection: close",
+    ],
+    [
+      "GET /health HTTP/1.1",
+      "Host: 192.0.2.11",
+      "User-Agent: Envoy/HC",
+      "x-envoy-expected-rq-timeout-ms: 1000",
+    ],
+    [
+      "GET /metrics HTTP/1.1",
+      "Host: 192.0.2.11:80",
+      "User-Agent: Prometheus/2.42.0+ds",
+      "Accept: application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+      "Accept-Encoding: gzip",
+      "X-Prometheus-Scrape-Timeout-Seconds: 10",
+    ],
+    [
+      "HEAD / HTTP/1.1",
+      HOST,
+      "User-Agent: Uptime-Kuma/1.23.13",
+      "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,image/apng,*/*;q=0.8",
+      "Connection: close",
+    ],
+  ]),
+];
+
 const FRONT = ["X-Forwarded-For: 198.51.100.7", "X-Forwarded-Proto: http", "Via: 1.1 varnish"];
 
 const THROUGH_OTHERS = of("proxies in front", [
@@ -747,11 +938,20 @@ const REFUSED: RealRequest[] = [
   },
 ];
 
+/** A paragraph is a request: `#` and the program, then the lines of the head. */
+const CAPTURED = (await Deno.readTextFile(new URL("captured_requests.txt", import.meta.url)))
+  .trim().split("\n\n").flatMap((paragraph) => {
+    const [program, line, ...fields] = paragraph.split("\n");
+    return of(program!.replace("# ", ""), [[line!, ...fields]]);
+  });
+
 export const REAL_REQUESTS: RealRequest[] = [
+  ...CAPTURED,
   ...BROWSERS,
   ...PROGRAMS,
   ...WEBDAV,
   ...PROBES,
+  ...MORE,
   ...THROUGH_OTHERS,
   ...REFUSED,
 ];

@@ -6,7 +6,7 @@ import { firstAnswer, REAL_REQUESTS } from "./real_requests.ts";
 
 Deno.test("every request of the table is redirected, but for those with a reason", async () => {
   await using server = await publicPort();
-  ok(REAL_REQUESTS.length >= 120, `${REAL_REQUESTS.length} requests`);
+  ok(REAL_REQUESTS.length >= 200, `${REAL_REQUESTS.length} requests`);
   for (const request of REAL_REQUESTS) {
     const { status, location } = await firstAnswer(server.port, request);
     const name = `${request.program}: ${request.text.slice(0, 100)}`;

@@ -1,6 +1,6 @@
 /** Whole answers, as servers of all kinds give them, in pieces of any size. */
 
-import { deepStrictEqual, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ResponseReader } from "../../lib/http/response_reader.ts";
 import { latin1 } from "./raw_client.ts";
@@ -54,14 +54,14 @@ const ANSWERS: [string, { body: string } | { fault: string }][] = [
 for (const [text, expected] of ANSWERS) {
   Deno.test(`ResponseReader reads ${JSON.stringify(text.slice(0, 70))}`, () => {
     const parsed = read(text)!;
-    deepStrictEqual("fault" in parsed ? parsed : { body: parsed.body }, expected);
+    assert.deepEqual("fault" in parsed ? parsed : { body: parsed.body }, expected);
   });
 }
 
 Deno.test("ResponseReader keeps status and fields, and waits for no body that it does not need", () => {
   const redirect =
     "HTTP/1.1 301 Moved\r\nLocation: /x\r\nX: a\r\nx:  b \r\nContent-Length: 999\r\n\r\n";
-  deepStrictEqual(read(redirect, { ended: false }), {
+  assert.deepEqual(read(redirect, { ended: false }), {
     status: 301,
     fields: { location: "/x", x: "a, b", "content-length": "999" },
     body: "",
@@ -76,7 +76,7 @@ Deno.test("ResponseReader waits neither for the end of an endless body nor of an
     `${CHUNKED}ffffff\r\n${"a".repeat(4097)}`,
   ];
   for (const text of endless) {
-    deepStrictEqual(read(text, { ended: false }), { fault: "too_large" }, text.slice(0, 60));
+    assert.deepEqual(read(text, { ended: false }), { fault: "too_large" }, text.slice(0, 60));
   }
 });
 
@@ -84,7 +84,7 @@ Deno.test("ResponseReader gives the same for pieces of any size", () => {
   for (const [text] of ANSWERS) {
     const whole = read(text);
     for (const piece of [1, 2, 3, 5, 7, 16, 64]) {
-      deepStrictEqual(read(text, { piece }), whole, `${piece} ${text.slice(0, 60)}`);
+      assert.deepEqual(read(text, { piece }), whole, `${piece} ${text.slice(0, 60)}`);
     }
   }
 });
@@ -94,22 +94,22 @@ Deno.test("ResponseReader decides nothing before the bytes that it needs", () =>
     const whole = read(text);
     for (let cut = 0; cut < text.length; cut++) {
       const early = read(text.slice(0, cut), { ended: false });
-      if (early) deepStrictEqual(early, whole, text.slice(0, cut));
+      if (early) assert.deepEqual(early, whole, text.slice(0, cut));
     }
   }
 });
 
 Deno.test("ResponseReader refuses chunks in answer to HTTP/1.0", () => {
   const chunks = `${CHUNKED}4\r\ntext\r\n0\r\n\r\n`;
-  deepStrictEqual(read(chunks, { chunked: false }), { fault: "bad_framing" });
+  assert.deepEqual(read(chunks, { chunked: false }), { fault: "bad_framing" });
   const identity = `${OK}Content-Encoding: identity\r\nContent-Length: 2\r\n\r\nhi`;
-  deepStrictEqual((read(identity, { chunked: false }) as { body: string }).body, "hi");
+  assert.deepEqual((read(identity, { chunked: false }) as { body: string }).body, "hi");
 });
 
 Deno.test("ResponseReader always decides at the end, and never throws", () => {
   const mutated = fc.tuple(fc.constantFrom(...ANSWERS), fc.nat(200), fc.string({ maxLength: 9 }))
     .map(([[text], at, junk]) => text.slice(0, at) + junk + text.slice(at));
   fc.assert(fc.property(mutated, (text) => {
-    ok(read(text.replace(/[^\0-\xff]/g, "?")));
+    assert.ok(read(text.replace(/[^\0-\xff]/g, "?")));
   }));
 });

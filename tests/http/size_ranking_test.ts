@@ -1,6 +1,6 @@
 /** The ranking against counting: the largest group is one that no other exceeds. */
 
-import { deepStrictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Ranked, SizeRanking } from "../../lib/http/size_ranking.ts";
 
@@ -21,7 +21,7 @@ Deno.test("SizeRanking names a largest group after any growth and shrinking by o
         group.size--;
         ranking.shrank(group);
       }
-      deepStrictEqual(ranking.largest?.size ?? 0, Math.max(...groups.map(({ size }) => size)));
+      assert.deepEqual(ranking.largest?.size ?? 0, Math.max(...groups.map(({ size }) => size)));
     }
   }));
 });

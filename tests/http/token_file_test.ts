@@ -1,6 +1,6 @@
 /** Token files that must be served, and everything in a webroot that must not. */
 
-import { deepStrictEqual, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { readTokenFile, type TokenFileFault } from "../../lib/http/token_file.ts";
 
 const SECRET = "root:$6$secret:19000:0:99999:7:::";
@@ -22,18 +22,18 @@ Deno.test("readTokenFile() finds a token flat and nested", async () => {
   await using dir = await webroot();
   await Deno.writeTextFile(`${dir.root}/flat`, "flat.one\n");
   await Deno.writeTextFile(`${dir.root}/.well-known/acme-challenge/nested`, "nested.two");
-  deepStrictEqual(await readTokenFile(dir.root, "flat"), {
+  assert.deepEqual(await readTokenFile(dir.root, "flat"), {
     kind: "found",
     body: "flat.one\n",
     path: `${dir.root}/flat`,
   });
-  deepStrictEqual(await readTokenFile(dir.root, "nested"), {
+  assert.deepEqual(await readTokenFile(dir.root, "nested"), {
     kind: "found",
     body: "nested.two",
     path: `${dir.root}/.well-known/acme-challenge/nested`,
   });
   for (const root of [dir.root, `${dir.outside}/none`, `${dir.outside}/secret`]) {
-    deepStrictEqual(await readTokenFile(root, "none"), { kind: "absent", faults: [] }, root);
+    assert.deepEqual(await readTokenFile(root, "none"), { kind: "absent", faults: [] }, root);
   }
 });
 
@@ -42,7 +42,7 @@ Deno.test("readTokenFile() follows a webroot that is itself a link, as /var/run 
   await Deno.writeTextFile(`${dir.root}/tok`, "tok.x");
   await Deno.symlink(dir.root, `${dir.outside}/link`);
   const got = await readTokenFile(`${dir.outside}/link`, "tok");
-  deepStrictEqual(got.kind, "found");
+  assert.deepEqual(got.kind, "found");
 });
 
 const CONTENTS: [string, string | Uint8Array<ArrayBuffer>, boolean][] = [
@@ -71,7 +71,7 @@ Deno.test("readTokenFile() serves one line of printable ASCII and nothing else",
       `${dir.root}/tok`,
       typeof content === "string" ? new TextEncoder().encode(content) : content,
     );
-    deepStrictEqual(
+    assert.deepEqual(
       (await readTokenFile(dir.root, "tok")).kind,
       served ? "found" : "absent",
       name,
@@ -81,7 +81,7 @@ Deno.test("readTokenFile() serves one line of printable ASCII and nothing else",
 
 async function run(program: string, ...args: string[]): Promise<void> {
   const { success } = await new Deno.Command(program, { args }).output();
-  ok(success, `${program} ${args.join(" ")}`);
+  assert.ok(success, `${program} ${args.join(" ")}`);
 }
 
 Deno.test("readTokenFile() counts links, pipes, devices and the like as absent", async () => {
@@ -102,7 +102,7 @@ Deno.test("readTokenFile() counts links, pipes, devices and the like as absent",
   for (const [name, fault, make] of table) {
     for (const path of [`${dir.root}/tok`, `${dir.root}/.well-known/acme-challenge/tok`]) {
       await make(path);
-      deepStrictEqual(
+      assert.deepEqual(
         await readTokenFile(dir.root, "tok"),
         { kind: "absent", faults: [{ path, fault }] },
         name,
@@ -116,7 +116,7 @@ Deno.test("readTokenFile() does not follow a link on the way to a nested token",
   await using dir = await webroot();
   await Deno.remove(`${dir.root}/.well-known/acme-challenge`);
   await Deno.symlink(dir.outside, `${dir.root}/.well-known/acme-challenge`);
-  deepStrictEqual(await readTokenFile(dir.root, "secret"), {
+  assert.deepEqual(await readTokenFile(dir.root, "secret"), {
     kind: "absent",
     faults: [{ path: `${dir.root}/.well-known/acme-challenge/secret`, fault: "symlink" }],
   });
@@ -144,8 +144,11 @@ Deno.test("readTokenFile() leaks nothing while a token is flipped to a link unde
     flipping = false;
     await flipper;
   }
-  ok(!seen.has(SECRET), JSON.stringify([...seen]));
-  ok((seen.get("tok.good") ?? 0) > 0 && (seen.get("symlink") ?? 0) > 0, JSON.stringify([...seen]));
+  assert.ok(!seen.has(SECRET), JSON.stringify([...seen]));
+  assert.ok(
+    (seen.get("tok.good") ?? 0) > 0 && (seen.get("symlink") ?? 0) > 0,
+    JSON.stringify([...seen]),
+  );
 });
 
 Deno.test("readTokenFile() serves nothing that not everybody may read, and tells it from absent", async () => {
@@ -155,13 +158,13 @@ Deno.test("readTokenFile() serves nothing that not everybody may read, and tells
     await Deno.writeTextFile(path, "tok.thumb");
     await Deno.chmod(path, mode);
     const got = await readTokenFile(dir.root, "tok");
-    deepStrictEqual(got, { kind: "unreadable", faults: [{ path, fault: "not_public" }] });
+    assert.deepEqual(got, { kind: "unreadable", faults: [{ path, fault: "not_public" }] });
     await Deno.remove(path);
   }
   for (const mode of [0o644, 0o444, 0o664, 0o604, 0o755]) {
     await Deno.writeTextFile(path, "tok.thumb");
     await Deno.chmod(path, mode);
-    deepStrictEqual((await readTokenFile(dir.root, "tok")).kind, "found", mode.toString(8));
+    assert.deepEqual((await readTokenFile(dir.root, "tok")).kind, "found", mode.toString(8));
     await Deno.remove(path);
   }
 });
@@ -179,7 +182,7 @@ Deno.test("readTokenFile() does not wait for a FIFO that is exchanged for the fi
   try {
     const kinds = new Set<string>();
     for (let i = 0; i < 300; i++) kinds.add((await readTokenFile(dir.root, "tok")).kind);
-    ok(kinds.has("absent"));
+    assert.ok(kinds.has("absent"));
   } finally {
     flipping = false;
     await flipper;
@@ -228,10 +231,10 @@ Deno.test({
       flipping = false;
       await flipper;
     }
-    ok(!seen.has(SECRET) && !seen.has("private"), [...seen].join("; "));
+    assert.ok(!seen.has(SECRET) && !seen.has("private"), [...seen].join("; "));
     // What begins with the token's name is no secret wherever it lies; the rest waits for rest.
-    ok(seen.has("secret.thumb"), [...seen].join("; "));
-    ok(!seen.has("Hello World"), [...seen].join("; "));
+    assert.ok(seen.has("secret.thumb"), [...seen].join("; "));
+    assert.ok(!seen.has("Hello World"), [...seen].join("; "));
   },
 });
 
@@ -246,12 +249,12 @@ Deno.test({
       await Deno.chown(path, OTHER, OTHER);
     }
     const path = `${nested}/lb0`;
-    deepStrictEqual(await readTokenFile(dir.root, "lb0"), {
+    assert.deepEqual(await readTokenFile(dir.root, "lb0"), {
       kind: "absent",
       faults: [{ path, fault: "changed_while_read" }],
     });
     const later = { now: () => Date.now() + 2_100 };
-    deepStrictEqual(await readTokenFile(dir.root, "lb0", later), {
+    assert.deepEqual(await readTokenFile(dir.root, "lb0", later), {
       kind: "found",
       body: "Hello World\n",
       path,
@@ -269,12 +272,12 @@ Deno.test({
     await Deno.writeTextFile(`${dir.root}/word`, "private");
     await Deno.writeTextFile(`${dir.root}/tok`, "tok.thumb");
     await Deno.symlink(dir.root, link);
-    deepStrictEqual((await readTokenFile(link, "word")).kind, "found", "root's own link");
+    assert.deepEqual((await readTokenFile(link, "word")).kind, "found", "root's own link");
     await run("chown", "-h", `${OTHER}`, link);
-    deepStrictEqual(await readTokenFile(link, "word"), {
+    assert.deepEqual(await readTokenFile(link, "word"), {
       kind: "absent",
       faults: [{ path: `${link}/word`, fault: "foreign_link" }],
     });
-    deepStrictEqual((await readTokenFile(link, "tok")).kind, "found", "what can be no secret");
+    assert.deepEqual((await readTokenFile(link, "tok")).kind, "found", "what can be no secret");
   },
 });

@@ -1,6 +1,6 @@
 /** Webroots side by side: which answer counts, and what a file system that does not answer costs. */
 
-import { deepStrictEqual, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import type { TokenFile } from "../../lib/http/token_file.ts";
 import { findInWebroots, type Webroot, Webroots } from "../../lib/http/webroots.ts";
 import { ManualClock } from "../manual_clock.ts";
@@ -56,27 +56,27 @@ Deno.test("findInWebroots() takes what is found, else the gravest of what all ca
     [{ "/b": CLOSED, "/c": CLOSED }, "unreadable"],
   ];
   for (const [files, kind] of table) {
-    deepStrictEqual(await kindOf(laboratory(["/a", "/b", "/c"], files).find("tok")), kind);
+    assert.deepEqual(await kindOf(laboratory(["/a", "/b", "/c"], files).find("tok")), kind);
   }
-  deepStrictEqual(await kindOf(findInWebroots([], { token: "tok", source: "" })), "absent");
+  assert.deepEqual(await kindOf(findInWebroots([], { token: "tok", source: "" })), "absent");
 });
 
 Deno.test("a webroot that does not answer keeps no other's token waiting", async () => {
   const { find, clock, log, all } = laboratory(["/a", "/dead"], { "/a": FOUND });
-  deepStrictEqual(await kindOf(find("tok")), "found");
+  assert.deepEqual(await kindOf(find("tok")), "found");
   const missing = laboratory(["/a", "/dead"]);
   const finding = missing.find("tok");
   await missing.clock.pass(1_001);
-  deepStrictEqual(await kindOf(finding), "silent");
+  assert.deepEqual(await kindOf(finding), "silent");
   // From now on it is not waited for at all.
-  deepStrictEqual(await kindOf(missing.find("tok")), "silent");
-  deepStrictEqual(missing.log, ["webroot_silent /dead"]);
-  deepStrictEqual(missing.all.states(), [
+  assert.deepEqual(await kindOf(missing.find("tok")), "silent");
+  assert.deepEqual(missing.log, ["webroot_silent /dead"]);
+  assert.deepEqual(missing.all.states(), [
     { path: "/a", fault: undefined },
     { path: "/dead", fault: "silent" },
   ]);
   await clock.pass(1_001);
-  deepStrictEqual([log, all.states()[1]!.fault], [["webroot_silent /dead"], "silent"]);
+  assert.deepEqual([log, all.states()[1]!.fault], [["webroot_silent /dead"], "silent"]);
 });
 
 Deno.test("dead webroots use up few threads, however many tokens are asked for", async () => {
@@ -92,11 +92,11 @@ Deno.test("dead webroots use up few threads, however many tokens are asked for",
     for (let second = 0; second < 100; second++) {
       for (let i = 0; i < 20; i++) void find(`scan${second}-${i}`);
       await turn();
-      if (paths.includes("/a")) deepStrictEqual(await kindOf(find("tok")), "found");
+      if (paths.includes("/a")) assert.deepEqual(await kindOf(find("tok")), "found");
       await clock.pass(1_001);
     }
     // Those of the first moment, and four with which it is tried whether they answer again.
-    ok(hanging.length <= threads + 4, `${paths.length}: ${hanging.length}`);
+    assert.ok(hanging.length <= threads + 4, `${paths.length}: ${hanging.length}`);
   }
 });
 
@@ -106,21 +106,21 @@ Deno.test("a silent webroot is tried now and then, and is well again once it ans
   await clock.pass(1_001);
   const first = hanging.length;
   await clock.pass(5_000);
-  deepStrictEqual(await kindOf(find("tok")), "silent");
-  deepStrictEqual(hanging.length, first, "not before its time");
+  assert.deepEqual(await kindOf(find("tok")), "silent");
+  assert.deepEqual(hanging.length, first, "not before its time");
   await clock.pass(5_000);
   const trying = find("tok");
-  deepStrictEqual(hanging.length, first + 1);
-  for (let i = 0; i < 5; i++) deepStrictEqual(await kindOf(find("tok")), "silent");
+  assert.deepEqual(hanging.length, first + 1);
+  for (let i = 0; i < 5; i++) assert.deepEqual(await kindOf(find("tok")), "silent");
   await clock.pass(60_000);
-  deepStrictEqual(await kindOf(trying), "silent");
-  deepStrictEqual(hanging.length, first + 1, "one at a time");
+  assert.deepEqual(await kindOf(trying), "silent");
+  assert.deepEqual(hanging.length, first + 1, "one at a time");
   // The server is back: what hung comes to its end.
   state.dead = false;
   for (const { end } of hanging) end(ABSENT);
   await turn();
-  deepStrictEqual([await kindOf(find("tok")), webroots[0]!.fault], ["found", undefined]);
-  deepStrictEqual(log, ["webroot_silent /dead", "webroot_answers /dead"]);
+  assert.deepEqual([await kindOf(find("tok")), webroots[0]!.fault], ["found", undefined]);
+  assert.deepEqual(log, ["webroot_silent /dead", "webroot_answers /dead"]);
 });
 
 Deno.test("a webroot that was mounted anew is found by trying it", async () => {
@@ -130,7 +130,7 @@ Deno.test("a webroot that was mounted anew is found by trying it", async () => {
   // What hangs on the old mount hangs for ever.
   state.dead = false;
   await clock.pass(10_001);
-  deepStrictEqual([await kindOf(find("tok")), webroots[0]!.fault], ["found", undefined]);
+  assert.deepEqual([await kindOf(find("tok")), webroots[0]!.fault], ["found", undefined]);
 });
 
 Deno.test("what is known of a webroot is kept when the configuration is read again", async () => {
@@ -140,21 +140,21 @@ Deno.test("what is known of a webroot is kept when the configuration is read aga
   const again = all.of(["/dead", "/b"]);
   const ask = (webroots: readonly Webroot[]) =>
     kindOf(findInWebroots(webroots, { token: "tok", source: "" }));
-  deepStrictEqual(await ask(again), "silent");
-  deepStrictEqual(all.states().map(({ path }) => path), ["/dead", "/b"]);
-  deepStrictEqual(log, ["webroot_silent /dead"], "named once");
-  deepStrictEqual(await ask(all.of(["/b"])), "absent");
+  assert.deepEqual(await ask(again), "silent");
+  assert.deepEqual(all.states().map(({ path }) => path), ["/dead", "/b"]);
+  assert.deepEqual(log, ["webroot_silent /dead"], "named once");
+  assert.deepEqual(await ask(all.of(["/b"])), "absent");
 });
 
 Deno.test("a webroot that this user may not enter is named once; a token of its own is not", async () => {
   const files: Record<string, TokenFile> = { "/a": CLOSED };
   const { find, all, log } = laboratory(["/a", "/b"], files);
   for (let i = 0; i < 3; i++) await find("tok");
-  deepStrictEqual([all.states()[0]!.fault, log], ["unreadable", ["webroot_unreadable /a"]]);
+  assert.deepEqual([all.states()[0]!.fault, log], ["unreadable", ["webroot_unreadable /a"]]);
   files["/a"] = ABSENT;
   await find("tok");
-  deepStrictEqual(all.states()[0]!.fault, undefined);
+  assert.deepEqual(all.states()[0]!.fault, undefined);
   files["/b"] = { kind: "unreadable", faults: [{ path: "/b/tok", fault: "not_public" }] };
   await find("tok");
-  deepStrictEqual([all.states()[1]!.fault, log.length], [undefined, 1]);
+  assert.deepEqual([all.states()[1]!.fault, log.length], [undefined, 1]);
 });

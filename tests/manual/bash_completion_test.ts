@@ -1,6 +1,6 @@
 /** The completion for bash, in bash: the words before the cursor in, the candidates out. */
 
-import { deepStrictEqual, match } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { bashCompletion } from "../../lib/manual/bash_completion.ts";
 import { lacking } from "../e2e/requirements.ts";
 import { HOSTILE, room, SAMPLE } from "./usage_sample.ts";
@@ -24,7 +24,7 @@ async function complete(...words: string[]): Promise<string[]> {
     cwd: place.path,
   }).output();
   await place.check();
-  deepStrictEqual(new TextDecoder().decode(stderr), "");
+  assert.deepEqual(new TextDecoder().decode(stderr), "");
   return new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "");
 }
 
@@ -61,7 +61,7 @@ for (const [words, candidates] of TABLE) {
   Deno.test({
     name: `bash completes ${JSON.stringify(words)}`,
     ignore,
-    fn: async () => deepStrictEqual(await complete(...words), candidates),
+    fn: async () => assert.deepEqual(await complete(...words), candidates),
   });
 }
 
@@ -86,6 +86,6 @@ Deno.test({
     await writer.close();
     const { stdout } = await child.output();
     const lines = new TextDecoder().decode(stdout).replaceAll("\r", "");
-    match(lines, /^got:work --kind it's --config only-file --dir=only-folder\/$/m);
+    assert.match(lines, /^got:work --kind it's --config only-file --dir=only-folder\/$/m);
   },
 });

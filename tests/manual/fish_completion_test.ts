@@ -1,6 +1,6 @@
 /** The completion for fish, asked of fish itself. */
 
-import { deepStrictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { fishCompletion } from "../../lib/manual/fish_completion.ts";
 import { lacking } from "../e2e/requirements.ts";
 import { HOSTILE, room, SAMPLE } from "./usage_sample.ts";
@@ -17,7 +17,7 @@ async function complete(line: string): Promise<string[][]> {
     env: { HOME: home, XDG_CONFIG_HOME: home, XDG_DATA_HOME: home, TERM: "dumb" },
   }).output();
   await place.check();
-  deepStrictEqual(new TextDecoder().decode(stderr), "");
+  assert.deepEqual(new TextDecoder().decode(stderr), "");
   const lines = new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "");
   return lines.map((line) => line.split("\t"));
 }
@@ -48,7 +48,7 @@ for (const [line, candidates] of TABLE) {
     ignore,
     fn: async () => {
       const offered = (await complete(line)).map(([candidate]) => candidate!);
-      deepStrictEqual(offered.toSorted(), candidates.toSorted());
+      assert.deepEqual(offered.toSorted(), candidates.toSorted());
     },
   });
 }
@@ -57,6 +57,6 @@ Deno.test({
   name: "fish shows a description as it is",
   ignore,
   fn: async () => {
-    deepStrictEqual(await complete("sample wor"), [["work", HOSTILE.join(" ")]]);
+    assert.deepEqual(await complete("sample wor"), [["work", HOSTILE.join(" ")]]);
   },
 });

@@ -1,6 +1,6 @@
 /** The man page, read by the two programs that people read it with. */
 
-import { deepStrictEqual, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { manPage } from "../../lib/manual/man_page.ts";
 import { lacking } from "../e2e/requirements.ts";
 import { formatted, lint, READERS } from "./man_reader.ts";
@@ -14,7 +14,7 @@ for (const reader of READERS) {
   Deno.test({
     name: `${reader} finds nothing wrong with the man page`,
     ignore,
-    fn: async () => deepStrictEqual(await lint(reader, page), []),
+    fn: async () => assert.deepEqual(await lint(reader, page), []),
   });
 
   Deno.test({
@@ -23,8 +23,10 @@ for (const reader of READERS) {
     fn: async () => {
       const text = await formatted(reader, page);
       const filled = text.replace(/\s+/g, " ");
-      ok(filled.includes(HOSTILE.join(" ")), text);
-      for (const line of HOSTILE) ok(text.split("\n").some((shown) => shown.trim() === line), line);
+      assert.ok(filled.includes(HOSTILE.join(" ")), text);
+      for (const line of HOSTILE) {
+        assert.ok(text.split("\n").some((shown) => shown.trim() === line), line);
+      }
     },
   });
 
@@ -45,11 +47,11 @@ for (const reader of READERS) {
       const notes = lines.map((line) => `.${line}\n\n${line} follows\n\n  ${line}`).join("\n\n");
       const commands = [{ ...SAMPLE.commands[0]!, notes, summary: ".so x" }];
       const odd = manPage({ ...SAMPLE, commands, description: ".so /etc/passwd" }, "1");
-      deepStrictEqual(await lint(reader, odd), []);
+      assert.deepEqual(await lint(reader, odd), []);
       const text = await formatted(reader, odd);
       for (const line of lines) {
-        ok(text.split("\n").some((shown) => shown.trim() === line), `${line} in ${text}`);
-        ok(text.includes(`${line} follows`), `${line} follows in ${text}`);
+        assert.ok(text.split("\n").some((shown) => shown.trim() === line), `${line} in ${text}`);
+        assert.ok(text.includes(`${line} follows`), `${line} follows in ${text}`);
       }
     },
   });
@@ -57,7 +59,7 @@ for (const reader of READERS) {
 
 Deno.test("the man page has every section, in the order that readers expect", () => {
   const headings = [...page.matchAll(/^\.SH "(.*)"$/mg)].map((match) => match[1]);
-  deepStrictEqual(headings, [
+  assert.deepEqual(headings, [
     "NAME",
     "SYNOPSIS",
     "DESCRIPTION",
@@ -73,6 +75,6 @@ Deno.test("the man page has every section, in the order that readers expect", ()
 });
 
 Deno.test("the man page of a version is the same each time", () => {
-  deepStrictEqual(manPage(SAMPLE, "1.2.3"), page);
-  ok(page.includes("sample 1.2.3"));
+  assert.deepEqual(manPage(SAMPLE, "1.2.3"), page);
+  assert.ok(page.includes("sample 1.2.3"));
 });

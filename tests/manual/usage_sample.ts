@@ -1,6 +1,6 @@
 /** A command line whose every text would do something in a shell or in roff, were it not escaped. */
 
-import { ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import type { Usage } from "../../lib/usage.ts";
 
 /** None of them may run, vanish or change on its way. */
@@ -80,7 +80,7 @@ export async function room(completion: { name: string; text: string }): Promise<
     path,
     async check() {
       const names = await Array.fromAsync(Deno.readDir(path), ({ name }) => name);
-      ok(!names.includes("ran"), "something ran");
+      assert.ok(!names.includes("ran"), "something ran");
     },
     [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }),
   };

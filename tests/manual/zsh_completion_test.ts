@@ -1,6 +1,6 @@
 /** The completion for zsh, in an interactive zsh of its own terminal, found by compinit. */
 
-import { ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { stripVTControlCharacters } from "node:util";
 import { zshCompletion } from "../../lib/manual/zsh_completion.ts";
 import { lacking } from "../e2e/requirements.ts";
@@ -39,7 +39,7 @@ async function complete(lines: string[]): Promise<string[]> {
   await place.check();
   const text = new TextDecoder();
   const shown = stripVTControlCharacters(text.decode(stdout)).split("<NEXT>").slice(0, -1);
-  ok(shown.length === lines.length, text.decode(stderr));
+  assert.ok(shown.length === lines.length, text.decode(stderr));
   return shown;
 }
 
@@ -64,13 +64,13 @@ Deno.test({
     const shown = await complete([...TABLE.map(([line]) => line), "sample work --kind "]);
     for (const [index, [line, ...expected]] of TABLE.entries()) {
       for (const text of expected) {
-        ok(shown[index]!.includes(text), `${line}: ${text} in ${shown[index]}`);
+        assert.ok(shown[index]!.includes(text), `${line}: ${text} in ${shown[index]}`);
       }
     }
-    ok(shown[4]!.includes(HOSTILE.join(" ")), shown[4]);
-    ok(shown[0]!.includes(HOSTILE.join(" ")), shown[0]);
+    assert.ok(shown[4]!.includes(HOSTILE.join(" ")), shown[4]);
+    assert.ok(shown[0]!.includes(HOSTILE.join(" ")), shown[0]);
     // Shown as they would be typed.
     const choices = shown.at(-1)!.replace(/\\(.)/g, "$1");
-    for (const choice of HOSTILE) ok(choices.includes(choice), `${choice} in ${choices}`);
+    for (const choice of HOSTILE) assert.ok(choices.includes(choice), `${choice} in ${choices}`);
   },
 });

@@ -109,6 +109,12 @@ Deno.test("lego's script orders or renews, and installs each time", () =>
     assert.equal(await shell(`${folder}/client`, env), `run\n${installed}`);
     await write("state/certificates/a.test.crt", (await issue()).pem);
     assert.equal(await shell(`${folder}/client`, env), `28\n${installed}`);
+    await write(
+      "bin/lego",
+      '#!/bin/sh\n[ "$*" != "renew --help" ] || echo "--dynamic  reckons"\n' +
+        'for word; do :; done\necho "$word"\n',
+    );
+    assert.equal(await shell(`${folder}/client`, env), `--dynamic\n${installed}`);
     await write("bin/lego", "#!/bin/sh\nexit 1\n");
     assert.equal(await shell(`${folder}/client || echo failed`, env), "failed");
   }));
@@ -123,4 +129,29 @@ Deno.test("acme.sh's script orders, and installs when nothing is due too", () =>
     assert.equal(await run(0), "--issue\n--install-cert");
     assert.equal(await run(2), "--issue\n--install-cert");
     assert.equal(await run(1), "--issue\nfailed");
+  }));
+
+Deno.test("acme.sh's script has it renew by the share of the lifetime that is left", () =>
+  withFolder(async (folder, write) => {
+    await write("client", rendered("acme.sh", "/clients/acme.sh"));
+    await write("acme.sh", '#!/bin/sh\n[ "$1" != --issue ] || echo "$HOME $2"\n');
+    const hour = 3600_000;
+    const table: [lifetimeHours: number, leftHours: number, forced: boolean][] = [
+      [160, 81, false],
+      [160, 79, true],
+      [45 * 24, 15 * 24 + 1, false],
+      [45 * 24, 15 * 24 - 1, true],
+      [90 * 24, 31 * 24, false],
+    ];
+    for (const [lifetime, left, forced] of table) {
+      const notAfter = new Date(Date.now() + left * hour);
+      const notBefore = new Date(notAfter.getTime() - lifetime * hour);
+      const { pem } = await issue({ notBefore, notAfter });
+      await write(".acme.sh/a.test_ecc/a.test.cer", pem);
+      const env = { PATH: `${folder}:/usr/bin:/bin`, HOME: folder };
+      const said = `${folder} ${forced ? "--force" : "--server"}`;
+      assert.equal(await shell(`${folder}/client`, env), said, `${lifetime} ${left}`);
+    }
+    const env = { PATH: `${folder}:/usr/bin:/bin` };
+    assert.equal(await shell(`${folder}/client`, env), "/root --server", "of a unit of systemd");
   }));

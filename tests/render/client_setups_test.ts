@@ -92,7 +92,7 @@ Deno.test("HAProxy that orders has an acme section, a solver on loopback and a s
       "  directory https://acme-v02.api.letsencrypt.org/directory",
       "  contact me@a.test",
       "  map virt@acme",
-      "  load crt a.test.pem alias a.test acme letsencrypt domains a.test,b.test",
+      "  load crt /etc/haproxy/certs/a.test.pem alias a.test acme letsencrypt domains a.test,b.test",
       "  bind 127.0.0.1:31081",
       "  bind 0.0.0.0:443 ssl crt @acme-lb/a.test alpn h2,http/1.1",
     ]

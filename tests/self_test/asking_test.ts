@@ -1,6 +1,6 @@
 /** What self-test asks, of whom and how often; names and servers are stood in for. */
 
-import { deepStrictEqual, match, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import type { AskOptions } from "../../lib/http/ask.ts";
 import { askPaths } from "../../lib/self_test/ask_paths.ts";
@@ -27,7 +27,7 @@ Deno.test("askPaths() asks each port what there is to ask, the CA's way or a pee
   ];
   const signal = new AbortController().signal;
   const replies = await askPaths(paths, { questions: QUESTIONS, signal, ask });
-  deepStrictEqual(
+  assert.deepEqual(
     asked.sort(),
     [
       `192.0.2.1 service.example ${PREFIX}tok ca 10000`,
@@ -39,7 +39,7 @@ Deno.test("askPaths() asks each port what there is to ask, the CA's way or a pee
       `192.0.2.3 service.example ${PREFIX}tok ca 10000`,
     ].sort(),
   );
-  deepStrictEqual(replies.map((one) => Object.keys(one)), [
+  assert.deepEqual(replies.map((one) => Object.keys(one)), [
     ["token", "unknown", "redirect"],
     ["token", "unknown"],
     ["token"],
@@ -56,8 +56,8 @@ Deno.test("askPaths() asks along a bounded number of paths at once", async () =>
   };
   const paths = Array.from({ length: 200 }, (_, i) => pathTo(`192.0.2.${i}`));
   const signal = new AbortController().signal;
-  deepStrictEqual((await askPaths(paths, { questions: QUESTIONS, signal, ask })).length, 200);
-  ok(most > 1 && most <= 16, String(most));
+  assert.deepEqual((await askPaths(paths, { questions: QUESTIONS, signal, ask })).length, 200);
+  assert.ok(most > 1 && most <= 16, String(most));
 });
 
 Deno.test("askPaths() asks a silent address once, whatever number of names lead there", async () => {
@@ -78,12 +78,12 @@ Deno.test("askPaths() asks a silent address once, whatever number of names lead 
     .flatMap((host) => addresses.map((address) => pathTo(address, { host })));
   const signal = new AbortController().signal;
   const replies = await askPaths(paths, { questions: QUESTIONS, signal, ask });
-  deepStrictEqual(Object.fromEntries(asked), {
+  assert.deepEqual(Object.fromEntries(asked), {
     "192.0.2.1": 300,
     ...Object.fromEntries(Object.keys(fault).map((address) => [address, 1])),
   });
   for (const [i, { address }] of paths.entries()) {
-    deepStrictEqual(replies[i]!.token.fault, fault[address.hostname]);
+    assert.deepEqual(replies[i]!.token.fault, fault[address.hostname]);
   }
 });
 
@@ -96,32 +96,32 @@ Deno.test("askPaths() asks no name more once an address that answered has gone s
   );
   const signal = new AbortController().signal;
   const replies = await askPaths(paths, { questions: QUESTIONS, signal, ask });
-  ok(asked <= 3 + 16, String(asked));
-  deepStrictEqual(replies.filter(({ token }) => token.fault === undefined).length, 1);
+  assert.ok(asked <= 3 + 16, String(asked));
+  assert.deepEqual(replies.filter(({ token }) => token.fault === undefined).length, 1);
 });
 
 Deno.test("otherPlaces() has each webroot flat and nested, but for the first one's own", () => {
   const nested = ".well-known/acme-challenge";
   const places = otherPlaces(["/run/a", "/srv/b"]);
-  deepStrictEqual(places.map(({ webroot, directory }) => `${webroot} ${directory}`), [
+  assert.deepEqual(places.map(({ webroot, directory }) => `${webroot} ${directory}`), [
     `/run/a /run/a/${nested}`,
     "/srv/b /srv/b",
     `/srv/b /srv/b/${nested}`,
   ]);
-  deepStrictEqual(new Set(places.map(({ token }) => token)).size, 3);
-  for (const { token, text } of places) ok(text.startsWith(`${token}.`));
+  assert.deepEqual(new Set(places.map(({ token }) => token)).size, 3);
+  for (const { token, text } of places) assert.ok(text.startsWith(`${token}.`));
 });
 
 Deno.test("randomPlan() is as long as the CA's, new each time, and known by its beginning", () => {
   const plans = Array.from({ length: 100 }, randomPlan);
   for (const { token, unknown, text, page } of plans) {
-    for (const one of [token, unknown]) match(one, /^acme-lb-self-test-[A-Za-z0-9_-]{25}$/);
-    match(text, /^[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}$/);
-    ok(text.startsWith(`${token}.`));
-    match(page, /^\/acme-lb-self-test\?from=[A-Za-z0-9_-]{8}$/);
+    for (const one of [token, unknown]) assert.match(one, /^acme-lb-self-test-[A-Za-z0-9_-]{25}$/);
+    assert.match(text, /^[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}$/);
+    assert.ok(text.startsWith(`${token}.`));
+    assert.match(page, /^\/acme-lb-self-test\?from=[A-Za-z0-9_-]{8}$/);
   }
   const all = plans.flatMap(({ token, unknown, text }) => [token, unknown, text]);
-  deepStrictEqual(new Set(all).size, 300);
+  assert.deepEqual(new Set(all).size, 300);
 });
 
 Deno.test("documentPlan() names its file after this node, as the article does", () => {
@@ -130,12 +130,12 @@ Deno.test("documentPlan() names its file after this node, as the article does", 
     "config.yaml",
   );
   const named = (...machine: string[]) => documentPlan(config, machine).token;
-  deepStrictEqual([named("::1", "192.0.2.7"), named("2001:DB8::8"), named("192.0.2.1")], [
+  assert.deepEqual([named("::1", "192.0.2.7"), named("2001:DB8::8"), named("192.0.2.1")], [
     "lb7",
     "lb8",
     "lb0",
   ]);
-  deepStrictEqual(documentPlan(config, []).text, "Hello World");
+  assert.deepEqual(documentPlan(config, []).text, "Hello World");
 });
 
 Deno.test("resolveNames() asks the DNS for both families, and says why a name has none", async () => {
@@ -149,7 +149,7 @@ Deno.test("resolveNames() asks the DNS for both families, and says why a name ha
   };
   const names = ["*.example", "both.example", "six.example", "none.example", "broken.example"];
   const found = await resolveNames([...names, "[2001:db8::7]", "192.0.2.7"], resolve);
-  deepStrictEqual(Object.fromEntries(found), {
+  assert.deepEqual(Object.fromEntries(found), {
     "both.example": { addresses: ["2001:db8::1", "192.0.2.1"] },
     "six.example": { addresses: ["2001:db8::1"] },
     "none.example": { reason: "it has neither AAAA nor A records, so the CA finds no balancer" },

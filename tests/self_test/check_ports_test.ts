@@ -1,6 +1,6 @@
 /** Each rule of the two kinds of ports, and the advice that what stands around it leads to. */
 
-import { deepStrictEqual, match } from "node:assert/strict";
+import assert from "node:assert/strict";
 import type { Reply } from "../../lib/http/ask.ts";
 import type { Replies } from "../../lib/self_test/ask_paths.ts";
 import type { SelfTestFinding } from "../../lib/self_test/findings.ts";
@@ -211,11 +211,11 @@ function check([name, given, expected, pattern]: Row, port: Path["port"]): void 
     const { findings } = port === "public"
       ? checkPublicPort({ path, replies, page: HERE }, context)
       : checkChallengePort({ path, token, unknown }, context);
-    deepStrictEqual(
+    assert.deepEqual(
       findings.map(({ level, rule }: SelfTestFinding) => `${level} ${rule}`),
       expected,
     );
-    if (pattern) match(findings[0]!.text, pattern);
+    if (pattern) assert.match(findings[0]!.text, pattern);
   });
 }
 

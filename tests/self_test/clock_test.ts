@@ -1,4 +1,4 @@
-import { deepStrictEqual, match } from "node:assert/strict";
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { ReceivedResponse } from "../../lib/http/ask.ts";
 import { clockFinding } from "../../lib/self_test/clock.ts";
@@ -30,14 +30,14 @@ const CLOCKS: [number, string | undefined, RegExp?][] = [
 for (const [seconds, level, pattern] of CLOCKS) {
   Deno.test(`clockFinding() says ${level ?? "nothing"} of a clock ${seconds} s ahead`, () => {
     const finding = clockFinding(at(seconds));
-    deepStrictEqual(finding?.level, level);
-    if (pattern) match(finding!.text, pattern);
+    assert.deepEqual(finding?.level, level);
+    if (pattern) assert.match(finding!.text, pattern);
   });
 }
 
 Deno.test("clockFinding() notes an answer without a Date, or with one that is none", () => {
   for (const fields of [{}, { date: "yesterday" }, { date: "" }] as Record<string, string>[]) {
-    deepStrictEqual(clockFinding(told(fields))?.level, "note");
+    assert.deepEqual(clockFinding(told(fields))?.level, "note");
   }
 });
 
@@ -46,6 +46,6 @@ Deno.test("clockFinding() never blames a clock that is right, however long the a
   fc.assert(fc.property(moments, ([before, after]) => {
     const date = new Date(Math.floor(NOW / 1000) * 1000).toUTCString();
     const answer = told({ date }, { sent: NOW - before, received: NOW + after });
-    deepStrictEqual(clockFinding(answer), undefined);
+    assert.deepEqual(clockFinding(answer), undefined);
   }));
 });

@@ -1,4 +1,4 @@
-import { deepStrictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import type { SelfTestReport } from "../../lib/self_test/findings.ts";
 import { formatReport, formatReportAsJson } from "../../lib/self_test/format.ts";
 
@@ -34,7 +34,7 @@ const REPORT: SelfTestReport = {
 };
 
 Deno.test("formatReport() has a line for each path or finding, and cannot be made to have more", () => {
-  deepStrictEqual(formatReport(REPORT).split("\n"), [
+  assert.deepEqual(formatReport(REPORT).split("\n"), [
     "ok    challenge [2001:db8::f001]:31080 (lb0, this balancer): found, 2 ms",
     "ok    challenge 192.0.2.12:31080: absent, as it should be, 3 ms",
     "note  challenge 192.0.2.12:31080: configuration: no acme-lb",
@@ -48,14 +48,14 @@ Deno.test("formatReport() has a line for each path or finding, and cannot be mad
   ]);
   const { paths, ...rest } = REPORT;
   const well = { ...rest, ok: true, paths: paths.slice(0, 1), findings: [] };
-  deepStrictEqual(formatReport(well).split("\n").at(-3), "1 path: all well");
+  assert.deepEqual(formatReport(well).split("\n").at(-3), "1 path: all well");
 });
 
 Deno.test("formatReportAsJson() reads back as the report, and holds nothing that a terminal obeys", () => {
   const text = formatReportAsJson(REPORT);
-  deepStrictEqual(JSON.parse(text), REPORT);
+  assert.deepEqual(JSON.parse(text), REPORT);
   // deno-lint-ignore no-control-regex
-  deepStrictEqual(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/.test(text), false);
+  assert.deepEqual(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/.test(text), false);
 });
 
 Deno.test("formatReport() begins with an address that two balancers hold at once", () => {
@@ -66,5 +66,5 @@ Deno.test("formatReport() begins with an address that two balancers hold at once
     text: "held",
   } as const;
   const [first] = formatReport({ ...REPORT, findings: [...REPORT.findings, held] }).split("\n");
-  deepStrictEqual(first, "fail  2001:db8::1: address_twice: held");
+  assert.deepEqual(first, "fail  2001:db8::1: address_twice: held");
 });

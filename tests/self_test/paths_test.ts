@@ -1,4 +1,4 @@
-import { deepStrictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { formatSocketAddress, type SocketAddress } from "../../lib/address.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import type { NameRecords } from "../../lib/self_test/dns_findings.ts";
@@ -51,7 +51,7 @@ Deno.test("planPaths() takes every peer, node, virtual address and record, each 
       "www.service.example": ["2001:db8::1"],
     },
   });
-  deepStrictEqual(paths, [
+  assert.deepEqual(paths, [
     "challenge [2001:db8::f001]:31080 service.example (lb0, this balancer) own",
     "challenge [2001:db8::f002]:31080 service.example (lb1)",
     "public [2001:db8::f001]:80 service.example (lb0)",
@@ -69,7 +69,7 @@ Deno.test("planPaths() takes the peers' own addresses where no node is named", (
 cluster: { virtual_addresses: [192.0.2.1] }`,
     machine: ["2001:db8::f001"],
   });
-  deepStrictEqual(paths, [
+  assert.deepEqual(paths, [
     "challenge [2001:db8::f001]:31080 [2001:db8::f001] (this balancer) own",
     "challenge 192.0.2.12:31081 192.0.2.12 ()",
     // A link-local address has no port 80 for a CA.
@@ -82,14 +82,14 @@ cluster: { virtual_addresses: [192.0.2.1] }`,
 
 Deno.test("planPaths() takes this machine alone where nothing is configured", () => {
   const machine = ["127.0.0.1", "::1", "fe80::1", "192.0.2.2", "2001:db8::2"];
-  deepStrictEqual(spelled({ config: "", machine }), [
+  assert.deepEqual(spelled({ config: "", machine }), [
     "challenge [::1]:31080 [::1] (this balancer) own",
     "public 192.0.2.2:80 192.0.2.2 (this machine)",
     "public [2001:db8::2]:80 [2001:db8::2] (this machine)",
   ]);
   const config = 'challenge: { listen: ["0.0.0.0:1000", "192.0.2.2:1001"] }\n' +
     "cluster: { virtual_addresses: [192.0.2.1] }";
-  deepStrictEqual(spelled({ config, machine: ["::1"] }), [
+  assert.deepEqual(spelled({ config, machine: ["::1"] }), [
     "challenge 127.0.0.1:1000 127.0.0.1 (this balancer) own",
     "challenge 192.0.2.2:1001 192.0.2.2 (this balancer) own",
     "public 127.0.0.1:80 127.0.0.1 (this machine)",
@@ -102,7 +102,7 @@ Deno.test("planPaths() knows its own port among the peers by address and port", 
 challenge: { listen: ["127.0.0.1:31081"] }
 peers: ["127.0.0.1:31080", "127.0.0.1:31081"]
 `;
-  deepStrictEqual(plan({ config }).filter(({ own }) => own).map(({ address }) => address.port), [
+  assert.deepEqual(plan({ config }).filter(({ own }) => own).map(({ address }) => address.port), [
     31081,
   ]);
 });
@@ -110,17 +110,17 @@ peers: ["127.0.0.1:31080", "127.0.0.1:31081"]
 Deno.test("planPaths() sends a Host that the redirect knows", () => {
   const hosts = (config: string) => new Set(plan({ config }).map(({ host }) => host));
   const peers = 'peers: ["192.0.2.12:31080"]\n';
-  deepStrictEqual(
+  assert.deepEqual(
     hosts(`${peers}redirect: { hosts: [a.example, b.example] }`),
     new Set(["a.example"]),
   );
-  deepStrictEqual(hosts(`${peers}redirect: { hosts: ["*.example"] }`), new Set(["www.example"]));
+  assert.deepEqual(hosts(`${peers}redirect: { hosts: ["*.example"] }`), new Set(["www.example"]));
   const names = '{ names: ["*.example", b.example] }';
-  deepStrictEqual(hosts(`${peers}cluster: ${names}`), new Set(["b.example"]));
+  assert.deepEqual(hosts(`${peers}cluster: ${names}`), new Set(["b.example"]));
 });
 
 Deno.test("planPaths() gathers the paths of one machine under its node's name", () => {
   const machines = plan({ config: CLUSTER, records: { "service.example": ["198.51.100.7"] } })
     .map(({ machine }) => machine);
-  deepStrictEqual(machines, ["lb0", "lb1", "lb0", "lb0", "lb1", "2001:db8::1", "198.51.100.7"]);
+  assert.deepEqual(machines, ["lb0", "lb1", "lb0", "lb0", "lb1", "2001:db8::1", "198.51.100.7"]);
 });

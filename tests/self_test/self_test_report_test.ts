@@ -1,6 +1,6 @@
 /** The whole report: what one answer says about another path, and what belongs to no path. */
 
-import { deepStrictEqual, match, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import type { Replies } from "../../lib/self_test/ask_paths.ts";
 import type { SelfTestReport } from "../../lib/self_test/findings.ts";
@@ -39,7 +39,7 @@ function report(
   });
   return selfTestReport({
     ...{ config, paths, replies, text: TEXT, webroot: "/w", file: "config.yaml", digest: DIGEST },
-    ...{ records: new Map(), unresolved: [], lifetime: 90 * 86_400_000, places: [], here: [] },
+    ...{ records: new Map(), unresolved: [], lifetimeMs: 90 * 86_400_000, places: [], here: [] },
     machine: ["2001:db8::f001", "192.0.2.11"],
     questions: { token: "token", unknown: "unknown", page: PAGE },
     ...more,
@@ -54,38 +54,41 @@ function texts({ paths, findings }: SelfTestReport): string[] {
 
 Deno.test("selfTestReport() finds nothing where all is well, and tells the arithmetic of the limit", () => {
   const well = report();
-  deepStrictEqual([well.ok, texts(well), well.token], [true, [], "token"]);
-  deepStrictEqual(well.findings.map(({ level, rule }) => [level, rule]), [[
+  assert.deepEqual([well.ok, texts(well), well.token], [true, [], "token"]);
+  assert.deepEqual(well.findings.map(({ level, rule }) => [level, rule]), [[
     "note",
     "weekly_limit",
   ]]);
-  match(well.findings[0]!.text, /^2 balancers, /);
+  assert.match(well.findings[0]!.text, /^2 balancers, /);
 });
 
 Deno.test("selfTestReport() tells a stopped acme-lb from a wrong port, by port 80 of the same machine", () => {
   const refused = { token: silence("refused") };
   const port = texts(report({ "challenge 2001:db8::f002": refused }));
-  match(port.join(), /^fail refused: nothing listens on port 31080, though the machine/);
+  assert.match(port.join(), /^fail refused: nothing listens on port 31080, though the machine/);
   const stopped = texts(report({
     "challenge 2001:db8::f002": refused,
     "public 2001:db8::f002": refused,
     "public 192.0.2.12": refused,
   }));
-  deepStrictEqual(stopped.length, 3);
-  match(stopped[0]!, /^fail refused: the machine is up, but acme-lb is not running on it/);
-  match(stopped[1]!, /^fail refused: nothing listens on port 80 there; start acme-lb/);
+  assert.deepEqual(stopped.length, 3);
+  assert.match(stopped[0]!, /^fail refused: the machine is up, but acme-lb is not running on it/);
+  assert.match(stopped[1]!, /^fail refused: nothing listens on port 80 there; start acme-lb/);
 });
 
 Deno.test("selfTestReport() tells a machine that is down from a firewall", () => {
   const silent = { token: silence("timeout") };
-  match(texts(report({ "challenge 2001:db8::f002": silent })).join(), /swallows port 31080/);
-  match(texts(report({ "public 192.0.2.12": silent })).join(), /swallows port 80, while the chall/);
+  assert.match(texts(report({ "challenge 2001:db8::f002": silent })).join(), /swallows port 31080/);
+  assert.match(
+    texts(report({ "public 192.0.2.12": silent })).join(),
+    /swallows port 80, while the chall/,
+  );
   const down = texts(report({
     "challenge 2001:db8::f002": silent,
     "public 2001:db8::f002": silent,
     "public 192.0.2.12": silent,
   }));
-  match(down.join("\n"), /no sign of life.*\n.*is the machine up.*\n.*is the machine up/);
+  assert.match(down.join("\n"), /no sign of life.*\n.*is the machine up.*\n.*is the machine up/);
 });
 
 Deno.test("selfTestReport() takes a port that hangs, or another challenge port, for a sign of life", () => {
@@ -96,7 +99,7 @@ Deno.test("selfTestReport() takes a port that hangs, or another challenge port, 
     "public 2001:db8::f002": hung,
     "public 192.0.2.12": refused,
   }));
-  match(found[0]!, /^fail refused: nothing listens on port 31080, though the machine/);
+  assert.match(found[0]!, /^fail refused: nothing listens on port 31080, though the machine/);
   const config =
     'peers: ["[2001:db8::f001]:31080", "192.0.2.12:31080", "[2001:db8::f002]:31080"]\n' +
     'cluster: { nodes: { lb1: ["2001:db8::f002", "192.0.2.12"] } }';
@@ -105,7 +108,7 @@ Deno.test("selfTestReport() takes a port that hangs, or another challenge port, 
     "public 2001:db8::f002": refused,
     "public 192.0.2.12": refused,
   }, { config }));
-  match(two[0]!, /^fail refused: nothing listens on port 31080, though the machine/);
+  assert.match(two[0]!, /^fail refused: nothing listens on port 31080, though the machine/);
 });
 
 Deno.test("selfTestReport() does not call the challenge port alive that is not", () => {
@@ -113,27 +116,30 @@ Deno.test("selfTestReport() does not call the challenge port alive that is not",
     "challenge 2001:db8::f002": { token: silence("refused") },
     "public 192.0.2.12": { token: silence("timeout") },
   }));
-  match(found[1]!, /^fail timeout: a firewall swallows port 80 of IPv4, while IPv6 answers/);
+  assert.match(found[1]!, /^fail timeout: a firewall swallows port 80 of IPv4, while IPv6 answers/);
 });
 
 Deno.test("selfTestReport() compares families, not addresses of one", () => {
   const config = 'peers: ["[2001:db8::f001]:31080"]\n' +
     "cluster: { nodes: { lb1: [192.0.2.12, 192.0.2.13] } }";
   const found = texts(report({ "public 192.0.2.12": { token: silence("refused") } }, { config }));
-  match(found.join(), /^fail refused: nothing listens on port 80 there; start acme-lb/);
+  assert.match(found.join(), /^fail refused: nothing listens on port 80 there; start acme-lb/);
 });
 
 Deno.test("selfTestReport() counts balancers by nodes and by peers, whichever are more", () => {
   const count = (config: string) => /^\d+/.exec(report({}, { config }).findings.at(-1)!.text)![0];
   const nodes = "cluster: { nodes: { a: [192.0.2.1], b: [192.0.2.2], c: [192.0.2.3] } }";
-  deepStrictEqual(count(`peers: ["192.0.2.1:31080"]\n${nodes}`), "3");
-  deepStrictEqual(count('peers: ["192.0.2.1:31080", "192.0.2.1:31081", "192.0.2.2:31080"]'), "2");
-  deepStrictEqual(count(""), "1");
+  assert.deepEqual(count(`peers: ["192.0.2.1:31080"]\n${nodes}`), "3");
+  assert.deepEqual(count('peers: ["192.0.2.1:31080", "192.0.2.1:31081", "192.0.2.2:31080"]'), "2");
+  assert.deepEqual(count(""), "1");
 });
 
 Deno.test("selfTestReport() tells IPv4 that is missing while IPv6 of the same node answers", () => {
   const found = texts(report({ "public 192.0.2.12": { token: silence("refused") } }));
-  match(found.join(), /^fail refused: nothing listens on port 80 of IPv4, while IPv6 answers/);
+  assert.match(
+    found.join(),
+    /^fail refused: nothing listens on port 80 of IPv4, while IPv6 answers/,
+  );
 });
 
 Deno.test("selfTestReport() blames one webroot for all that does not find the token", () => {
@@ -143,23 +149,25 @@ Deno.test("selfTestReport() blames one webroot for all that does not find the to
     "public 2001:db8::f001": absent,
     "public 192.0.2.11": absent,
   }));
-  match(found[0]!, /does not give what stands in \/w/);
-  for (const text of found.slice(1)) match(text, /as this balancer itself does not give the token/);
+  assert.match(found[0]!, /does not give what stands in \/w/);
+  for (const text of found.slice(1)) {
+    assert.match(text, /as this balancer itself does not give the token/);
+  }
 });
 
 Deno.test("selfTestReport() forgives a 504 for an unknown token only while a peer is not well", () => {
   const unknown = { unknown: answer(504) };
-  deepStrictEqual(texts(report({ "public 2001:db8::f001": unknown })).length, 1);
+  assert.deepEqual(texts(report({ "public 2001:db8::f001": unknown })).length, 1);
   const found = texts(report({
     "public 2001:db8::f001": unknown,
     "challenge 2001:db8::f002": { token: silence("timeout") },
   }));
-  deepStrictEqual(found.length, 1);
-  match(found[0]!, /^fail timeout: a firewall/);
+  assert.deepEqual(found.length, 1);
+  assert.match(found[0]!, /^fail timeout: a firewall/);
   const failing = { "challenge 2001:db8::f002": { token: answer(500) } };
-  deepStrictEqual(texts(report({ "public 2001:db8::f001": unknown, ...failing })).length, 1);
+  assert.deepEqual(texts(report({ "public 2001:db8::f001": unknown, ...failing })).length, 1);
   const nameless = report({ "public 2001:db8::f001": unknown }, { unresolved: ["lb2.example"] });
-  deepStrictEqual(texts(nameless).length, 1);
+  assert.deepEqual(texts(nameless).length, 1);
 });
 
 Deno.test("selfTestReport() compares clock and configuration at challenge ports alone", () => {
@@ -170,8 +178,8 @@ Deno.test("selfTestReport() compares clock and configuration at challenge ports 
     "challenge 2001:db8::f002": { unknown: answer(404, "", late) },
     "public 2001:db8::f001": { unknown: answer(404, "", { ...late, ...stale }) },
   });
-  deepStrictEqual(found.ok, false);
-  deepStrictEqual(texts(found).map((text) => text.split(";")[0]), [
+  assert.deepEqual(found.ok, false);
+  assert.deepEqual(texts(found).map((text) => text.split(";")[0]), [
     "fail configuration: acme-lb runs here with another configuration than config.yaml",
     "fail clock: its clock is 10 min behind the one here",
   ]);
@@ -181,27 +189,27 @@ Deno.test("selfTestReport() lets a peer that is no acme-lb be, with a note", () 
   const nginx = report({
     "challenge 2001:db8::f002": { unknown: answer(404, "", { date: SHARED.date }) },
   });
-  deepStrictEqual([nginx.ok, texts(nginx)], [true, []]);
+  assert.deepEqual([nginx.ok, texts(nginx)], [true, []]);
   const [finding] = nginx.paths[1]!.findings;
-  deepStrictEqual([finding?.level, finding?.rule], ["note", "configuration"]);
+  assert.deepEqual([finding?.level, finding?.rule], ["note", "configuration"]);
 });
 
 Deno.test("selfTestReport() says that this balancer is none of the peers, and that a peer has no address", () => {
   const config = 'peers: ["[2001:db8::f001]:31081", "[2001:db8::f002]:31080"]';
-  match(
+  assert.match(
     texts(report({}, { config })).join(),
     /^fail not_a_peer peers: none of them is this machine/,
   );
   // One balancer alone needs no peers.
-  deepStrictEqual(texts(report({}, { config: "challenge: { listen: [] }" })), []);
+  assert.deepEqual(texts(report({}, { config: "challenge: { listen: [] }" })), []);
   const found = texts(report({}, { unresolved: ["lb2.example"] }));
-  match(found.join(), /^fail unresolved dns:lb2\.example: it has no address here/);
+  assert.match(found.join(), /^fail unresolved dns:lb2\.example: it has no address here/);
 });
 
 Deno.test("selfTestReport() takes warnings for no failure", () => {
   const slow = report({ "public 192.0.2.11": { token: { ...answer(200, TEXT), ms: 6000 } } });
-  deepStrictEqual([slow.ok, texts(slow).length], [true, 1]);
-  ok(report({}, { lifetime: 3_600_000 }).ok);
+  assert.deepEqual([slow.ok, texts(slow).length], [true, 1]);
+  assert.ok(report({}, { lifetimeMs: 3_600_000 }).ok);
 });
 
 Deno.test("dnsFindings() names wildcards, names without addresses, and families that are missing", () => {
@@ -228,10 +236,10 @@ Deno.test("dnsFindings() names wildcards, names without addresses, and families 
   const always = ["warn wildcard *.example", "fail unresolved none.example"];
   const both = [...always, "warn one_family six.example", "warn one_family four.example"];
   // By the virtual addresses, where there are any: nodes have both families in this cluster.
-  deepStrictEqual(found([]), both);
-  deepStrictEqual(found(["192.0.2.1", "2001:db8::1"]), both);
-  deepStrictEqual(found(["2001:db8::1"]), [...always, "warn one_family four.example"]);
-  deepStrictEqual(found(["192.0.2.1"]), [...always, "warn one_family six.example"]);
+  assert.deepEqual(found([]), both);
+  assert.deepEqual(found(["192.0.2.1", "2001:db8::1"]), both);
+  assert.deepEqual(found(["2001:db8::1"]), [...always, "warn one_family four.example"]);
+  assert.deepEqual(found(["192.0.2.1"]), [...always, "warn one_family six.example"]);
 });
 
 Deno.test("selfTestReport() blames no family for one virtual address, while others of it answer", () => {
@@ -239,7 +247,7 @@ Deno.test("selfTestReport() blames no family for one virtual address, while othe
     '["2001:db8::1", "2001:db8::2", 192.0.2.1, 192.0.2.2] }';
   const refused = { token: silence("refused") };
   const one = texts(report({ "public 2001:db8::1": refused }, { config }));
-  match(one.join(), /^fail refused: nothing listens on port 80 there; start acme-lb/);
+  assert.match(one.join(), /^fail refused: nothing listens on port 80 there; start acme-lb/);
   const all = { "public 2001:db8::1": refused, "public 2001:db8::2": refused };
-  match(texts(report(all, { config }))[0]!, /port 80 of IPv6, while IPv4 answers/);
+  assert.match(texts(report(all, { config }))[0]!, /port 80 of IPv6, while IPv4 answers/);
 });

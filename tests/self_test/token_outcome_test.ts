@@ -1,4 +1,4 @@
-import { deepStrictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Reply } from "../../lib/http/ask.ts";
 import { balancerOutcome, caOutcome } from "../../lib/self_test/token_outcome.ts";
@@ -32,7 +32,7 @@ const TABLE: [string, Reply, string][] = [
 
 for (const [name, reply, outcome] of TABLE) {
   Deno.test(`caOutcome() calls ${name} ${outcome}`, () => {
-    deepStrictEqual(caOutcome(reply, TEXT), outcome);
+    assert.deepEqual(caOutcome(reply, TEXT), outcome);
   });
 }
 
@@ -43,7 +43,7 @@ Deno.test("caOutcome() takes nothing but what the CA takes", () => {
   fc.assert(fc.property(piece, piece, piece, (before, after, more) => {
     const body = before + TEXT + after + more;
     fc.pre(!body.includes("\xa0"));
-    deepStrictEqual(caOutcome(answer(200, body), TEXT) === "found", boulder(body));
+    assert.deepEqual(caOutcome(answer(200, body), TEXT) === "found", boulder(body));
   }));
 });
 
@@ -62,9 +62,9 @@ Deno.test("balancerOutcome() approves what the lookup of serve would take, and n
     [answer(200), TEXT, "empty"],
   ];
   for (const [reply, text, outcome] of table) {
-    deepStrictEqual(balancerOutcome(reply, { token, text }), outcome, JSON.stringify(reply));
+    assert.deepEqual(balancerOutcome(reply, { token, text }), outcome, JSON.stringify(reply));
   }
   const byHand = { token: "lb0", text: "Hello World" };
-  deepStrictEqual(balancerOutcome(answer(200, "Hello World\n"), byHand), "found");
-  deepStrictEqual(balancerOutcome(answer(200, "Hello"), byHand), "bad_body");
+  assert.deepEqual(balancerOutcome(answer(200, "Hello World\n"), byHand), "found");
+  assert.deepEqual(balancerOutcome(answer(200, "Hello"), byHand), "bad_body");
 });

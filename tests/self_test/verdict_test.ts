@@ -59,7 +59,7 @@ ${more}`,
   });
   return selfTestReport({
     ...{ config, records, paths, replies, machine, text: TEXT, webroot: "/w", file: "/c.yaml" },
-    ...{ digest: DIGEST, unresolved: [], lifetime: 90 * 86_400_000, places: [], here: [] },
+    ...{ digest: DIGEST, unresolved: [], lifetimeMs: 90 * 86_400_000, places: [], here: [] },
     questions: { token: "t".repeat(43), unknown: "unknown", page: "/page" },
     ...rest,
   });

@@ -1,9 +1,9 @@
-import { deepStrictEqual, match } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { parseDuration } from "../../lib/time.ts";
 import { weeklyLimitFinding } from "../../lib/self_test/weekly_limit.ts";
 
 const findingFor = (balancers: number, lifetime: string) =>
-  weeklyLimitFinding({ balancers, lifetime: parseDuration(lifetime) });
+  weeklyLimitFinding({ balancers, lifetimeMs: parseDuration(lifetime) });
 
 /** [balancers, lifetime, level, orders a week] */
 const TABLE: [number, string, string, string][] = [
@@ -23,17 +23,17 @@ const TABLE: [number, string, string, string][] = [
 for (const [balancers, lifetime, level, perWeek] of TABLE) {
   Deno.test(`weeklyLimitFinding() ${level}s ${balancers} balancers with ${lifetime}`, () => {
     const finding = findingFor(balancers, lifetime);
-    deepStrictEqual(finding.level, level);
-    deepStrictEqual(/: ([\d.]+) orders a week/.exec(finding.text)?.[1], perWeek);
+    assert.deepEqual(finding.level, level);
+    assert.deepEqual(/: ([\d.]+) orders a week/.exec(finding.text)?.[1], perWeek);
   });
 }
 
 Deno.test("weeklyLimitFinding() states its arithmetic and what to do", () => {
-  match(
+  assert.match(
     findingFor(3, "160h").text,
     /^3 balancers, certificates of 160h renewed with half left: 6\.3 orders a week against the limit of 5 .*ARI are exempt\); use clients with ARI/,
   );
-  match(
+  assert.match(
     findingFor(6, "90d").text,
     /renewed with a third left.* the first 6 orders at once are too many/,
   );

@@ -62,8 +62,8 @@ const FAULTS: [string, Parameters<typeof sampleView>[0], string[], RegExp, strin
     "a dead balancer whose address nobody took over",
     { lb2: silent("timeout") },
     ["fail address_unheld 192.0.2.1", "fail silent lb2"],
-    /held by none that answers; lb2, not heard here/,
-    "192.0.2.1: held by none that answers",
+    /held by no balancer that answers; lb2, which told nothing here/,
+    "192.0.2.1: held by no balancer that answers",
   ],
   [
     "another configuration than the others'",

@@ -1,4 +1,4 @@
-import { deepStrictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { parseSocketAddress } from "../../lib/address.ts";
 import {
   type BalancerAnswer,
@@ -27,7 +27,7 @@ Deno.test("fleetRows() makes one row of a node's addresses, by the first that an
     target("[2001:db8::f001]:31080", "lb0", true),
     target("[2001:db8::f002]:31080", "lb1"),
   ];
-  deepStrictEqual(shown(targets, [TIMEOUT, told("lb0"), TIMEOUT]), [
+  assert.deepEqual(shown(targets, [TIMEOUT, told("lb0"), TIMEOUT]), [
     ["lb0", "[2001:db8::f001]:31080", true, "0000000000000000", ["192.0.2.11:31080"]],
     ["lb1", "[2001:db8::f002]:31080", false, "timeout", []],
   ]);
@@ -39,7 +39,7 @@ Deno.test("fleetRows() makes one row of two addresses that tell of one process, 
     target("[2001:db8::f001]:31080"),
     target("192.0.2.12:1"),
   ];
-  deepStrictEqual(shown(targets, [told("lb0"), told("lb0"), told("lb1")]), [
+  assert.deepEqual(shown(targets, [told("lb0"), told("lb0"), told("lb1")]), [
     ["192.0.2.11:31080", "192.0.2.11:31080", false, "0000000000000000", []],
     ["192.0.2.12:1", "192.0.2.12:1", false, "0000000000000010", []],
   ]);
@@ -47,13 +47,16 @@ Deno.test("fleetRows() makes one row of two addresses that tell of one process, 
 
 Deno.test("fleetRows() lets no node pass for another by telling that one's instance", () => {
   const targets = [target("192.0.2.11:1", "lb0"), target("192.0.2.12:1", "lb1")];
-  deepStrictEqual(shown(targets, [told("lb0"), told("lb0")]).map(([name]) => name), ["lb0", "lb1"]);
+  assert.deepEqual(shown(targets, [told("lb0"), told("lb0")]).map(([name]) => name), [
+    "lb0",
+    "lb1",
+  ]);
 });
 
 Deno.test("readAnswer() takes a report, and names what is wrong with anything else", () => {
   const report = sampleReport("lb0");
-  deepStrictEqual(readAnswer(JSON.stringify(report), NOW.getTime()), { report });
-  deepStrictEqual(readAnswer("<html>", NOW.getTime()), {
+  assert.deepEqual(readAnswer(JSON.stringify(report), NOW.getTime()), { report });
+  assert.deepEqual(readAnswer("<html>", NOW.getTime()), {
     silence: "bad_report",
     reason: "not JSON",
   });

@@ -27,15 +27,52 @@ Deno.test("text begins with the sum in one line, and has a table for each questi
     "last challenges:",
   ]);
   match(text(sampleView()), /^ {2}2001:db8::1 +lb0 +before its start$/m);
-  match(text(sampleView()), /^ {2}lb1 +lb2 +absent +3h ago$/m);
+  match(text(sampleView()), /^ {2}lb1 +lb0, lb2$/m);
+  match(text(DEAD), /^ {2}lb0 +lb1 +lb2 \(timeout, just now\)$/m);
 });
 
 Deno.test("text says first what is wrong with a dead balancer's address, and shows it as a row", () => {
   const lines = text(DEAD).split("\n");
-  deepStrictEqual(lines[0], "192.0.2.1: held by none that answers (2 faults among 3 balancers)");
-  match(lines[1]!, /^fail {2}192\.0\.2\.1: held by none that answers; lb2, not heard here/);
+  deepStrictEqual(
+    lines[0],
+    "192.0.2.1: held by no balancer that answers (2 faults among 3 balancers)",
+  );
+  match(
+    lines[1]!,
+    /^fail {2}192\.0\.2\.1: held by no balancer that answers; lb2, which told nothing/,
+  );
   match(lines[2]!, /^fail {2}lb2: does not answer on \[2001:db8::f003\]:31080 in time/);
+  match(text(DEAD), /^ {2}192\.0\.2\.1 +nobody that answers$/m);
   match(text(DEAD), /^ {2}lb2 +\[2001:db8::f003\]:31080 +timeout$/m);
+});
+
+Deno.test("text for a terminal fits its width, and looks that follow each other say when", () => {
+  const view = sampleView({
+    lb1: { report: sampleReport("lb1", { config: "77aa9a7be01d3344" }) },
+    lb2: { report: undefined, silence: "timeout", ms: 1800 },
+  });
+  const shown = formatStatus(view, findFleetFaults(view), { width: 60, dated: true });
+  const lines = shown.split("\n");
+  deepStrictEqual(lines[1], "at 2026-11-25T12:00:00Z");
+  const tooLong = lines.slice(1).filter((line) => line.length > 60);
+  deepStrictEqual(tooLong, []);
+  // Nothing of what is to be done is cut.
+  const joined = shown.replace(/\n {6}/g, " ");
+  for (const { about, text } of findFleetFaults(view)) {
+    ok(joined.includes(`${about}: ${text}`), text);
+  }
+});
+
+Deno.test("a challenge tells by name which balancer had its key authorization", () => {
+  match(text(sampleView()), /^ {2}3h ago +lb0 +Px5gnHjd… +2600:\S+ +lb1 +200 +4$/m);
+  ok(!page(sampleView()).includes("<span>[2001:db8::f002]:31080</span>"));
+});
+
+Deno.test("where no balancer tells anything, who holds an address is unknown", () => {
+  const silent = { report: undefined, silence: "refused" as const };
+  const view = sampleView({ lb0: silent, lb1: silent, lb2: silent });
+  match(text(view), /^ {2}2001:db8::1 +unknown$/m);
+  ok(!/tag t-fail">unknown/.test(page(view)));
 });
 
 Deno.test("JSON has every member for every balancer, null or empty for one that is dead", () => {

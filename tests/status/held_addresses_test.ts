@@ -1,4 +1,4 @@
-import { deepStrictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { createHeldAddresses } from "../../lib/status/held_addresses.ts";
 
 /** A clock that stands until it is moved, and wakes whoever is due. */
@@ -40,12 +40,12 @@ function setUp(addresses: string[]) {
 Deno.test("an address that is there at the start is held since before it, one that comes since then", () => {
   const { held, here, advance } = setUp(["::1", "2001:DB8::1"]);
   held.watch(BOTH);
-  deepStrictEqual(held.held(BOTH), [{ address: "2001:db8::1", since: null }]);
+  assert.deepEqual(held.held(BOTH), [{ address: "2001:db8::1", since: null }]);
   advance(5000);
   here.add("192.0.2.1");
   advance(1000);
   advance(60_000);
-  deepStrictEqual(held.held(BOTH), [
+  assert.deepEqual(held.held(BOTH), [
     { address: "2001:db8::1", since: null },
     { address: "192.0.2.1", since: "2026-11-25T12:00:06Z" },
   ]);
@@ -55,11 +55,11 @@ Deno.test("an address that goes is not held at once, and comes back as of then",
   const { held, here, advance } = setUp(["192.0.2.1"]);
   held.watch(["192.0.2.1"]);
   here.delete("192.0.2.1");
-  deepStrictEqual(held.held(["192.0.2.1"]), []);
+  assert.deepEqual(held.held(["192.0.2.1"]), []);
   advance(10_000);
   here.add("192.0.2.1");
   advance(3_000);
-  deepStrictEqual(held.held(["192.0.2.1"]), [{
+  assert.deepEqual(held.held(["192.0.2.1"]), [{
     address: "192.0.2.1",
     since: "2026-11-25T12:00:11Z",
   }]);
@@ -73,7 +73,7 @@ Deno.test("a reload keeps what is known of the addresses that stay", () => {
   // Held all along, but nobody looked for it.
   here.add("192.0.2.3");
   held.watch(["192.0.2.1", "192.0.2.3"]);
-  deepStrictEqual(held.held(["192.0.2.1", "192.0.2.2", "192.0.2.3"]), [
+  assert.deepEqual(held.held(["192.0.2.1", "192.0.2.2", "192.0.2.3"]), [
     { address: "192.0.2.1", since: "2026-11-25T12:00:01Z" },
     { address: "192.0.2.3", since: null },
   ]);
@@ -82,10 +82,10 @@ Deno.test("a reload keeps what is known of the addresses that stay", () => {
 Deno.test("nothing is looked at again and again without virtual addresses, or after the end", () => {
   const { held, waiting } = setUp(["192.0.2.1"]);
   held.watch([]);
-  deepStrictEqual(waiting.size, 0);
+  assert.deepEqual(waiting.size, 0);
   held.watch(["192.0.2.1"]);
   held.watch(["192.0.2.1"]);
-  deepStrictEqual(waiting.size, 1);
+  assert.deepEqual(waiting.size, 1);
   held.stop();
-  deepStrictEqual(waiting.size, 0);
+  assert.deepEqual(waiting.size, 0);
 });

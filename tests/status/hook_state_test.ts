@@ -1,4 +1,4 @@
-import { deepStrictEqual, match } from "node:assert/strict";
+import assert from "node:assert/strict";
 import {
   type FinishedRun,
   leaveHookState,
@@ -29,12 +29,12 @@ Deno.test("what a hook leaves is read back, one run for each target, and a renew
   await using folder = await temporary();
   const leave = (outcome: FinishedRun, at: number) =>
     leaveHookState(folder.path, outcome, { now: () => at });
-  deepStrictEqual(await leave(done, AT), undefined);
+  assert.deepEqual(await leave(done, AT), undefined);
   await leave({ ...done, renewed: false }, AT + 60_000);
   await leave(failed, AT + 120_000);
   await leave({ ...done, out: "/other.pem" }, AT);
   const states = await readHookStates(folder.path);
-  deepStrictEqual(states.toSorted((a, b) => a.out < b.out ? -1 : 1), [
+  assert.deepEqual(states.toSorted((a, b) => a.out < b.out ? -1 : 1), [
     {
       client: "certbot",
       out: OUT,
@@ -54,23 +54,23 @@ Deno.test("what a hook leaves is read back, one run for each target, and a renew
       leaf,
     },
   ]);
-  deepStrictEqual(runToTell(states)?.out, OUT);
+  assert.deepEqual(runToTell(states)?.out, OUT);
 });
 
 Deno.test("the file may be read by all, as the server is another user", async () => {
   await using folder = await temporary();
   await leaveHookState(folder.path, done);
   const [name] = await Array.fromAsync(Deno.readDir(folder.path), ({ name }) => name);
-  match(name!, /^hook-[0-9a-f]{16}\.json$/);
-  deepStrictEqual((await Deno.stat(`${folder.path}/${name}`)).mode! & 0o777, 0o644);
+  assert.match(name!, /^hook-[0-9a-f]{16}\.json$/);
+  assert.deepEqual((await Deno.stat(`${folder.path}/${name}`)).mode! & 0o777, 0o644);
 });
 
 Deno.test("without the directory nothing is kept and nothing is said; a file in its place is named", async () => {
   await using folder = await temporary();
-  deepStrictEqual(await leaveHookState(`${folder.path}/none`, done), undefined);
-  deepStrictEqual(await readHookStates(`${folder.path}/none`), []);
+  assert.deepEqual(await leaveHookState(`${folder.path}/none`, done), undefined);
+  assert.deepEqual(await readHookStates(`${folder.path}/none`), []);
   await Deno.writeTextFile(`${folder.path}/file`, "");
-  match((await leaveHookState(`${folder.path}/file`, done))!, /is no directory/);
+  assert.match((await leaveHookState(`${folder.path}/file`, done))!, /is no directory/);
 });
 
 Deno.test("a planted link is replaced and not followed; what is no state is passed over", async () => {
@@ -83,22 +83,22 @@ Deno.test("a planted link is replaced and not followed; what is no state is pass
   await Deno.remove(path);
   await Deno.symlink(victim, path);
   await leaveHookState(folder.path, failed);
-  deepStrictEqual(await Deno.readTextFile(victim), "kept");
+  assert.deepEqual(await Deno.readTextFile(victim), "kept");
   const others = ["{}", "not JSON", '{"at":"tomorrow"}', "x".repeat(100_000)];
   for (const [i, text] of others.entries()) {
     await Deno.writeTextFile(`${folder.path}/hook-000000000000000${i}.json`, text);
   }
-  deepStrictEqual((await readHookStates(folder.path)).map(({ ok }) => ok), [false]);
+  assert.deepEqual((await readHookStates(folder.path)).map(({ ok }) => ok), [false]);
 });
 
 Deno.test("runToTell() prefers the last that failed, however old, to later ones that did not", () => {
   const state = (ok: boolean, at: string) => ({ ...done, ok, at, renewed_at: null, leaf: null });
-  deepStrictEqual(runToTell([]), null);
+  assert.deepEqual(runToTell([]), null);
   const told = runToTell([
     state(true, "2026-11-25T12:00:00Z"),
     state(false, "2026-11-20T12:00:00Z"),
     state(false, "2026-11-21T12:00:00Z"),
   ]);
-  deepStrictEqual([told!.ok, told!.at], [false, "2026-11-21T12:00:00Z"]);
-  deepStrictEqual(runToTell([state(true, "2026-11-25T12:00:00Z")])?.ok, true);
+  assert.deepEqual([told!.ok, told!.at], [false, "2026-11-21T12:00:00Z"]);
+  assert.deepEqual(runToTell([state(true, "2026-11-25T12:00:00Z")])?.ok, true);
 });

@@ -1,10 +1,10 @@
-import { deepStrictEqual, match, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Html, html } from "../../lib/status/html.ts";
 
 Deno.test("html`` escapes text, joins lists, leaves out what is absent, and keeps markup", () => {
   const inner = html`<b>${"<"}</b>`;
-  deepStrictEqual(
+  assert.deepEqual(
     html`<p title="${'"x"'}">${[inner, "&", 7]}${false}${undefined}</p>`.text,
     '<p title="&#34;x&#34;"><b>&#60;</b>&#38;7</p>',
   );
@@ -13,10 +13,10 @@ Deno.test("html`` escapes text, joins lists, leaves out what is absent, and keep
 Deno.test("html`` makes ASCII without controls of every text, and nothing of it is markup", () => {
   fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
     const { text: made } = html`${text}`;
-    match(made, /^[\x20-\x7e]*$/);
-    ok(!/[<>"'`]/.test(made), made);
+    assert.match(made, /^[\x20-\x7e]*$/);
+    assert.ok(!/[<>"'`]/.test(made), made);
     // Every ampersand begins a reference to a number, and it ends.
-    deepStrictEqual(made.replace(/&#\d{1,7};/g, "").includes("&"), false);
+    assert.deepEqual(made.replace(/&#\d{1,7};/g, "").includes("&"), false);
   }));
 });
 
@@ -28,7 +28,7 @@ Deno.test("html`` gives back the text to a reader of references, but for control
     );
     // deno-lint-ignore no-control-regex
     if (!/[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/.test(text)) {
-      deepStrictEqual(read, text);
+      assert.deepEqual(read, text);
     }
   }));
 });
@@ -38,12 +38,12 @@ Deno.test("each template of the room puts values into text or into quoted attrib
   for await (const { name } of Deno.readDir(room)) {
     const source = await Deno.readTextFile(new URL(name, room));
     if (!source.includes("html`")) continue;
-    ok(
+    assert.ok(
       !/=\$\{|<\$\{|<\/\$\{/.test(source.replaceAll("?=${", "")),
       `${name}: a value without quotes`,
     );
-    ok(!/(?:href|src)="\$\{(?!ICONS)/.test(source), `${name}: a value as an address`);
-    ok(!/<script|\son\w+="|style="/.test(source), `${name}: a script or a style of its own`);
+    assert.ok(!/(?:href|src)="\$\{(?!ICONS)/.test(source), `${name}: a value as an address`);
+    assert.ok(!/<script|\son\w+="|style="/.test(source), `${name}: a script or a style of its own`);
   }
-  ok(html`` instanceof Html);
+  assert.ok(html`` instanceof Html);
 });

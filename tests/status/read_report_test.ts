@@ -1,4 +1,4 @@
-import { deepStrictEqual, match, ok, throws } from "node:assert/strict";
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BOUNDS } from "../../lib/status/balancer_report.ts";
 import { readReport } from "../../lib/status/read_report.ts";
@@ -8,12 +8,12 @@ const read = (value: unknown) => readReport(JSON.stringify(value), NOW.getTime()
 
 Deno.test("readReport() gives back what a balancer tells, without members it does not know", () => {
   const report = sampleReport("lb0");
-  deepStrictEqual(read({ ...report, later: "<b>", __proto__: { version: "x" } }), report);
+  assert.deepEqual(read({ ...report, later: "<b>", __proto__: { version: "x" } }), report);
 });
 
 Deno.test("readReport() brings addresses to one spelling, so that they can be compared", () => {
   const holds = [{ address: "2001:DB8:0::1", since: null }];
-  deepStrictEqual(read({ ...sampleReport("lb0"), holds }).holds[0]!.address, "2001:db8::1");
+  assert.deepEqual(read({ ...sampleReport("lb0"), holds }).holds[0]!.address, "2001:db8::1");
 });
 
 /** What is changed in a good report, and the member that the refusal names. */
@@ -90,10 +90,10 @@ const LIES: [string, Record<string, unknown>, RegExp][] = [
 
 for (const [name, changes, reason] of LIES) {
   Deno.test(`readReport() refuses ${name}, and names the member alone`, () => {
-    throws(() => read({ ...sampleReport("lb0"), ...changes }), (error: unknown) => {
-      ok(error instanceof SyntaxError);
-      match(error.message, reason);
-      ok(error.message.length < 120 && !/[<>]/.test(error.message), error.message);
+    assert.throws(() => read({ ...sampleReport("lb0"), ...changes }), (error: unknown) => {
+      assert.ok(error instanceof SyntaxError);
+      assert.match(error.message, reason);
+      assert.ok(error.message.length < 120 && !/[<>]/.test(error.message), error.message);
       return true;
     });
   });
@@ -102,8 +102,8 @@ for (const [name, changes, reason] of LIES) {
 Deno.test("readReport() refuses what is no object, or no JSON, in words of its own", () => {
   const bodies = ["", "null", "[]", "1", '"x"', "{", "[".repeat(60_000), "x".repeat(200_000)];
   for (const body of bodies) {
-    throws(() => readReport(body, NOW.getTime()), (error: unknown) => {
-      ok(error instanceof SyntaxError && error.message.length < 80, String(error));
+    assert.throws(() => readReport(body, NOW.getTime()), (error: unknown) => {
+      assert.ok(error instanceof SyntaxError && error.message.length < 80, String(error));
       return true;
     });
   }
@@ -115,7 +115,7 @@ Deno.test("readReport() throws nothing but its SyntaxError, whatever JSON holds"
       try {
         read({ ...sampleReport("lb0"), [key]: JSON.parse(json) });
       } catch (error) {
-        ok(error instanceof SyntaxError, String(error));
+        assert.ok(error instanceof SyntaxError, String(error));
       }
     }),
   );

@@ -1,4 +1,4 @@
-import { deepStrictEqual } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { BOUNDS } from "../../lib/status/balancer_report.ts";
 import { createRecentEvents } from "../../lib/status/recent_events.ts";
 
@@ -12,7 +12,7 @@ Deno.test("challenges are told newest first, with a shortened token and where th
   events.challenge({ ...event, source: undefined, status: 404 });
   const at = "2026-11-25T12:00:00Z";
   const common = { at, token: "Px5gnHjd", from: "192.0.2.9", ms: 4 };
-  deepStrictEqual(events.challenges(), [
+  assert.deepEqual(events.challenges(), [
     { ...common, source: null, status: 404 },
     { ...common, source: "192.0.2.12:31080", status: 200 },
     { ...common, source: "own", status: 200 },
@@ -24,18 +24,18 @@ Deno.test("a scanner's questions do not push out those of a CA, and neither grow
   events.challenge({ ...event, source: "own", status: 200 });
   for (let i = 0; i < 1000; i++) events.challenge({ ...event, source: undefined, status: 404 });
   const told = events.challenges();
-  deepStrictEqual(told.length, BOUNDS.challenges / 2 + 1);
-  deepStrictEqual(told.at(-1)!.status, 200);
+  assert.deepEqual(told.length, BOUNDS.challenges / 2 + 1);
+  assert.deepEqual(told.at(-1)!.status, 200);
 });
 
 Deno.test("of each peer the last outcome is kept, and of more peers than are told the last ones", () => {
   const events = createRecentEvents({ now: () => NOW });
   events.contact("192.0.2.12:31080", "timeout");
   events.contact("192.0.2.12:31080", "found");
-  deepStrictEqual(events.contacts(), [
+  assert.deepEqual(events.contacts(), [
     { peer: "192.0.2.12:31080", outcome: "found", at: "2026-11-25T12:00:00Z" },
   ]);
   for (let i = 0; i < 1000; i++) events.contact(`192.0.2.12:${i}`, "found");
-  deepStrictEqual(events.contacts().length, BOUNDS.peers);
-  deepStrictEqual(events.contacts().at(-1)!.peer, "192.0.2.12:999");
+  assert.deepEqual(events.contacts().length, BOUNDS.peers);
+  assert.deepEqual(events.contacts().at(-1)!.peer, "192.0.2.12:999");
 });

@@ -118,3 +118,103 @@ export function sampleView(
     rows: NODES.map((name) => sampleRow(name, changes[name])),
   };
 }
+
+/** A fault of every kind: who holds what, a dead balancer, certificates, a hook, configurations. */
+export function troubledFleet(): FleetView {
+  const [lb0, lb1] = [sampleReport("lb0"), sampleReport("lb1")];
+  const hour = 3_600_000;
+  const certificate = (changes: Partial<ToldCertificate>, began: number, ends: number) =>
+    sampleCertificate({
+      not_before: before(began * DAY),
+      not_after: before(-ends * DAY),
+      ...changes,
+    });
+  return sampleView({
+    lb0: {
+      deaf: ["192.0.2.11:31080"],
+      report: {
+        ...lb0,
+        holds: [...lb0.holds, { address: "2001:db8::2", since: before(40_000) }],
+        peers: [
+          { peer: addressOf("lb1"), outcome: "found", at: before(2 * hour) },
+          { peer: addressOf("lb2"), outcome: "timeout", at: before(60_000) },
+        ],
+      },
+    },
+    lb1: {
+      report: {
+        ...lb1,
+        config: "77aa9a7be01d3344",
+        now: before(8_000),
+        health: { faults: ["the public port is not served"], notes: [] },
+        peers: [{ peer: addressOf("lb0"), outcome: "refused", at: before(600_000) }],
+        certificates: [
+          certificate({ verdict: "CRITICAL", text: "expired 5d ago: renew it now" }, 95, -5),
+          certificate(
+            {
+              place: "/etc/haproxy/certs/shop.pem",
+              names: ["shop.example"],
+              verdict: "WARNING",
+              text: "expires in 15d: find out why it has not been renewed",
+            },
+            75,
+            15,
+          ),
+          sampleCertificate({
+            place: "/etc/haproxy/certs/new.pem",
+            names: [],
+            ...{ serial: null, issuer: null, not_before: null, not_after: null },
+            verdict: "UNKNOWN",
+            text: "permission denied: let the user acme-lb read it, or leave it out",
+          }),
+        ],
+        certificates_total: 3,
+        evicted: 3,
+        hook: {
+          at: before(2 * hour),
+          ok: false,
+          client: "certbot",
+          out: "/etc/haproxy/certs/service.example.pem",
+          text: "/etc/letsencrypt/live/service.example/privkey.pem: the key does not fit",
+        },
+      },
+    },
+    lb2: { report: undefined, silence: "timeout", ms: 1_500 },
+  });
+}
+
+/** Twenty balancers that hold two addresses each, and words without a place to break. */
+export function largeFleet(): FleetView {
+  const long = `${"balancer-".repeat(4)}name.example`;
+  const virtualAddresses = Array.from(
+    { length: 40 },
+    (_, i) => `2001:db8:1234:5678:9abc:def0:1234:${(0x1000 + i).toString(16)}`,
+  );
+  const names = Array.from({ length: 20 }, (_, i) => `edge${i}-${long}`);
+  const address = (i: number) => `[2001:db8:1234:5678:9abc:def0:f00d:${0x1000 + i}]:31080`;
+  const view = sampleView();
+  return {
+    ...view,
+    expected: { ...view.expected, nodes: names, virtualAddresses },
+    rows: names.map((name, i) => ({
+      name,
+      address: address(i),
+      here: i === 0,
+      deaf: [],
+      ms: 4,
+      report: sampleReport("lb0", {
+        name,
+        holds: virtualAddresses.slice(2 * i, 2 * i + 2).map((held) => ({
+          address: held,
+          since: null,
+        })),
+        peers: names.flatMap((_, other) =>
+          other === i ? [] : [{ peer: address(other), outcome: "absent", at: before(DAY) }]
+        ),
+        certificates: [
+          sampleCertificate({ place: `/etc/${"long".repeat(40)}.pem`, names: [long] }),
+        ],
+      }),
+    })),
+  };
+}

@@ -1,0 +1,155 @@
+/**
+ * Certificates of six days, with what `acme-lb render CLIENT` gives each client: ordered once,
+ * and left alone in ten more runs, half of their lifetime being far away.
+ */
+
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { issue } from "../cert/issue.ts";
+import { executableCache, executablePath } from "../executable.ts";
+import type { Authority } from "./authority.ts";
+import { BALANCERS } from "./cluster.ts";
+import { tail } from "./daemon.ts";
+import { CA_ADDRESS } from "./fleet.ts";
+import { LETS_ENCRYPT, startLetsEncrypt, startResolver } from "./lets_encrypt.ts";
+import { type Machine, startMachine } from "./machine.ts";
+import { createNetwork, execute, type Network } from "./network.ts";
+import { lacking, NETWORK_PROGRAMS } from "./requirements.ts";
+
+const EXAMPLE = new URL("../../examples/article/config.yaml", import.meta.url);
+const SERVICE = "service.example";
+const CERTIFICATE = `/etc/haproxy/certs/${SERVICE}.pem`;
+/** The profile `shortlived` of Let's Encrypt. */
+const LIFETIME_HOURS = 160;
+const RUNS = 10;
+
+const missing = lacking({
+  for: "certificates of six days",
+  root: true,
+  programs: [
+    ...NETWORK_PROGRAMS,
+    ...["pebble", "pebble-challtestsrv", "openssl", "haproxy", "nginx", "nsenter"],
+  ],
+});
+
+interface Client {
+  /** Once, before it first runs. */
+  before?: string;
+  first: string;
+  /** What its timer runs. */
+  again: string;
+  tooOld?: () => Promise<string | undefined>;
+}
+
+const script = (client: string): Pick<Client, "first" | "again"> => ({
+  first: `/etc/acme-lb/clients/${client}`,
+  again: `/etc/acme-lb/clients/${client}`,
+});
+
+const CLIENTS: Record<string, Client> = {
+  acmetool: {
+    before: "/etc/acme-lb/clients/acmetool",
+    first: "acmetool --batch reconcile",
+    again: "acmetool --batch reconcile",
+  },
+  certbot: {
+    first: `certbot certonly -d ${SERVICE}`,
+    again: "certbot renew --no-random-sleep-on-renew",
+    tooOld: async () => {
+      const { stdout } = await execute(["certbot", "--version"], { deadline: 60_000 });
+      const major = Number(/ (\d+)\./.exec(stdout)?.[1]);
+      return major >= 4 ? undefined : `certbot before 4 renews 30 days before the end: ${stdout}`;
+    },
+  },
+  dehydrated: { before: "dehydrated --register --accept-terms", ...script("dehydrated") },
+  lego: script("lego"),
+  "acme.sh": script("acme.sh"),
+};
+
+let network: Network;
+let authority: Authority;
+let machine: Machine;
+
+Deno.test.beforeAll(async () => {
+  if (missing) return;
+  network = await createNetwork({
+    lb0: BALANCERS.lb0!,
+    ca: { ipv6: CA_ADDRESS, ipv4: "192.0.2.100" },
+  }, { names: { [SERVICE]: [BALANCERS.lb0!.ipv6], [LETS_ENCRYPT]: [CA_ADDRESS] } });
+  try {
+    machine = await startMachine(network, network.host("lb0"));
+    const names = { [SERVICE]: [BALANCERS.lb0!.ipv6] };
+    const machines = [machine];
+    await startResolver(network, { machines, names });
+    authority = await startLetsEncrypt(network, {
+      ...{ machines, names, lifetimeHours: LIFETIME_HOURS },
+    });
+    const example = await Deno.readTextFile(EXAMPLE);
+    const config = example.replace(/^cluster:$/m, "$&\n  email: ops@service.example");
+    await machine.write("/etc/acme-lb/config.yaml", config);
+    const ca = await issue({ ca: true, names: [], commonName: "Backends" });
+    await machine.write("/etc/haproxy/backend-ca.pem", ca.pem);
+    await must(`ln -sfn ${await executablePath()} /usr/local/bin/acme-lb`);
+    await must("install -d /run/acme/acme-challenge");
+    await must("acme-lb render haproxy --root / --force");
+    await must("sed -n 's/^#   //p' /etc/haproxy/haproxy.cfg | sh -e");
+    await must("systemctl start acme-lb haproxy");
+  } catch (error) {
+    await network[Symbol.asyncDispose]();
+    throw error;
+  }
+});
+
+Deno.test.afterAll(async () => {
+  await network?.[Symbol.asyncDispose]();
+});
+
+/** Runs a line of shell there, and fails if it does; its output. */
+async function must(line: string): Promise<string> {
+  const output = await machine.sh(line, { env: { ACME_LB_CACHE: executableCache() } });
+  assert.equal(output.code, 0, `${line}\n${output.stdout}`);
+  return output.stdout;
+}
+
+async function installed(): Promise<X509Certificate> {
+  const pem = await Deno.readTextFile(`/proc/${machine.pid}/root${CERTIFICATE}`);
+  return new X509Certificate(pem.slice(pem.indexOf("-----BEGIN CERTIFICATE-----")));
+}
+
+async function issuedSoFar(): Promise<number> {
+  const output = await authority.daemons[1]!.output();
+  return output.match(/Issued certificate serial/g)?.length ?? 0;
+}
+
+for (const [client, { before, first, again, tooOld }] of Object.entries(CLIENTS)) {
+  Deno.test({
+    name: `${client}, as rendered, renews a certificate of six days not before its time`,
+    ignore: missing || lacking({ for: `${client} and six days`, programs: [client] }) ||
+      await isTooOld(tooOld),
+    async fn() {
+      try {
+        await must(`acme-lb render ${client} --root / --force`);
+        if (before) await must(before);
+        const orders = await issuedSoFar();
+        await must(first);
+        const { serialNumber, validFromDate, validToDate } = await installed();
+        const hours = (validToDate.getTime() - validFromDate.getTime()) / 3600_000;
+        assert.ok(Math.abs(hours - LIFETIME_HOURS) < 2, `${hours} hours`);
+        for (let run = 0; run < RUNS; run++) await must(again);
+        assert.equal(await issuedSoFar() - orders, 1, "orders");
+        assert.equal((await installed()).serialNumber, serialNumber);
+      } catch (error) {
+        const logs = await Promise.all(authority.daemons.map(({ log }) => tail(log)));
+        throw new Error(`${error}\n${logs.join("\n")}`, { cause: error });
+      }
+    },
+  });
+}
+
+/** For `ignore`, with the reason printed. */
+async function isTooOld(reason: Client["tooOld"]): Promise<boolean> {
+  const text = missing ? undefined : await reason?.().catch(() => undefined);
+  // deno-lint-ignore no-console -- the reason belongs beside the test's "ignored" line
+  if (text !== undefined) console.error(`skipped: ${text.trim()}`);
+  return text !== undefined;
+}
