@@ -23,7 +23,7 @@ export class SilentFileError extends Error {
   override name = "SilentFileError";
 }
 
-export interface BoundedFilesOptions {
+interface BoundedFilesOptions {
   /** For one operation. @default 2000 */
   patienceMs?: number;
   /** When it is aborted, an operation gets {@link HURRY_MS} at most. */
@@ -51,7 +51,7 @@ const SYSTEM_FILES: FileSystem = {
 };
 
 /** For one operation when there is no time left; a disk that works needs far less. */
-export const HURRY_MS = 500;
+const HURRY_MS = 500;
 
 /** After so many silent files in a row, the directory that holds them counts as silent. */
 const MAX_SILENT_BESIDE = 3;

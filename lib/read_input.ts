@@ -3,7 +3,7 @@
 import { JobError } from "./errors.ts";
 import { errnoOf, systemReason } from "./system_reason.ts";
 
-/** Files of certificates are a few KiB; more than this is not one of them. */
+/** Files of certificates are a few KiB; a larger file is not one of them. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
 /**
@@ -30,8 +30,8 @@ export type Read = { bytes: Uint8Array } | { reason: string; absent: boolean; ca
 /**
  * The content of a regular file, symlinks followed. Never throws.
  *
- * Another user may exchange the file for a FIFO, whose opening would wait for a writer for ever: it
- * is opened without blocking, and what was opened is looked at.
+ * Another user may replace the file by a FIFO, and opening one would wait for a writer forever: so
+ * it is opened without blocking, and the descriptor is checked.
  */
 export async function tryToRead(path: string): Promise<Read> {
   try {

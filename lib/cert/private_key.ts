@@ -12,7 +12,7 @@ import { readDer, TAG } from "./der.ts";
 import { type KeyKind, readKeyKind } from "./key_kind.ts";
 import type { PemBlock } from "./pem.ts";
 
-export interface PrivateKey {
+interface PrivateKey {
   kind: KeyKind;
   /** The SubjectPublicKeyInfo of its public half. */
   spki: Uint8Array;
@@ -76,7 +76,7 @@ export async function readPublicHalf(block: PemBlock): Promise<Uint8Array | unde
 }
 
 /** Why HAProxy or common clients do not support such a key; undefined when they do. */
-export function refusedKind({ family, name, bits }: KeyKind): string | undefined {
+function refusedKind({ family, name, bits }: KeyKind): string | undefined {
   if (family === "RSA") {
     if (bits! < 2048) return "HAProxy refuses RSA keys below 2048 bits";
     return bits! > 8192 ? "RSA keys above 8192 bits are not supported" : undefined;

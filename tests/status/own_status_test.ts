@@ -103,6 +103,25 @@ Deno.test("the report is told to balancers alone; anybody else gets what any tar
   }
 });
 
+Deno.test("a report of certificates with many long names keeps within its bounds: the worst stay", async () => {
+  const names = Array.from({ length: 20 }, (_, i) => `${i}${"\u00e9".repeat(200)}`);
+  const certificates = Array.from(
+    { length: 40 },
+    (_, i) => sampleCertificate({ names, place: `/${i}.pem` }),
+  );
+  const look = () => Promise.resolve({ ...SEEN, certificates, certificatesTotal: 40 });
+  const { source } = statusOf({ look });
+  const handler = createReportHandler({
+    report: source.report,
+    told: { includes: () => Promise.resolve(true) },
+    otherwise: () => Promise.resolve(textAnswer("other\n")),
+  });
+  const { body } = await handler(head(STATUS_TARGET), "192.0.2.11", "192.0.2.12");
+  const told = readReport(body, Date.now());
+  ok(body.length <= 131_072, String(body.length));
+  deepStrictEqual([told.certificates[0]!.place, told.certificates_total], ["/0.pem", 40]);
+});
+
 Deno.test("the page asks the balancers once for all who look, and says what it may use", async () => {
   let asked = 0;
   const page = createPageHandler({
