@@ -235,7 +235,7 @@ story(
         const output = orders % 2 === 0
           ? await order(acmetool!, { again: true })
           : await orderByCertbot(certbot!);
-        assert.equal(output.code, 0, output.stdout);
+        assert.equal(output.code, 0, `${output.stdout}\n${await saidToCa(balancers.get("lb0")!)}`);
       }
       for (const { what, rate } of await floods.stop()) {
         assert.ok(rate > 10, `${what}: ${rate} connections a second`);
