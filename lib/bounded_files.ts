@@ -6,7 +6,7 @@
  * path that did not answer is not used again until the pending operation has returned.
  */
 
-import { type Read, tryToRead } from "./read_input.ts";
+import { type Read, readUnbounded, SILENT_FILE } from "./read_input.ts";
 import { type Clock, deadline, DeadlineError, orAborted, SYSTEM_CLOCK } from "./time.ts";
 
 export interface BoundedFiles {
@@ -47,7 +47,7 @@ const SYSTEM_FILES: FileSystem = {
   stat: (path) => Deno.stat(path),
   readLink: (path) => Deno.readLink(path),
   list: (directory) => Array.fromAsync(Deno.readDir(directory)),
-  read: tryToRead,
+  read: readUnbounded,
 };
 
 /** For one operation when there is no time left; a disk that works needs far less. */
@@ -90,9 +90,7 @@ export function boundFiles(options: BoundedFilesOptions = {}): BoundedFiles {
         silentBeside.delete(directory);
       };
       answer.then(answered, answered);
-      throw new SilentFileError(
-        "does not answer: its disk or network file system may be dead, or it is a pipe",
-      );
+      throw new SilentFileError(SILENT_FILE);
     }
   }
 
