@@ -6,7 +6,7 @@
  * path that did not answer is not used again until the pending operation has returned.
  */
 
-import { type Read, tryToRead } from "./read_input.ts";
+import { type Read, readUnbounded, SILENT_FILE } from "./read_input.ts";
 import { type Clock, deadline, DeadlineError, orAborted, SYSTEM_CLOCK } from "./time.ts";
 
 export interface BoundedFiles {
@@ -23,7 +23,7 @@ export class SilentFileError extends Error {
   override name = "SilentFileError";
 }
 
-export interface BoundedFilesOptions {
+interface BoundedFilesOptions {
   /** For one operation. @default 2000 */
   patienceMs?: number;
   /** When it is aborted, an operation gets {@link HURRY_MS} at most. */
@@ -47,11 +47,11 @@ const SYSTEM_FILES: FileSystem = {
   stat: (path) => Deno.stat(path),
   readLink: (path) => Deno.readLink(path),
   list: (directory) => Array.fromAsync(Deno.readDir(directory)),
-  read: tryToRead,
+  read: readUnbounded,
 };
 
 /** For one operation when there is no time left; a disk that works needs far less. */
-export const HURRY_MS = 500;
+const HURRY_MS = 500;
 
 /** After so many silent files in a row, the directory that holds them counts as silent. */
 const MAX_SILENT_BESIDE = 3;
@@ -90,9 +90,7 @@ export function boundFiles(options: BoundedFilesOptions = {}): BoundedFiles {
         silentBeside.delete(directory);
       };
       answer.then(answered, answered);
-      throw new SilentFileError(
-        "does not answer: its disk or network file system may be dead, or it is a pipe",
-      );
+      throw new SilentFileError(SILENT_FILE);
     }
   }
 

@@ -4,10 +4,10 @@
  */
 
 /** `source` is `deno run main.ts`; the other two are the forms that compile.ts makes. */
-export type BuildForm = "compiled" | "carrying" | "source";
+type BuildForm = "compiled" | "carrying" | "source";
 
 /** The form of this process. Needs no permission. */
-export function buildForm(): BuildForm {
+function buildForm(): BuildForm {
   if (Deno.build.standalone) return "compiled";
   // The carrying form runs the bundle, where every module's URL is that of acme-lb.js.
   return import.meta.url.endsWith(".ts") ? "source" : "carrying";

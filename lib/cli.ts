@@ -46,7 +46,7 @@ export interface CliOptions {
 }
 
 /** What the command line came to: an exit code, or the line to print with it. */
-export interface CliResult {
+interface CliResult {
   code: number;
   error?: unknown;
 }

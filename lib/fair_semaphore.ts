@@ -6,7 +6,7 @@
  * queue is bounded in all and for each key.
  */
 
-export interface FairSemaphoreOptions {
+interface FairSemaphoreOptions {
   /** How many may be held at once. */
   limit: () => number;
   /** How many of them one key may hold. @default the limit */

@@ -18,7 +18,7 @@ export const LOCK_NAME = ".acme-lb.lock";
 /** Time between two tries. flock itself has no timeout. */
 const RETRY_MS = 25;
 
-export interface LockOptions {
+interface LockOptions {
   /** How long to wait for another holder, in milliseconds. @default 60_000 */
   waitMs?: number;
 }

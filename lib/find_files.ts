@@ -29,7 +29,7 @@ export interface LeftOut {
   note?: string;
 }
 
-export interface FindOptions {
+interface FindOptions {
   files: BoundedFiles;
   /** A name met in a directory or by a pattern that is left out, and the note, if one is due. */
   leaveOut: (name: string) => LeftOut | undefined;

@@ -7,7 +7,7 @@
 
 import { type Clock, deadline, orAborted, SYSTEM_CLOCK } from "./time.ts";
 
-export interface FreshLookOptions<T> {
+interface FreshLookOptions<T> {
   look: () => Promise<T>;
   /** The result until the first measurement has ended. */
   initial: T;

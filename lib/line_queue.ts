@@ -13,7 +13,7 @@ const MAX_WAITING = 256 * 1024;
 /** Characters of one write. */
 const MAX_BATCH = 32 * 1024;
 
-export interface LineQueue {
+interface LineQueue {
   /** Takes a line with its newline; false when it does not fit, and is lost. */
   push(line: string): boolean;
   /**

@@ -20,7 +20,7 @@ export type LogFields = Record<string, string | number | boolean | undefined>;
 /** Writes one event; `event` is a fixed word such as `challenge` or `refused`. */
 export type Log = Record<LogLevel, (event: string, fields?: LogFields) => void>;
 
-export interface LogOptions {
+interface LogOptions {
   /** @default "text" */
   format?: LogFormat;
   /** @default "info" */

@@ -17,7 +17,7 @@ export function isOwnAddress(address: string): boolean {
 }
 
 /** In the spelling of {@link comparableAddress}. */
-export function ownAddresses(): ReadonlySet<string> {
+function ownAddresses(): ReadonlySet<string> {
   const now = SYSTEM_CLOCK.monotonic();
   if (now - known.at > FRESH_MS) {
     const all = Deno.networkInterfaces().map(({ address }) => comparableAddress(address));

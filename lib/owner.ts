@@ -12,7 +12,7 @@ export interface Owner {
 }
 
 /** The texts of /etc/passwd and /etc/group. */
-export interface Accounts {
+interface Accounts {
   passwd: string;
   group: string;
 }

@@ -3,7 +3,7 @@
  * hooks and units print nothing.
  */
 
-export interface ProgressOptions {
+interface ProgressOptions {
   /** @default whether stderr is one */
   terminal?: boolean;
   /** @default stderr */

@@ -21,7 +21,7 @@ export interface RealTarget {
   actor: Account | undefined;
 }
 
-export interface RealTargetOptions {
+interface RealTargetOptions {
   /** Stop at a symlink instead of following it (trusted links of the directory are followed). */
   stopAtLink?: boolean;
 }

@@ -13,7 +13,7 @@ import { type Clock, deadline, delay, SYSTEM_CLOCK } from "./time.ts";
 const NAME = "state.json";
 const DEFAULT_DIRECTORY = "/run/acme-lb";
 
-export interface RunningState {
+interface RunningState {
   /** How often it has read its configuration, failures included. */
   loads: number;
   /** Digest of the configuration in use. */
@@ -31,7 +31,7 @@ export async function openRunningState(): Promise<StateFile | undefined> {
 }
 
 /** The open file. */
-export class StateFile {
+class StateFile {
   #loads = 0;
   #config = "";
 

@@ -11,7 +11,7 @@ import type { Log } from "./log.ts";
 import { openRunningState } from "./running_state.ts";
 import { errnoOf, systemReason } from "./system_reason.ts";
 
-export interface Supervisor {
+interface Supervisor {
   /** The digest of the configuration that is being put to use. */
   loading(config: string): void;
   /** How that ended: with nothing, or with the reasons why the old one stays in use. */

@@ -62,7 +62,7 @@ export interface Deadline extends Disposable {
   abort(reason?: unknown): void;
 }
 
-export interface DeadlineOptions {
+interface DeadlineOptions {
   /** Ends it early, with its own reason. */
   parent?: AbortSignal;
   clock?: Clock;

@@ -31,7 +31,7 @@ export interface Account {
 }
 
 /** The result of a walk: real directories, then names that do not exist or were not followed. */
-export interface Walk {
+interface Walk {
   /** From / on; the last one is where the rest begins. */
   directories: Directory[];
   /** What is left of the path below the last directory: nothing, a file's name, or missing names. */
@@ -70,7 +70,7 @@ export function countFixed(directories: Directory[]): number {
 }
 
 /** What {@link walk} does at the last name of the path. */
-export interface WalkOptions {
+interface WalkOptions {
   /** Leave the last name alone when it is a link. */
   stopAtLink?: boolean;
 }

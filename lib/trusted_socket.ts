@@ -33,7 +33,7 @@ export async function socketFault(path: string): Promise<string | undefined> {
   }
 }
 
-/** Others than its owner can move away what is in it, whoever that belongs to. */
+/** Whether users other than its owner can rename or remove files of any owner in it. */
 function isShared({ mode }: Directory): boolean {
   return (mode & 0o022) !== 0 && (mode & 0o1000) === 0;
 }

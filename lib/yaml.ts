@@ -17,7 +17,7 @@ import {
 } from "yaml";
 
 /** Line and column, both from 1. */
-export interface Position {
+interface Position {
   line: number;
   column: number;
 }
@@ -28,7 +28,7 @@ export interface YamlProblem extends Position {
 }
 
 /** A parsed document: its plain value, or what is wrong with it. */
-export interface YamlText {
+interface YamlText {
   /** Plain objects, arrays, strings, numbers, booleans and null; undefined when there are problems. */
   value: unknown;
   /** In the order of the text. What follows the first is often no more than its consequence. */

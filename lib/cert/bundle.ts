@@ -20,7 +20,7 @@ import { encodePem, isCertificate, parsePem, type PemBlock } from "./pem.ts";
 import { isPrivateKey, keyFits, readPrivateKey } from "./private_key.ts";
 import { compareInstalled, type Installed, type Sendable } from "./installed.ts";
 
-export interface NamedBytes {
+interface NamedBytes {
   /** Its name in messages: a path. */
   name: string;
   bytes: Uint8Array;
@@ -53,7 +53,7 @@ export interface Bundle {
 }
 
 /** Either the bundle, or every reason why there is none, each a sentence for the operator. */
-export type BundleResult = { ok: true; bundle: Bundle } | { ok: false; refusals: string[] };
+type BundleResult = { ok: true; bundle: Bundle } | { ok: false; refusals: string[] };
 
 /** A file holds a few certificates; each costs signature checks. */
 const MAX_CERTIFICATES = 20;

@@ -105,7 +105,7 @@ export async function sendableOf(
   };
 }
 
-export interface Comparison {
+interface Comparison {
   /** What `--force` turns into warnings. */
   refusals: string[];
   warnings: string[];

@@ -20,14 +20,14 @@ import {
 import { TAG } from "./der.ts";
 import { parseIp } from "./names.ts";
 
-export interface Placeholder {
+interface Placeholder {
   /** The certificate. */
   certificate: Uint8Array;
   /** Its private key, PKCS#8. */
   key: Uint8Array;
 }
 
-export interface PlaceholderOptions {
+interface PlaceholderOptions {
   /** As parseSubjectName in coverage.ts returns them, at least one. */
   names: string[];
   now: Date;

@@ -2,8 +2,8 @@
  * Private keys: PKCS#8, PKCS#1 and SEC1, for the kinds that ACME clients make.
  *
  * No part of a key may appear in a message, so the runtime's own errors are never passed on. The
- * key is not converted: the bundle gets the DER of the input, after the runtime has read it as one
- * whole structure. Reading it checks that both halves belong together (see the tests); HAProxy does
+ * key is not converted: the bundle gets the DER of the input, after it has been read as one whole
+ * structure. Reading it checks that both halves belong together (see the tests); HAProxy does
  * not check this: it starts with a damaged ECDSA key and then every handshake fails.
  */
 
@@ -11,15 +11,16 @@ import { type Certificate, sameBytes } from "./certificate.ts";
 import { readDer, TAG } from "./der.ts";
 import { type KeyKind, readKeyKind } from "./key_kind.ts";
 import type { PemBlock } from "./pem.ts";
+import type { KeyFormat } from "./public_half.ts";
 
-export interface PrivateKey {
+interface PrivateKey {
   kind: KeyKind;
   /** The SubjectPublicKeyInfo of its public half. */
   spki: Uint8Array;
 }
 
 /** PEM label to node:crypto's name of the format. */
-const FORMATS = new Map<string, "pkcs8" | "pkcs1" | "sec1">([
+const FORMATS = new Map<string, KeyFormat>([
   ["PRIVATE KEY", "pkcs8"],
   ["RSA PRIVATE KEY", "pkcs1"],
   ["EC PRIVATE KEY", "sec1"],
@@ -66,6 +67,14 @@ export async function readPrivateKey(block: PemBlock): Promise<PrivateKey> {
 export async function readPublicHalf(block: PemBlock): Promise<Uint8Array | undefined> {
   const type = FORMATS.get(block.label);
   if (!type) return undefined;
+  // The server, which compares no keys, never loads it.
+  const { publicHalfOf } = await import("./public_half.ts");
+  try {
+    const usual = await publicHalfOf(block.der, type);
+    if (usual) return usual;
+  } catch {
+    return undefined;
+  }
   const { createPrivateKey, createPublicKey } = await import("node:crypto");
   try {
     const key = createPrivateKey({ key: block.der as never, format: "der", type });
@@ -76,7 +85,7 @@ export async function readPublicHalf(block: PemBlock): Promise<Uint8Array | unde
 }
 
 /** Why HAProxy or common clients do not support such a key; undefined when they do. */
-export function refusedKind({ family, name, bits }: KeyKind): string | undefined {
+function refusedKind({ family, name, bits }: KeyKind): string | undefined {
   if (family === "RSA") {
     if (bits! < 2048) return "HAProxy refuses RSA keys below 2048 bits";
     return bits! > 8192 ? "RSA keys above 8192 bits are not supported" : undefined;

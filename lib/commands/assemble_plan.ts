@@ -49,7 +49,7 @@ export interface AssembleJob {
 }
 
 /** `faults`: certificates of the client that cannot be installed, a sentence each. */
-export type AssemblePlan =
+type AssemblePlan =
   | { kind: "jobs"; jobs: AssembleJob[]; faults: string[] }
   | { kind: "ignored"; exitCode: number };
 

@@ -24,7 +24,7 @@ Examples:
 Exit codes: 0 the configuration can be used (warnings stand in the output), 78 it cannot; with
 --running 1 when the service uses another one, or does not run.`;
 
-export interface CheckConfigFlags {
+interface CheckConfigFlags {
   running?: boolean;
 }
 

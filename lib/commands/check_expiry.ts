@@ -34,7 +34,7 @@ import { type Endpoint, parseEndpoint } from "../expiry/check_endpoints.ts";
 import { checkPlaces, type Places } from "../expiry/places.ts";
 import { refuseInputAsTarget } from "./pem_target.ts";
 
-export interface CheckExpiryFlags {
+interface CheckExpiryFlags {
   connect?: Endpoint[];
   servername?: string[];
   ipv4?: true;

@@ -9,7 +9,7 @@ import { tryToRead } from "../read_input.ts";
 import { leaveHookState, type LeftLeaf, STATE_DIRECTORY } from "../status/hook_state.ts";
 import { isoSeconds } from "../time.ts";
 
-export interface ResultOptions {
+interface ResultOptions {
   /** Where the result is left; see {@link stateDirectory}. */
   directory: string;
   /** The client of `--hook`. */

@@ -10,7 +10,7 @@ import { changedRouterIds } from "../render/router_ids.ts";
 import { unifiedDiff } from "../unified_diff.ts";
 
 /** A rendered file, and the one that it would replace. */
-export interface PlacedFile extends RenderedFile {
+interface PlacedFile extends RenderedFile {
   /** Its path below the given root directory. */
   place: string;
   /** The file that is there; undefined when there is none. */

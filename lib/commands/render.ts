@@ -12,7 +12,7 @@ import type { RenderedFile } from "../render/rendered_file.ts";
 import { absolutePath } from "./pem_target.ts";
 import { differences, findPlaces, placeFiles, routerIdChanges } from "./place_files.ts";
 
-export interface RenderFlags {
+interface RenderFlags {
   node?: string;
   root?: string;
   diff?: boolean;

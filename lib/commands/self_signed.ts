@@ -22,7 +22,7 @@ import {
   warnAboutDirectory,
 } from "./pem_target.ts";
 
-export interface SelfSignedFlags extends RightsFlags {
+interface SelfSignedFlags extends RightsFlags {
   name: string[];
   out: string;
   days: number;

@@ -23,7 +23,7 @@ import type { Silence } from "../status/fleet.ts";
 import { fault, type SelfTestFinding } from "../self_test/findings.ts";
 import { whilePlanted } from "./while_planted.ts";
 
-export interface SelfTestFlags extends ConfigFlags {
+interface SelfTestFlags extends ConfigFlags {
   document?: boolean;
   lifetime: number;
   resolver?: SocketAddress;

@@ -68,7 +68,7 @@ const AS_ROOT = "runs as root; run it as a user of its own, with " +
 /** What the ports of a server need to report its status. */
 type ServerTools = PortTools & { source: StatusSource };
 
-export interface ServerOptions {
+interface ServerOptions {
   /** Flags that win over the configuration, also when it is read again. */
   flags: ConfigFlags;
   /** What the command serves. */

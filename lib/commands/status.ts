@@ -14,7 +14,7 @@ import { formatStatus } from "../status/status_text.ts";
 import { watchScreen } from "../status/watch_screen.ts";
 import { delay } from "../time.ts";
 
-export interface StatusFlags extends ConfigFlags {
+interface StatusFlags extends ConfigFlags {
   format: "text" | "json";
   watch?: boolean;
 }

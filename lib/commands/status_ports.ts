@@ -14,7 +14,7 @@ import { createReportHandler } from "../status/report_handler.ts";
 import type { ServedPort } from "../status/balancer_report.ts";
 import { knownBalancers } from "./ports.ts";
 
-export interface StatusPortsOptions {
+interface StatusPortsOptions {
   config: Config;
   /** The configuration file, or a description when there is none. */
   file: string;

@@ -7,12 +7,12 @@ import { plantToken, removeToken, type TokenContent } from "./plant_token.ts";
 const SIGNALS: Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /** A token file: in which webroot, and where in it. */
-export interface Planting extends TokenContent {
+interface Planting extends TokenContent {
   webroot: string;
   directory: string;
 }
 
-export interface PlantedWork<T> {
+interface PlantedWork<T> {
   /** Without this one there is nothing to work with. */
   main: Planting;
   /** Files that cannot be written are skipped, each with its reason. */

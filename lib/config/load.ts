@@ -14,7 +14,7 @@ export const DEFAULT_CONFIG_PATH = "/etc/acme-lb/config.yaml";
 /** A configuration is a page or two; more is a mistake or an attack on the parser. */
 const MAX_BYTES = 64 * 1024;
 
-export interface LoadedConfig {
+interface LoadedConfig {
   config: Config;
   /** The file it came from; undefined for the defaults alone. */
   path: string | undefined;

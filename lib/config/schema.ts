@@ -132,7 +132,7 @@ const timeout = text(DURATION, parseTimeout);
 const boolean = v.boolean("expected true or false");
 
 /** All of the file; an empty one, and any key with nothing after it, gives the defaults. */
-export const configSchema = v.strictObject({
+const configSchema = v.strictObject({
   webroot: key(
     v.lazy((value) =>
       Array.isArray(value)
@@ -446,7 +446,7 @@ function unwrapped(part: Part): Part {
 }
 
 /** A key as docs/configuration.md describes it. */
-export interface ConfigKey {
+interface ConfigKey {
   /** Dotted, such as `public.listen`. */
   key: string;
   /** As the file has it, in a plain value: `["[::]:80"]`. */

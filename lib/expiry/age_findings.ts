@@ -12,7 +12,7 @@ import {
 } from "./thresholds.ts";
 
 /** The wall clock, and a bound below which it is certainly wrong. */
-export interface WallClock {
+interface WallClock {
   now: Date;
   /** A clock that shows an earlier time is wrong. */
   earliestNow: Date;

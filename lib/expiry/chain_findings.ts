@@ -17,7 +17,7 @@ import type { Changes } from "./thresholds.ts";
 /** Each costs the check of a signature, and a server may send any number. */
 const MAX_CERTIFICATES = 20;
 
-export interface ChainRules {
+interface ChainRules {
   now: Date;
   changes: Changes;
   crypto: Pick<CryptoCache, "issuedBy">;

@@ -17,12 +17,12 @@ import { messageOf } from "../errors.ts";
 import { LOCK_NAME } from "../file_lock.ts";
 import { type Find, findFiles, type LeftOut, missingProblem } from "../find_files.ts";
 
-export interface CheckedFiles {
+interface CheckedFiles {
   records: ExpiryRecord[];
   notes: string[];
 }
 
-export interface CheckFilesOptions {
+interface CheckFilesOptions {
   files: BoundedFiles;
   /** Patterns of what is left out. */
   exclude?: string[];

@@ -83,6 +83,6 @@ function compare(served: LeafFacts, files: OnDisk[]): ExpiryFinding[] {
 }
 
 /** `RSA 2048` and `RSA 4096` are one kind of key, and so are the curves. */
-export function keyFamily(key: string): string {
+function keyFamily(key: string): string {
   return /^(?:P-|EC)/.test(key) ? "EC" : key.split(" ")[0]!;
 }

@@ -12,7 +12,7 @@ import { printable } from "../log.ts";
 import { describeCounts, dueFirst, overallState } from "./due_order.ts";
 import { formatRemaining, isoSeconds } from "../time.ts";
 
-export interface NagiosOptions {
+interface NagiosOptions {
   /**
    * 0: what is worst, on one line. 1: the same line with everything that is not OK. 2: a line for
    * each record below it. 3: with the facts of each certificate and what was passed over.

@@ -10,7 +10,7 @@ import { printable } from "../log.ts";
 import { describeCounts, dueFirst, overallState } from "./due_order.ts";
 import { formatRemaining, formatSpan } from "../time.ts";
 
-export interface TextOptions {
+interface TextOptions {
   /** Whether to colour the states, with ANSI sequences. */
   colour: boolean;
 }

@@ -19,7 +19,7 @@ export interface Places {
   exclude?: string[];
 }
 
-export interface PlaceRules extends Omit<EndpointRules, "deadline"> {
+interface PlaceRules extends Omit<EndpointRules, "deadline"> {
   /** For all endpoints together; a file has a quarter of it. */
   timeoutMs: number;
 }

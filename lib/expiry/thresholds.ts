@@ -82,7 +82,7 @@ export function formatThreshold({ share, ms }: Threshold): string {
 }
 
 /** Milliseconds that must be left of a lifetime of so many. */
-export function leftAt({ share, ms }: Threshold, lifetimeMs: number): number {
+function leftAt({ share, ms }: Threshold, lifetimeMs: number): number {
   return Math.min(share === undefined ? Infinity : Math.round(share * lifetimeMs), ms ?? Infinity);
 }
 

@@ -53,7 +53,7 @@ export class TlsKeyError extends Error {
 }
 
 /** Both ends of a connection, in bytes. */
-export interface TlsConnection {
+interface TlsConnection {
   /** Null at the end. */
   read(buffer: Bytes): Promise<number | null>;
   write(bytes: Bytes): Promise<number>;

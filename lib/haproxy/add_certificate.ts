@@ -8,7 +8,7 @@ import { replaceCertificate, type Replacement } from "./replace_certificate.ts";
 import { type CommandOutcome, parseAdd, parseDelete, parseNew, plainPath } from "./replies.ts";
 import { SwapFault } from "./swap_fault.ts";
 
-export interface Addition extends Replacement {
+interface Addition extends Replacement {
   /** As HAProxy spells it. */
   crtList: string;
 }

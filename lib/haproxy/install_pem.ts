@@ -12,7 +12,7 @@ import type { FileLock } from "../file_lock.ts";
 import { swapCertificate, type SwapResult } from "./swap.ts";
 import type { Running, SwapRequest, Written } from "./swap_state.ts";
 
-export interface Installation {
+interface Installation {
   path: string;
   pem: Uint8Array;
   /** The lock on `path`, taken before the installed file was read. */

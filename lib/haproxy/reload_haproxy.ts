@@ -23,7 +23,7 @@ const POLL_MS = 100;
  * @param haproxy one behind a master socket
  * @throws {SwapFault} `reload_failed` when the configuration does not load
  */
-export async function reloadHaproxy(
+async function reloadHaproxy(
   haproxy: Haproxy,
   options: { reloadMs?: number } = {},
 ): Promise<void> {

@@ -4,7 +4,7 @@
  * HAProxy has a single transaction for the whole process. Without its commit 984d2cfb6 (October
  * 2024; Debian 12 lacks it) a `set` for one name while another's transaction is open puts our key
  * into that one. So the transaction is looked at between `set` and `commit`, and a mixed one is
- * aborted whoever began it.
+ * aborted, even if another client began it.
  */
 import { delay } from "../time.ts";
 import {

@@ -240,7 +240,7 @@ export function parseProcesses(text: string): Processes | undefined {
  * - `failed`: with the first alert of the configuration check, which names file and line; with the
  *   start-up log kept only in part, it may be missing
  */
-export type ReloadReply = { kind: "done" | "untold" } | { kind: "failed"; alert?: string };
+type ReloadReply = { kind: "done" | "untold" } | { kind: "failed"; alert?: string };
 
 export function parseReload(text: string): ReloadReply {
   const [, success] = /^Success=([01])$/m.exec(text) ?? [];

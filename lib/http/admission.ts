@@ -64,7 +64,7 @@ class Source extends Group {
 }
 
 /** The part of a connection that admission needs. */
-export interface Guest {
+interface Guest {
   /** Ends it; the {@link Place.leave} of its place must follow before this returns. */
   abort(): void;
 }

@@ -27,7 +27,7 @@ export interface ReceivedResponse extends HttpResponse {
 }
 
 /** No answer, or none that can be read. */
-export interface Failed {
+interface Failed {
   fault: AskFault;
   /** There was a connection; without one the CA tries its second address, after it no other. */
   connected: boolean;

@@ -20,7 +20,7 @@ export type ListenSystem = (
  */
 const BACKLOG = 2_048;
 
-export interface Bound {
+interface Bound {
   /** One, or two where IPv4 needs a socket of its own. */
   sockets: Deno.TcpListener[];
   /** The address with the real port where 0 was asked for. */

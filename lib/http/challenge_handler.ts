@@ -43,12 +43,12 @@ export interface AnsweredChallenge {
   status: number;
 }
 
-export interface ChallengeOptions {
+interface ChallengeOptions {
   own: OwnTokens;
   log: Log;
 }
 
-export interface ChallengePortOptions extends ChallengeOptions {
+interface ChallengePortOptions extends ChallengeOptions {
   /** When given, only these addresses are answered. */
   onlyFrom?: PeerAddresses;
   /** Which addresses get answers meant only for balancers; see {@link CONFIG_HEADER}. */
@@ -57,7 +57,7 @@ export interface ChallengePortOptions extends ChallengeOptions {
   digest?: Promise<string>;
 }
 
-export interface PublicChallengeOptions extends ChallengeOptions {
+interface PublicChallengeOptions extends ChallengeOptions {
   lookup: PeerLookup;
   metrics: Metrics;
   /** Told each answer. */

@@ -21,7 +21,7 @@ export const HEAD_MS = 5_000;
  * From the first byte after a pause to the last answer: pipelined requests whose answers nobody
  * reads would otherwise hold a connection for as long as the client likes.
  */
-export const BURST_MS = 15_000;
+const BURST_MS = 15_000;
 /**
  * A kept connection without a request. Longer than the pools of nginx (60 s), HAProxy and cloud
  * balancers keep theirs, so that they close first: a request that arrives while the connection is
@@ -34,7 +34,7 @@ export const IDLE_MS = 75_000;
  */
 const PIPELINED_IDLE_MS = 5_000;
 /** Requests on one connection; the last answer announces the end. */
-export const MAX_REQUESTS = 1_000;
+const MAX_REQUESTS = 1_000;
 
 /**
  * Lingering: what is read and dropped after the last answer, because closing with unread bytes
@@ -57,7 +57,7 @@ export type Handler = (
 ) => Answer | Promise<Answer>;
 
 /** Why a connection got an error without a handler being asked. */
-export type ConnectionFault = HeadRefusal["fault"] | "timeout" | "bad_preamble" | "proxy_protocol";
+type ConnectionFault = HeadRefusal["fault"] | "timeout" | "bad_preamble" | "proxy_protocol";
 
 /** What a connection needs from its listener. */
 export interface ConnectionContext {
@@ -83,7 +83,7 @@ export interface AnsweredRequest {
   head?: RequestHead;
 }
 
-export interface ConnectionOptions {
+interface ConnectionOptions {
   address: string;
   local: string;
   /** The connection may begin with a trusted preamble of the PROXY protocol. */

@@ -7,7 +7,7 @@
 import type { SocketAddress } from "../address.ts";
 import { deadline, DeadlineError } from "../time.ts";
 
-export interface DialOptions {
+interface DialOptions {
   /** For the connection to be made. */
   timeoutMs: number;
   /** Ends the waiting early. */

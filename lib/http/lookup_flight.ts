@@ -20,7 +20,7 @@ export interface LookupResult {
   outcomes: { peer: string; outcome: PeerOutcome }[];
 }
 
-export interface FlightOptions {
+interface FlightOptions {
   token: string;
   source: string;
   timeoutMs: number;

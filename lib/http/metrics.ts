@@ -8,7 +8,7 @@
 import { formatFamilies } from "../prometheus_text.ts";
 
 /** What a listener counts. */
-export interface RoleCounts {
+interface RoleCounts {
   answered(status: number): void;
   /** One of the answers was a refusal, for that reason. */
   refused(reason: string): void;
@@ -63,8 +63,8 @@ const HELP = {
 } as const;
 
 type Family = keyof typeof HELP;
-export type Counter = Extract<Family, `${string}_total`>;
-export type Gauge = Exclude<Family, Counter>;
+type Counter = Extract<Family, `${string}_total`>;
+type Gauge = Exclude<Family, Counter>;
 
 export function createMetrics(version: string): Metrics {
   const counters = new Map<Counter, Map<string, number>>();

@@ -14,7 +14,7 @@ export type OwnAnswer =
   & { fields: LogFields }
   & ({ kind: "found"; body: string } | { kind: OwnFault });
 
-export type OwnFault = Exclude<OwnFile["kind"], "found">;
+type OwnFault = Exclude<OwnFile["kind"], "found">;
 
 export interface OwnTokens {
   /** Never rejects, and takes little more than a second. */

@@ -15,7 +15,7 @@ import { PeerNames } from "./peer_names.ts";
 /** How long the resolver is waited for when a client may be a peer by a name alone. */
 const RECOGNISE_MS = 1_000;
 
-export interface PeerAddressesOptions {
+interface PeerAddressesOptions {
   peers: readonly Peer[];
   /** The challenge listeners of this balancer. */
   own: readonly SocketAddress[];

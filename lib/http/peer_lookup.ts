@@ -20,7 +20,7 @@ export interface LookupLimits extends GateLimits {
   fanOuts: number;
 }
 
-export interface PeerLookupOptions {
+interface PeerLookupOptions {
   addresses: PeerAddresses;
   gates: PeerGates;
   connectTimeoutMs: number;

@@ -19,7 +19,7 @@ const THREADS = 8;
 /** The name's DNS server decides how many addresses it has; no cluster has more balancers. */
 export const MAX_ADDRESSES = 16;
 
-export interface PeerNamesOptions {
+interface PeerNamesOptions {
   log: Pick<Log, "warn">;
   /** All addresses of a name. @default the system's resolver, hosts file included */
   resolve?: (name: string) => Promise<string[]>;

@@ -25,7 +25,7 @@ export interface Endpoints {
   local: string;
 }
 
-export type Preamble =
+type Preamble =
   | { kind: "none" }
   | { kind: "incomplete" }
   | { kind: "malformed" }

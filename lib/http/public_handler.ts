@@ -9,7 +9,7 @@ import { CHALLENGE_PREFIX, isChallengeTarget } from "./challenge_path.ts";
 import type { Handler } from "./connection.ts";
 import type { RequestHead } from "./request_head.ts";
 
-export interface PublicOptions {
+interface PublicOptions {
   challenge: (head: RequestHead, from: string) => Promise<Answer>;
   /** Without it, what is no challenge is 404. */
   redirect?: (head: RequestHead, from: string, local: string) => Answer;

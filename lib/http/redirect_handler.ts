@@ -12,7 +12,7 @@ import type { Log } from "../log.ts";
 import { type Answer, headerLine, methodNotAllowed, refusalAnswer } from "./answer.ts";
 import type { RequestHead } from "./request_head.ts";
 
-export interface RedirectOptions {
+interface RedirectOptions {
   /** `auto`: 301 for GET and HEAD, 308 (which keeps the method) for the others. */
   status: "auto" | 301 | 302 | 307 | 308;
   /** See {@link isListedHost}. */

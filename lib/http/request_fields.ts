@@ -7,7 +7,7 @@
 /** Why the fields of a head that is good in form are refused; the word of the log and the metrics. */
 export type FieldFault = "bad_host" | "bad_framing" | "body_too_large";
 
-export interface FieldRefusal {
+interface FieldRefusal {
   status: 400 | 413;
   fault: FieldFault;
 }
@@ -29,7 +29,7 @@ export interface FieldMeaning {
 const MAX_U64 = 2n ** 64n - 1n;
 
 /** Where a header field stands in the bytes; `nameEnd` is its colon. */
-export interface FieldSpan {
+interface FieldSpan {
   nameStart: number;
   nameEnd: number;
   valueEnd: number;

@@ -23,7 +23,7 @@ export const MAX_TARGET_BYTES = 8_192;
 const MAX_METHOD = 64;
 
 /** Why a head was refused; the word that the log and the metrics use. */
-export type HeadFault =
+type HeadFault =
   | "bad_request_line"
   | "bad_version"
   | "bad_method"

@@ -24,7 +24,7 @@ export interface PortSpec extends ListenerBehaviour {
   check?: HealthCheck;
 }
 
-export interface ServiceOptions {
+interface ServiceOptions {
   log: Log;
   metrics: Metrics;
   /**

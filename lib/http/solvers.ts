@@ -23,7 +23,7 @@ export interface SolverQuestion {
   source: string;
 }
 
-export interface SolverAnswer {
+interface SolverAnswer {
   solver: string;
   outcome: AnswerOutcome;
   body?: string;

@@ -27,14 +27,14 @@ const NO_TOKEN = "acme-lb-looks-here";
 const NO_SOURCE = "";
 
 /** Why a webroot is not used at present. */
-export type WebrootFault = "silent" | "unreadable";
+type WebrootFault = "silent" | "unreadable";
 
 /** What the webroots have; `unreadable` where one could not be looked at. */
 export type OwnFile =
   | { kind: "found"; body: string; path: string }
   | { kind: "absent" | "unreadable" | "silent"; faults: IgnoredFile[] };
 
-export interface WebrootsOptions {
+interface WebrootsOptions {
   log: Pick<Log, "info" | "warn">;
   clock?: Clock;
   /** @default {@link readTokenFile} */

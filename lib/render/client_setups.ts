@@ -13,7 +13,7 @@ import { caDirectory } from "./haproxy_acme.ts";
 import type { RenderedFile } from "./rendered_file.ts";
 import { shellWord } from "./shell_word.ts";
 
-export interface ClientOptions {
+interface ClientOptions {
   /** From the staging CA, whose certificates are for trying. */
   staging?: boolean | undefined;
 }

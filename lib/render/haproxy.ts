@@ -32,7 +32,7 @@ const CIPHERS = [
 /** Where keepalived asks, on loopback; the path of HAProxy's manual. */
 export const HEALTH_PORT = 8404;
 
-export interface HaproxyOptions {
+interface HaproxyOptions {
   /** Whether HAProxy orders its certificate itself, which takes 3.2. */
   acme?: boolean | undefined;
   /** From the staging CA, whose certificates are for trying. */

@@ -14,7 +14,7 @@ import type { RenderedFile } from "./rendered_file.ts";
 import { argumentWord, unitWord } from "./systemd_escape.ts";
 
 /** Where HAProxy answers challenges, for acme-lb on the same machine. */
-export const SOLVER = { hostname: "127.0.0.1", port: 31081 };
+const SOLVER = { hostname: "127.0.0.1", port: 31081 };
 
 /** Of root alone: releases of HAProxy before August 2026 let everybody read the key they make. */
 export const ACCOUNTS = "/etc/haproxy/acme";

@@ -27,7 +27,7 @@ const HTTPS_WEIGHT = -100;
 /** Beyond this length, the comment with every balancer's priority is no longer useful. */
 const MAX_COMMENT = 90;
 
-export const KEEPALIVED_CONF = "/etc/keepalived/keepalived.conf";
+const KEEPALIVED_CONF = "/etc/keepalived/keepalived.conf";
 
 /** @param node a name among the cluster's nodes */
 export function keepalivedFiles(

@@ -17,7 +17,7 @@ import { type ClusterList, missingLists } from "./missing_lists.ts";
 import type { RenderedFile } from "./rendered_file.ts";
 import { systemdFiles, type SystemdOptions } from "./systemd.ts";
 
-export interface RenderOptions {
+interface RenderOptions {
   /** A name among the cluster's nodes. */
   node: string;
   /** How rendered files call acme-lb. @default EXECUTABLE */

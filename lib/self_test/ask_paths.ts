@@ -29,7 +29,7 @@ export interface Replies {
   redirect?: Reply;
 }
 
-export interface AskPathsOptions {
+interface AskPathsOptions {
   questions: Questions;
   /** Ends the requests: those in progress count as timed out. */
   signal: AbortSignal;

@@ -9,7 +9,7 @@
 import { comparableAddress, ipv6Groups } from "../address.ts";
 
 /** `never` holds anywhere; `private` may be right where the CA is one of your own. */
-export interface UnreachableRange {
+interface UnreachableRange {
   kind: "never" | "private";
   /** As in `127.0.1.1 is a loopback address`. */
   name: string;

@@ -12,7 +12,7 @@ import { fault, type SelfTestFinding } from "./findings.ts";
 import type { Path } from "./paths.ts";
 
 /** What an answer tells of the configuration behind it. */
-export interface ToldConfig {
+interface ToldConfig {
   path: Path;
   /** Undefined where the answer tells none. */
   digest: string | undefined;

@@ -9,7 +9,7 @@ import { messageOf } from "../errors.ts";
 import type { NameRecords } from "./dns_findings.ts";
 
 /** @throws when there is no answer; Deno.errors.NotFound when there is no such record */
-export type ResolveDns = (name: string, type: "AAAA" | "A") => Promise<string[]>;
+type ResolveDns = (name: string, type: "AAAA" | "A") => Promise<string[]>;
 
 /** A resolver that does not answer counts as one without the name. */
 const RESOLVER_TIMEOUT_MS = 10_000;

@@ -8,7 +8,7 @@ import { listed } from "./dns_findings.ts";
 import type { Path } from "./paths.ts";
 
 /** A path and what was found on it. */
-export interface ReportedPath {
+interface ReportedPath {
   path: Path;
   report: PathReport;
 }

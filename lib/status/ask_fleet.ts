@@ -46,7 +46,7 @@ export function askTimeoutMs(sinceStartMs: number): number {
   return Math.min(MOST_ASK_MS, Math.max(LEAST_ASK_MS, left));
 }
 
-export interface AskFleetOptions {
+interface AskFleetOptions {
   config: Config;
   /** The configuration file, or what stands for it. */
   file: string;

@@ -66,7 +66,7 @@ export function fleetPicture(view: FleetView, findings: readonly StatusFinding[]
 }
 
 /** `ok` when one of them reached the other and neither failed to. */
-export function linkState(a: BalancerRow, b: BalancerRow): "ok" | "fail" | "unknown" {
+function linkState(a: BalancerRow, b: BalancerRow): "ok" | "fail" | "unknown" {
   const outcomes = [outcomeOf(a, b), outcomeOf(b, a)].filter((word) => word !== undefined);
   if (outcomes.some((outcome) => !isReached(outcome))) return "fail";
   return outcomes.length > 0 ? "ok" : "unknown";

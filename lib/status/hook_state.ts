@@ -94,8 +94,14 @@ export async function leaveHookState(
   }
 }
 
-/** The last run for each target; what is damaged or not readable is left out. Never rejects. */
-export async function readHookStates(directory: string): Promise<HookState[]> {
+/**
+ * The last run for each target; what is damaged or not readable is left out. Never rejects.
+ * @param read what the server reads files with, which counts the threads that silence costs it
+ */
+export async function readHookStates(
+  directory: string,
+  read: typeof tryToRead = tryToRead,
+): Promise<HookState[]> {
   const names: string[] = [];
   try {
     for await (const { name } of Deno.readDir(directory)) {
@@ -104,7 +110,9 @@ export async function readHookStates(directory: string): Promise<HookState[]> {
   } catch {
     return [];
   }
-  const states = await Promise.all(names.map((name) => readStateFile(`${directory}/${name}`)));
+  const states = await Promise.all(
+    names.map((name) => readStateFile(`${directory}/${name}`, read)),
+  );
   return states.filter((state) => state !== undefined);
 }
 
@@ -131,11 +139,14 @@ async function digestOf(out: string): Promise<string> {
   return new Uint8Array(hash).slice(0, 8).toHex();
 }
 
-async function readStateFile(path: string): Promise<HookState | undefined> {
-  const read = await tryToRead(path);
-  if (!("bytes" in read)) return undefined;
+async function readStateFile(
+  path: string,
+  read: typeof tryToRead = tryToRead,
+): Promise<HookState | undefined> {
+  const found = await read(path);
+  if (!("bytes" in found)) return undefined;
   try {
-    return readState(JSON.parse(new TextDecoder().decode(read.bytes)), "");
+    return readState(JSON.parse(new TextDecoder().decode(found.bytes)), "");
   } catch {
     return undefined;
   }

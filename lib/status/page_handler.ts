@@ -14,7 +14,7 @@ const FRESH_MS = 2_000;
 /** Longer than the question may take; a request that waits for so long gets the last page. */
 const PATIENCE_MS = 3_000;
 
-export interface PageHandlerOptions {
+interface PageHandlerOptions {
   ask: () => Promise<FleetView>;
   onError: (error: unknown) => void;
   clock?: Clock;

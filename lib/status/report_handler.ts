@@ -11,7 +11,7 @@ import type { PeerAddresses } from "../http/peer_addresses.ts";
 import { printable } from "../log.ts";
 import { type BalancerReport, BOUNDS, STATUS_TARGET } from "./balancer_report.ts";
 
-export interface ReportHandlerOptions {
+interface ReportHandlerOptions {
   report: () => Promise<BalancerReport>;
   /** Who is told. */
   told: Pick<PeerAddresses, "includes">;

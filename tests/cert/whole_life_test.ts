@@ -65,7 +65,7 @@ Deno.test("a state never gets better while a certificate ages, whatever the thre
             thresholds,
             changes,
           });
-          // The same that whoever draws the changes on a graph would see.
+          // The same as in a graph of the changes.
           const state = now >= changes.criticalFrom
             ? "CRITICAL"
             : now >= changes.warningFrom

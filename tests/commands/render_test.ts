@@ -99,7 +99,7 @@ Deno.test("render --force keeps each file that it replaces, whole, beside it", a
     assert.deepEqual(more, []);
     assert.match(copy!, new RegExp(`^\\.${path.split("/").at(-1)}\\.old-\\d{8}T\\d{9}Z$`));
     assert.deepEqual(await Deno.readTextFile(folder + copy), mine);
-    // Whoever runs every program of a folder must not run this one.
+    // A program that runs every file of a folder must not run this one.
     assert.deepEqual((await Deno.stat(folder + copy)).mode! & 0o777, mode & 0o666);
     assert.match(forced.stdout, new RegExp(`^${folder}${copy}: copy of the replaced file$`, "m"));
     // Nothing differs any more, so nothing is kept.
