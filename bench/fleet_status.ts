@@ -23,6 +23,8 @@ const KEY_AUTHORIZATION = `${TOKEN}.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI`
 
 /** Requests a second for the page. */
 const RATE = 100;
+/** The load has started by then, and the first looks have loaded what makes the page. */
+const HEAD_START_MS = 3_000;
 const ASK_EVERY_MS = 25;
 
 export async function measureStatus(bench: Bench): Promise<Figure[]> {
@@ -142,18 +144,14 @@ async function measurePage(
     await work();
     return await processorTime(pid) - before;
   };
-  // The first look loads what makes the page.
-  await startLoad(prefix, 1).stop();
   for (let round = 1; round <= rounds; round++) {
     bench.progress(`challenges beside the page, round ${round} of ${rounds}`);
     const idle = await used(async () => void alone.push(...await askFor(seconds)));
-    let looks = 0;
-    const busy = await used(async () => {
-      const load = startLoad(prefix, seconds);
-      beside.push(...await askFor(seconds));
-      looks = await load.stop();
-    });
-    costs.push((busy - idle) * 1000 / looks);
+    const load = startLoad(prefix);
+    await new Promise((resolve) => setTimeout(resolve, HEAD_START_MS));
+    const busy = await used(async () => void beside.push(...await askFor(seconds)));
+    const rate = await load.stop();
+    costs.push((busy - idle) * 1000 / (rate * seconds));
   }
   const figures = (what: string, times: number[]): Figure[] =>
     ([["median", 0.5], ["99 % within", 0.99]] as const).map(([name, share]) => ({
@@ -177,8 +175,8 @@ async function measurePage(
   ];
 }
 
-/** Looks at the page; how many there were, when it is stopped. */
-function startLoad(prefix: string[], seconds: number): { stop(): Promise<number> } {
+/** Looks at the page, until it is stopped; how often a second it did. */
+function startLoad(prefix: string[]): { stop(): Promise<number> } {
   const flood: Flood = {
     address: "::1",
     port: PORTS.metrics,
@@ -191,17 +189,14 @@ function startLoad(prefix: string[], seconds: number): { stop(): Promise<number>
     ...prefix,
     ...[Deno.execPath(), "run", "-A", "--no-config", program, JSON.stringify(flood)],
   ];
-  const began = performance.now();
   const child = new Deno.Command(first!, { args, stdin: "null", stdout: "piped" }).spawn();
   return {
     async stop() {
-      const left = seconds * 1000 - (performance.now() - began);
-      await new Promise((resolve) => setTimeout(resolve, Math.max(0, left)));
       child.kill("SIGTERM");
       const { stdout } = await child.output();
       const rate = Number(new TextDecoder().decode(stdout));
       if (!(rate > 0)) throw new Error("nobody looked at the page");
-      return rate * seconds;
+      return rate;
     },
   };
 }
