@@ -2,8 +2,8 @@
  * Time to the right answer: how long the CA waits for a token that another balancer holds, while
  * more and more of the balancers between are of no use.
  *
- * The balancer asked is the last in the list of peers and the holder is the one before it, so
- * whoever asks them in turn meets every useless one first. The addresses are those of the source
+ * The balancer asked is the last in the list of peers and the holder is the one before it, so a
+ * client that asks them in turn asks every useless one first. The addresses are those of the source
  * document; which fate a peer has is decided by the port under which it is listed.
  */
 

@@ -10,6 +10,7 @@ import { measureAttack } from "./attack.ts";
 import { raiseLoopback } from "./cable.ts";
 import { measureStatus } from "./fleet_status.ts";
 import { measureExpiry } from "./expiry.ts";
+import { measureHooks } from "./hooks.ts";
 import { measureMemory } from "./memory.ts";
 import { measureRedirects } from "./redirect_rate.ts";
 import type { Figure } from "./report.ts";
@@ -42,6 +43,7 @@ export const SECTIONS = {
   startup: measureStartup,
   swap: measureSwaps,
   expiry: measureExpiry,
+  hooks: measureHooks,
   attack: measureAttack,
   status: measureStatus,
   soak: measureSoak,

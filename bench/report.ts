@@ -13,7 +13,8 @@ export type Contender =
   | "bare Deno"
   | "openssl loop"
   | "one openssl"
-  | "check_ssl_cert";
+  | "check_ssl_cert"
+  | "acme.sh";
 /** The empty one is for counts. */
 export type Unit = "ms" | "µs" | "/s" | "MB" | "%" | "";
 
@@ -56,6 +57,7 @@ const CONTENDERS: Contender[] = [
   "openssl loop",
   "one openssl",
   "check_ssl_cert",
+  "acme.sh",
 ];
 
 /** Compares the figure with its target and with the other contenders. */

@@ -5,7 +5,7 @@
  * The exit code tells whether it could measure; a target that is missed is shown and no more.
  *
  * Usage: deno task bench [--only SECTION] [--quick] [--json FILE], where SECTION is one of
- * answer, redirect, memory, start, startup, swap, expiry, attack, status, soak
+ * answer, redirect, memory, start, startup, swap, expiry, hooks, attack, status, soak
  */
 
 import { dirname } from "node:path";

@@ -33,7 +33,7 @@ const FLAG = /^--[A-Za-z0-9_.,:=\/*@[\]-]+$/;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 // The start takes a fixed number of bytes, so that it can name the place where the cargo begins.
-const START_SIZE = 16384;
+const START_SIZE = 20480;
 
 /**
  * The bytes of the executable. `start` is the text of carry.sh.

@@ -1,18 +1,18 @@
 /**
- * Root lends its hands to another user: the kernel then refuses what that user may not do.
+ * Runs work with the rights of another user, so that the kernel refuses what that user may not do.
  *
- * Deno has no openat(2), so a path is looked up anew by each call, and whoever owns a directory on
- * the way can exchange it in between. No look beforehand closes that gap; doing the work with that
- * user's own rights does. The change is of the whole process, so nothing else may run meanwhile.
- * Supplementary groups stay; root has none by default.
+ * Deno has no openat(2), so each call resolves the path again, and the owner of a directory on the
+ * way can replace it between two calls. A check beforehand cannot close this gap; working with that
+ * user's rights does. The change affects the whole process, so nothing else may run at the same
+ * time. Supplementary groups are not changed; root has none by default.
  */
 
 import type { Account } from "./trusted_path.ts";
 
-/** Does the work as `account` when root runs this; otherwise, or without an account, as it is. */
+/** Does the work as `account` when the process runs as root; otherwise with the rights it has. */
 export async function actAs<T>(account: Account | undefined, work: () => Promise<T>): Promise<T> {
   if (!account || Deno.uid() !== 0) return await work();
-  // Loaded when needed: it costs some milliseconds.
+  // Loaded only when needed, because loading it takes some milliseconds.
   const { default: process } = await import("node:process");
   const gid = Deno.gid()!;
   process.setegid!(account.gid);

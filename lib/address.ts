@@ -1,8 +1,8 @@
 /**
  * Socket addresses as operators write them: `[::]:80`, `192.0.2.11:80`, `[fe80::1%eth0]:31080`.
  *
- * Literals only; names are the business of `dns:name:port` in the configuration. Textual forms
- * are brought to one spelling so that addresses can be compared: a peer list that says
+ * Literals only; host names are written as `dns:name:port` in the configuration. Textual forms are
+ * brought to one spelling so that addresses can be compared: a peer list that says
  * `2001:DB8:0::F001` and an interface that says `2001:db8::f001` mean the same host.
  */
 
@@ -87,7 +87,7 @@ export function ipv6Groups(text: string): number[] | undefined {
   return groups.concat(tail);
 }
 
-/** Groups with single colons between them; undefined when one is none. */
+/** Groups separated by single colons; undefined when one of them is not a group. */
 function groupsIn(text: string): number[] | undefined {
   if (text === "") return [];
   const groups: number[] = [];
@@ -114,8 +114,9 @@ function compressGroups(groups: number[]): string {
 }
 
 /**
- * What to compare addresses by: IPv4-mapped IPv6 (`::ffff:192.0.2.1`, how a dual-stack socket
- * shows IPv4) becomes IPv4, a zone is dropped. Text that is no address is returned unchanged.
+ * The form in which addresses are compared: IPv4-mapped IPv6 (`::ffff:192.0.2.1`, how a dual-stack
+ * socket shows IPv4) becomes IPv4, a zone is dropped. Text that is no address is returned
+ * unchanged.
  */
 export function comparableAddress(hostname: string): string {
   if (!hostname.includes(":")) return hostname;
@@ -142,7 +143,7 @@ function dottedQuad(high: number, low: number): string {
 /**
  * Who counts as one source for limits: an IPv4 address, or an IPv6 /64, since a single customer
  * commonly holds a whole /64. An address behind NAT64 (64:ff9b::/96, RFC 6052) counts by its IPv4
- * part: behind one such prefix stands all of the IPv4 internet.
+ * part, because one such prefix holds the whole IPv4 internet.
  */
 export function sourceOf(hostname: string): string {
   if (!hostname.includes(":")) return hostname;

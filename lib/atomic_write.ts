@@ -1,18 +1,19 @@
 /**
- * Writes a file whole: whoever opens it sees the old content or the new, never a part, at every
- * crash point, and the content is never readable by more users than the finished file.
+ * Writes a file atomically: a reader sees the old content or the new one, never a part, even after
+ * a crash, and the content is never readable by more users than the finished file.
  *
  * The system calls, in order: open(O_CREAT|O_EXCL, 0600) of a dot-file beside the target (HAProxy
  * loads every other name), fchown and fchmod to the final owner and mode, write, fsync, rename,
- * fsync of the directory. Rights by descriptor, because whoever owns the directory could exchange
- * a path under a privileged process. Leaves out: hard links (the rename parts them), ACLs and
- * extended attributes of the old file.
+ * fsync of the directory. Owner and mode are set by descriptor, because the owner of the directory
+ * could replace a path under a privileged process. Not kept: hard links (the rename breaks them),
+ * ACLs and extended attributes of the old file.
  *
- * Everything that this program writes goes through here, root's hooks too, so nothing is taken over
- * from what another user could have prepared: links, owners, groups and modes count only where root
- * and the caller alone can write (trusted_path.ts); where another user could exchange a directory on
- * the way, root works with that user's rights. What remains: a directory of root below one of
- * another user, in which a public file can be led astray between two system calls.
+ * Every file that this program writes is written here, also by hooks that run as root, so nothing
+ * that another user could have prepared is trusted: links, owners, groups and modes count only
+ * where nobody but root and the caller can write (trusted_path.ts); where another user could
+ * replace a directory on the way, root works with that user's rights. Remaining risk: in a
+ * directory of root below one of another user, a public file can be redirected between two system
+ * calls.
  */
 import { actAs } from "./act_as.ts";
 import { JobError } from "./errors.ts";
@@ -20,7 +21,10 @@ import type { FileLock } from "./file_lock.ts";
 import { type RealTarget, realTarget } from "./resolve_target.ts";
 import { errnoOf, systemReason } from "./system_reason.ts";
 
-/** Name of a temporary file made under a lock. Seen by the next holder, its maker is dead. */
+/**
+ * Name of a temporary file made under a lock. If the next holder of the lock sees one, the process
+ * that made it is gone.
+ */
 const STALE = /^\.acme-lb-[0-9a-f]{12}\.tmp$/;
 
 export interface AtomicWriteOptions {
@@ -36,8 +40,8 @@ export interface AtomicWriteOptions {
   uid?: number;
   gid?: number;
   /**
-   * The lock that the caller holds on the target (lockTarget in file_lock.ts). With it, what
-   * crashed runs left in the directory is removed first; without it that would hit live ones.
+   * The lock that the caller holds on the target (lockTarget in file_lock.ts). With it, temporary
+   * files of crashed runs are removed first; without it they could belong to a running process.
    */
   lock?: FileLock;
   /**
@@ -105,7 +109,7 @@ interface Rights {
   gid: number | undefined;
 }
 
-/** What everybody may read holds no secret. */
+/** A file that everybody may read holds no secret. */
 function isPublic({ mode = 0 }: AtomicWriteOptions): boolean {
   return (mode & 0o004) !== 0;
 }
@@ -116,7 +120,7 @@ function assertMayHold(target: RealTarget, options: AtomicWriteOptions): void {
   if (!exposed || isPublic(options) || options.uid !== undefined || Deno.uid() !== 0) return;
   const who = actor ? `user ${actor.uid}` : "another user";
   throw new JobError(
-    `cannot write ${path}: ${who} could exchange ${directory} meanwhile; use a directory below ` +
+    `cannot write ${path}: ${who} could replace ${directory} at the same time; use a directory below ` +
       `root's own${actor ? `, or give the file to that user: --owner ${actor.uid}` : ""}`,
   );
 }
@@ -206,7 +210,7 @@ async function holds(path: string, bytes: Uint8Array): Promise<boolean> {
     const old = await Deno.readFile(path);
     return old.length === bytes.length && old.every((byte, i) => byte === bytes[i]);
   } catch (error) {
-    // Content that this user cannot read cannot be compared; it is written anew.
+    // A file that this user cannot read cannot be compared, so it is written again.
     if (error instanceof Deno.errors.PermissionDenied) return false;
     throw error;
   }
@@ -227,7 +231,7 @@ async function syncDirectory(directory: Deno.FsFile): Promise<void> {
   try {
     await directory.sync();
   } catch (error) {
-    // Some file systems have no such thing as syncing a directory.
+    // Some file systems cannot sync a directory.
     if (errnoOf(error) !== "EINVAL") throw error;
   }
 }

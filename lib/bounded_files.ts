@@ -6,7 +6,7 @@
  * path that did not answer is not used again until the pending operation has returned.
  */
 
-import { type Read, tryToRead } from "./read_input.ts";
+import { type Read, readUnbounded, SILENT_FILE } from "./read_input.ts";
 import { type Clock, deadline, DeadlineError, orAborted, SYSTEM_CLOCK } from "./time.ts";
 
 export interface BoundedFiles {
@@ -23,10 +23,10 @@ export class SilentFileError extends Error {
   override name = "SilentFileError";
 }
 
-export interface BoundedFilesOptions {
+interface BoundedFilesOptions {
   /** For one operation. @default 2000 */
   patienceMs?: number;
-  /** Once it is aborted, an operation gets {@link HURRY_MS} at most. */
+  /** When it is aborted, an operation gets {@link HURRY_MS} at most. */
   hurry?: AbortSignal;
   /** Threads that may wait without an end, of the 32 that everything shares. @default 20 */
   maxSilent?: number;
@@ -47,11 +47,11 @@ const SYSTEM_FILES: FileSystem = {
   stat: (path) => Deno.stat(path),
   readLink: (path) => Deno.readLink(path),
   list: (directory) => Array.fromAsync(Deno.readDir(directory)),
-  read: tryToRead,
+  read: readUnbounded,
 };
 
 /** For one operation when there is no time left; a disk that works needs far less. */
-export const HURRY_MS = 500;
+const HURRY_MS = 500;
 
 /** After so many silent files in a row, the directory that holds them counts as silent. */
 const MAX_SILENT_BESIDE = 3;
@@ -60,7 +60,7 @@ const MAX_SILENT_BESIDE = 3;
 export function boundFiles(options: BoundedFilesOptions = {}): BoundedFiles {
   const { patienceMs = 2000, hurry, maxSilent = 20 } = options;
   const { clock = SYSTEM_CLOCK, system = SYSTEM_FILES } = options;
-  /** Paths that were asked and have not answered yet. */
+  /** Paths with an operation that has not returned yet. */
   const silent = new Set<string>();
   /** Silent files in a row, by directory. */
   const silentBeside = new Map<string, number>();
@@ -83,16 +83,14 @@ export function boundFiles(options: BoundedFilesOptions = {}): BoundedFiles {
     } catch (error) {
       if (!(error instanceof DeadlineError)) throw error;
       silent.add(path);
-      // Mount points lie side by side without being one file system; files do not.
+      // Directories side by side may be different file systems; files side by side are not.
       if (isFile) silentBeside.set(directory, (silentBeside.get(directory) ?? 0) + 1);
       const answered = () => {
         silent.delete(path);
         silentBeside.delete(directory);
       };
       answer.then(answered, answered);
-      throw new SilentFileError(
-        "does not answer: its disk or network file system may be dead, or it is a pipe",
-      );
+      throw new SilentFileError(SILENT_FILE);
     }
   }
 

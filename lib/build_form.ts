@@ -1,13 +1,13 @@
 /**
- * How the running program was built, for `--version`: an operator who reports a fault says with it
- * which of the two forms it was seen in, and on which runtime.
+ * How the running program was built, for `--version`, so that a bug report says which form of the
+ * executable and which runtime it is about.
  */
 
 /** `source` is `deno run main.ts`; the other two are the forms that compile.ts makes. */
-export type BuildForm = "compiled" | "carrying" | "source";
+type BuildForm = "compiled" | "carrying" | "source";
 
-/** The form of this very process. Needs no permission. */
-export function buildForm(): BuildForm {
+/** The form of this process. Needs no permission. */
+function buildForm(): BuildForm {
   if (Deno.build.standalone) return "compiled";
   // The carrying form runs the bundle, where every module's URL is that of acme-lb.js.
   return import.meta.url.endsWith(".ts") ? "source" : "carrying";
@@ -19,8 +19,8 @@ export function describeBuild(): string {
 }
 
 /**
- * The path of the executable that was called; undefined for `deno run main.ts`. The carrying form's
- * start says it, for its own process is the unpacked runtime.
+ * The path of the executable that was called; undefined for `deno run main.ts`. In the carrying
+ * form the start script passes it on, because the process itself is the unpacked runtime.
  */
 export function ownExecutable(): string | undefined {
   return buildForm() === "compiled" ? Deno.execPath() : Deno.env.get("ACME_LB_SELF");

@@ -1,15 +1,15 @@
 /**
- * What Let's Encrypt does and asks for, each number in this one place: Boulder's va/http.go and
- * va/va.go, and the renewal times of RFC 9773 as its core/objects.go gives them.
+ * Limits and rules of Let's Encrypt, each number only here: Boulder's va/http.go and va/va.go, and
+ * the renewal times of RFC 9773 as its core/objects.go gives them.
  */
 
-/** The longest body of a challenge: it reads 128 bytes and refuses one that fills them. */
+/** The longest body of a challenge: the CA reads 128 bytes and refuses a body that fills them. */
 export const CA_BODY_BYTES = 127;
 
-/** How long it waits for a connection, and not much longer for an answer. */
+/** How long the CA waits for a connection, and not much longer for an answer. */
 export const CA_PATIENCE_MS = 10_000;
 
-/** Lifetimes from here on are long. */
+/** Lifetimes from this one on count as long. */
 const LONG_LIVED_MS = 10 * 86_400_000;
 
 /** The share of its lifetime that a certificate has left when renewal is due. */

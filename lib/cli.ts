@@ -1,9 +1,9 @@
 /**
  * The command line: the one place where `commander` is used.
  *
- * Chosen over @std/cli (published on JSR alone, and lenient about unknown flags) because it
- * refuses what it does not know and names the nearest thing it does. Only the subcommand that was
- * asked for is loaded, so a hook does not pay for the server.
+ * Chosen over @std/cli (published only on JSR, and lenient about unknown flags) because it refuses
+ * unknown flags and suggests the nearest known one. Only the requested subcommand is loaded, so a
+ * hook does not spend time on loading the server.
  */
 
 import { Argument, type Command, CommanderError, InvalidArgumentError, Option } from "commander";
@@ -34,7 +34,7 @@ export interface Subcommand<Options = Record<string, unknown>> {
 export interface CommandEntry {
   summary: string;
   load(): Promise<Subcommand<never>>;
-  /** The exit code of every failure, where a convention wants others than those of EXIT. */
+  /** The exit code of every failure, where a convention requires codes other than those of EXIT. */
   failureExit?: number;
 }
 
@@ -46,12 +46,12 @@ export interface CliOptions {
 }
 
 /** What the command line came to: an exit code, or the line to print with it. */
-export interface CliResult {
+interface CliResult {
   code: number;
   error?: unknown;
 }
 
-/** Where there is no terminal, or one that does not tell its width. */
+/** Without a terminal, or with one whose width is unknown. */
 const DEFAULT_WIDTH = 80;
 
 /** Runs the subcommand that `args` name. Help and version go to stdout. Never throws. */
@@ -137,7 +137,8 @@ function buildProgram(
     .configureOutput({
       writeErr: () => {},
       writeOut: writeToStdout,
-      // Told, so that commander asks no terminal and no environment: help is plain everywhere.
+      // Set here, so that commander looks at neither terminal nor environment: help is plain text
+      // everywhere.
       getOutHelpWidth: terminalWidth,
       getErrHelpWidth: () => DEFAULT_WIDTH,
       getOutHasColors: () => false,
@@ -187,8 +188,8 @@ function terminalWidth(): number {
 const encoder = new TextEncoder();
 
 /**
- * A reader that has gone away (`acme-lb --help | head -1`) is not an error.
- * @returns whether there is one still
+ * It is not an error that the reader has closed the pipe (`acme-lb --help | head -1`).
+ * @returns whether there is still a reader
  */
 export function writeToStdout(text: string): boolean {
   try {

@@ -1,12 +1,12 @@
 /**
- * The errors that an operator sees, and the exit code of each.
+ * The errors that an operator sees, each with its exit code.
  *
- * The voice: one line on stderr, prefixed `acme-lb: `, that names what is wrong, where, and what
- * to do about it. Answers go to stdout. Anything that is not one of these classes is a defect of
- * acme-lb; main.ts says so and exits 1.
+ * Each is one line on stderr, prefixed `acme-lb: `, that says what is wrong, where, and what to do.
+ * Results go to stdout. An error of any other class is a defect of acme-lb; main.ts says so and
+ * exits with 1.
  */
 
-/** Exit codes after sysexits(3); `check-expiry` alone speaks the monitoring codes instead. */
+/** Exit codes after sysexits(3); `check-expiry` uses the codes of monitoring plugins instead. */
 export const EXIT = { done: 0, failed: 1, usage: 64, config: 78 } as const;
 
 /** The command line is wrong. */
@@ -27,7 +27,7 @@ export class JobError extends Error {
   override name = "JobError";
 }
 
-/** The text of whatever was thrown, on one line. */
+/** The message of anything that was thrown, on one line. */
 export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.replace(/\s+/g, " ").trim();

@@ -1,12 +1,12 @@
 /**
  * A bounded number of things at once, with a queue that is fair between those who wait.
  *
- * Keys (sources of requests, say) take turns, so one that asks for much waits behind itself and
- * not before others. The limit is asked anew each time, so it may change; one key may hold at
- * most its share, and the queue is bounded in all and for each key.
+ * Keys (such as sources of requests) take turns, so a key with many requests delays only itself.
+ * The limit is asked anew each time, so it may change; one key may hold at most its share, and the
+ * queue is bounded in all and for each key.
  */
 
-export interface FairSemaphoreOptions {
+interface FairSemaphoreOptions {
   /** How many may be held at once. */
   limit: () => number;
   /** How many of them one key may hold. @default the limit */
@@ -24,7 +24,7 @@ interface Waiter {
 export class FairSemaphore {
   #held = new Map<string, number>();
   #total = 0;
-  /** Who waits, by key; the keys in the order of their turns. */
+  /** The waiting requests by key; the keys in the order of their turns. */
   #queues = new Map<string, Set<Waiter>>();
   #waiting = 0;
 
@@ -81,7 +81,7 @@ export class FairSemaphore {
     for (const [key, queue] of this.#queues) {
       if (this.#total >= this.options.limit()) return;
       if (!this.tryAcquire(key)) continue;
-      // Its next turn comes after everybody else's.
+      // Its next turn comes after those of all other keys.
       this.#queues.delete(key);
       this.#queues.set(key, queue);
       const [oldest] = queue;

@@ -2,9 +2,9 @@
  * An exclusive lock between processes, for those who read a file, decide, and write it.
  *
  * flock(2) on a dot-file of its own (HAProxy loads every other file of its directory), which is
- * never removed: a lock on a removed file excludes nobody. Mode 0600, because whoever can open
- * the file can hold the lock; locking the directory itself would let any local user do so.
- * The kernel drops the lock when its holder dies. Not meant for NFS.
+ * never removed: a lock on a removed file locks nothing. Mode 0600, because every process that can
+ * open the file can hold the lock; locking the directory itself would let any local user do so. The
+ * kernel drops the lock when its holder dies. Not meant for NFS.
  */
 import { actAs } from "./act_as.ts";
 import { JobError } from "./errors.ts";
@@ -15,10 +15,10 @@ import { delay } from "./time.ts";
 /** Name of the lock file in each directory that holds targets. */
 export const LOCK_NAME = ".acme-lb.lock";
 
-/** How long one try is from the next. flock has no limit of its own to its wait. */
+/** Time between two tries. flock itself has no timeout. */
 const RETRY_MS = 25;
 
-export interface LockOptions {
+interface LockOptions {
   /** How long to wait for another holder, in milliseconds. @default 60_000 */
   waitMs?: number;
 }
@@ -30,9 +30,9 @@ export interface FileLock extends Disposable {
 }
 
 /**
- * Takes the lock of the directory in which `target` really lives (symlinks followed), so that
- * one process at a time changes files there. Not recursive: a second call in the same process
- * waits for the first lock like anybody else.
+ * Takes the lock of the directory in which `target` really lives (symlinks followed), so that one
+ * process at a time changes files there. Not recursive: a second call in the same process waits for
+ * the first lock like any other process.
  *
  * @example
  * ```ts
@@ -70,7 +70,7 @@ export async function lockFile(path: string, options: LockOptions = {}): Promise
       if (performance.now() >= until) {
         throw new JobError(
           `cannot lock ${path}: another process has held it for ${waitMs / 1000} s; ` +
-            `see who with: fuser -v ${path}`,
+            `find it with: fuser -v ${path}`,
         );
       }
       await delay(RETRY_MS);
@@ -83,8 +83,8 @@ export async function lockFile(path: string, options: LockOptions = {}): Promise
 }
 
 /**
- * Made where there is none, else opened as it is: a link planted under its name is neither followed
- * to make a file elsewhere, nor locked. Nothing is ever written to it.
+ * Created if missing, else opened unchanged: a link under its name is neither followed to create a
+ * file elsewhere, nor locked. Nothing is ever written to it.
  */
 async function openPlain({ path }: RealTarget): Promise<Deno.FsFile> {
   const rights = { read: true, write: true, mode: 0o600 };
@@ -92,7 +92,7 @@ async function openPlain({ path }: RealTarget): Promise<Deno.FsFile> {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   });
   if (made) return made;
-  // Asked first: opening a FIFO or a device may wait, or do something.
+  // Checked before opening, because opening a FIFO or a device may block or have an effect.
   const named = await Deno.lstat(path);
   if (named.isFile) {
     const file = await Deno.open(path, { read: true, write: true });

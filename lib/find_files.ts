@@ -1,9 +1,9 @@
 /**
  * The files that paths, directories and patterns stand for, each once and in a fixed order.
  *
- * Nothing is passed over in silence: what cannot be looked at is a find with its problem, and what
- * is left out on purpose is noted. Nothing is opened here; pipes and devices never are, since
- * opening one may wait for ever.
+ * Nothing is skipped silently: a file that cannot be examined is a find with its problem, and a
+ * file that is skipped on purpose gets a note. Nothing is opened here; pipes and devices never are,
+ * because opening one may block forever.
  */
 
 import { type BoundedFiles, SilentFileError } from "./bounded_files.ts";
@@ -29,7 +29,7 @@ export interface LeftOut {
   note?: string;
 }
 
-export interface FindOptions {
+interface FindOptions {
   files: BoundedFiles;
   /** A name met in a directory or by a pattern that is left out, and the note, if one is due. */
   leaveOut: (name: string) => LeftOut | undefined;
@@ -49,7 +49,7 @@ export async function findFiles(
     excludes: (path) => excluded.some((fits) => fits(path)),
   };
   const wanted = [...new Set(paths.map(withoutFinalSlash))];
-  // All at once: each of several dead disks costs the whole patience.
+  // All at once, because each of several dead disks takes the whole deadline.
   const looks = await Promise.all(wanted.map((path) => look(path, search)));
   for (const [i, path] of wanted.entries()) {
     const info = looks[i]!;
@@ -66,7 +66,7 @@ export async function findFiles(
   return found;
 }
 
-/** A link to / must not keep a check busy for a day. */
+/** A link to / must not make a check run for a day. */
 const MAX_FILES = 100_000;
 
 interface Search extends Found {

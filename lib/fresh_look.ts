@@ -1,26 +1,26 @@
 /**
- * Something that costs a while to find out, found out when somebody asks, and not again for a time.
+ * A slow measurement, made on request, whose result is kept for a time.
  *
- * One look at a time, however many ask; who asks waits for it, but never longer than its patience,
- * so a disk that hangs holds up nobody.
+ * One measurement at a time, for any number of callers; a caller waits for it, but never longer
+ * than its limit, so a disk that hangs delays nobody.
  */
 
 import { type Clock, deadline, orAborted, SYSTEM_CLOCK } from "./time.ts";
 
-export interface FreshLookOptions<T> {
+interface FreshLookOptions<T> {
   look: () => Promise<T>;
-  /** What is told until the first look has come to its end. */
+  /** The result until the first measurement has ended. */
   initial: T;
-  /** For so long the last result is told without another look. */
+  /** How long the last result is returned without another measurement. */
   freshMs: number;
-  /** For so long who asks waits for a look. */
+  /** How long a caller waits for a measurement. */
   patienceMs: number;
-  /** Told of a look that failed; the last result stays. */
+  /** Called when a measurement failed; the last result stays. */
   onError: (error: unknown) => void;
   clock?: Clock;
 }
 
-/** A function that tells the last result. It never rejects. */
+/** A function that returns the last result. It never rejects. */
 export function createFreshLook<T>(options: FreshLookOptions<T>): () => Promise<T> {
   const { look, freshMs, patienceMs, onError, clock = SYSTEM_CLOCK } = options;
   let result = options.initial;

@@ -27,7 +27,7 @@ export function globMatcher(pattern: string): (name: string) => boolean {
     const expression = new RegExp(`^${source}$`, "su");
     return (name) => (hidden || !name.startsWith(".")) && expression.test(name);
   } catch {
-    // A set such as [z-a] fits nothing, as in a shell.
+    // A set such as [z-a] matches nothing, as in a shell.
     return () => false;
   }
 }

@@ -1,9 +1,9 @@
 /**
  * Lines on their way to a descriptor whose reader may stop reading.
  *
- * A write to a full pipe waits for as long as nobody reads, and with it would wait every request.
- * So lines queue here within a bound, what does not fit is refused, and one write at most is under
- * way: the runtime makes it on one of its few threads for blocking work.
+ * A write to a full pipe blocks until somebody reads, and every request would wait with it. So
+ * lines wait in a bounded queue, lines that do not fit are refused, and at most one write is in
+ * progress: the runtime uses one of its few threads for blocking work for it.
  */
 
 import { deadline, orAborted } from "./time.ts";
@@ -13,10 +13,12 @@ const MAX_WAITING = 256 * 1024;
 /** Characters of one write. */
 const MAX_BATCH = 32 * 1024;
 
-export interface LineQueue {
+interface LineQueue {
   /** Takes a line with its newline; false when it does not fit, and is lost. */
   push(line: string): boolean;
-  /** Waits until all is written, for so long at most; false when something was left. */
+  /**
+   * Waits until everything is written, at most for the given time; false when something was left.
+   */
   flush(timeoutMs: number): Promise<boolean>;
 }
 
@@ -50,7 +52,7 @@ export function createLineQueue(
         const bytes = encoder.encode(batch);
         for (let sent = 0; sent < bytes.length;) sent += await write(bytes.subarray(sent));
       } catch {
-        // A full disk or a closed pipe must not end a server, and nowhere is left to report it.
+        // A full disk or a closed pipe must not end a server, and it cannot be reported anywhere.
       }
       waiting -= batch.length;
     }

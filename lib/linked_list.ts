@@ -1,8 +1,8 @@
 /**
  * A doubly linked list: in order of insertion, with removal of any entry in constant time.
  *
- * A Set has the order too, but finding its first entry takes longer the more were removed before
- * it, which is what a queue does all day.
+ * A Set keeps the order too, but finding its first entry takes longer the more entries were removed
+ * before it, which a queue does all the time.
  */
 
 export interface ListEntry<T> {

@@ -3,8 +3,8 @@
  *
  * Values may be chosen by an attacker: they are bounded and escaped here, whatever the caller
  * passes. Scanners must not fill the journal: each event (and status, where it has one) has a
- * budget of lines a second. A reader that stops reading must not stop a server: lines wait in a
- * bounded queue. What goes beyond either is counted, and the count stands in the next line of its
+ * budget of lines a second. A log reader that stops reading must not stop a server: lines wait in a
+ * bounded queue. Lines beyond either bound are counted, and the count is in the next line of its
  * event, as `suppressed`.
  */
 
@@ -20,18 +20,20 @@ export type LogFields = Record<string, string | number | boolean | undefined>;
 /** Writes one event; `event` is a fixed word such as `challenge` or `refused`. */
 export type Log = Record<LogLevel, (event: string, fields?: LogFields) => void>;
 
-export interface LogOptions {
+interface LogOptions {
   /** @default "text" */
   format?: LogFormat;
   /** @default "info" */
   level?: LogLevel;
   /** Takes one line with its newline; false when it was lost. @default the queue for stderr */
   write?: (line: string) => unknown;
-  /** Told of each line that is left out: over its event's budget, or because none is read. */
+  /**
+   * Called for each line that is left out: over its event's budget, or because the log is not read.
+   */
   onSuppressed?: (reason: "rate" | "not_read") => void;
   /** Milliseconds since the epoch. @default Date.now */
   now?: () => number;
-  /** Characters of a value; what a stranger sends must not fill a log. @default 200 */
+  /** Characters of a value; data from clients must not fill a log. @default 200 */
   longestValue?: number;
 }
 
@@ -115,9 +117,9 @@ function boundedValues(fields: LogFields, longest: number): LogFields {
 }
 
 /**
- * Escapes whatever a terminal or a log reader may act on: controls of both halves, line and
- * paragraph separators, direction marks, lone surrogates. In text a backslash is doubled, so
- * that an escape cannot be forged.
+ * Escapes every character that a terminal or a log reader may interpret: controls of both halves,
+ * line and paragraph separators, direction marks, lone surrogates. In text a backslash is doubled,
+ * so that an escape cannot be forged.
  */
 export function printable(text: string, prefix: "\\x" | "\\u" = "\\x"): string {
   const source = prefix === "\\x" ? text.replaceAll("\\", "\\\\") : text;

@@ -1,6 +1,6 @@
 /**
- * Makes directories that are missing, with a mode that no umask changes and that nothing is given
- * which was there before: a chmod by path could be led elsewhere by an exchanged link.
+ * Makes missing directories, with a mode that does not depend on the umask. Existing directories
+ * keep theirs: a chmod by path could follow a link that another user has put there.
  */
 
 import { actAs } from "./act_as.ts";

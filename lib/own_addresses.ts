@@ -1,4 +1,4 @@
-/** The addresses of this machine's interfaces, looked up again now and then: virtual ones move. */
+/** The addresses of this machine's interfaces, read again from time to time: virtual ones move. */
 
 import { comparableAddress } from "./address.ts";
 import { SYSTEM_CLOCK } from "./time.ts";
@@ -17,7 +17,7 @@ export function isOwnAddress(address: string): boolean {
 }
 
 /** In the spelling of {@link comparableAddress}. */
-export function ownAddresses(): ReadonlySet<string> {
+function ownAddresses(): ReadonlySet<string> {
   const now = SYSTEM_CLOCK.monotonic();
   if (now - known.at > FRESH_MS) {
     const all = Deno.networkInterfaces().map(({ address }) => comparableAddress(address));

@@ -1,7 +1,7 @@
 /**
  * `USER[:GROUP]` as chown(1) reads it, without starting a program.
  *
- * Names are looked up in passwd(5) and group(5) alone; users of LDAP and the like are given by
+ * Names are looked up only in passwd(5) and group(5); users of LDAP and the like are given by
  * number.
  */
 
@@ -12,7 +12,7 @@ export interface Owner {
 }
 
 /** The texts of /etc/passwd and /etc/group. */
-export interface Accounts {
+interface Accounts {
   passwd: string;
   group: string;
 }
@@ -56,7 +56,11 @@ function find(
   const fields = lines.find((line) => line.length > 3 && line[number ? 2 : 0] === name);
   const id = number ? name : fields?.[2];
   if (id === undefined || !/^\d{1,10}$/.test(id) || Number(id) >= 2 ** 32 - 1) {
-    throw new SyntaxError(`there is no ${kind} ${name}; give others than local ones by number`);
+    throw new SyntaxError(
+      `there is no ${kind} ${name} in /etc/${
+        kind === "user" ? "passwd" : "group"
+      }; give a ${kind} of LDAP or the like as a number`,
+    );
   }
   return { id, fields: fields ?? [] };
 }

@@ -15,15 +15,15 @@ import { isMachineName, parseHost } from "./host.ts";
 export type Peer = SocketAddress | { name: string; port: number };
 
 /**
- * Reads a peer. A name without `dns:` is refused: what it leads to is decided by whoever answers
- * for the name, which should be chosen knowingly.
+ * Reads a peer. A name without `dns:` is refused: the DNS decides which addresses are asked, which
+ * should be a deliberate choice.
  * @throws {SyntaxError}
  */
 export function parsePeer(text: string): Peer {
   const dns = /^dns:(.+):(\d{1,5})$/.exec(text);
   if (dns) {
     const name = parseHost(dns[1]!);
-    // A Host header may hold a port of its own; here it would be dropped without a word.
+    // A Host header may hold a port; here it would be dropped silently.
     if (name === undefined || !isMachineName(name) || dns[1]!.includes(":")) {
       throw new SyntaxError(`${JSON.stringify(dns[1])} is not a host name`);
     }
@@ -34,7 +34,7 @@ export function parsePeer(text: string): Peer {
   const { hostname, port } = parseAddress(text);
   if (isWildcard(comparableAddress(hostname))) {
     const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-    throw new SyntaxError(`${host} is every address and cannot be asked; give the peer's own`);
+    throw new SyntaxError(`${host} stands for every address; give an address of the peer`);
   }
   return { hostname, port: realPort(port) };
 }
@@ -56,6 +56,8 @@ export function formatPeer(peer: Peer): string {
 }
 
 function realPort(port: number): number {
-  if (port === 0) throw new SyntaxError("port 0 cannot be asked; give the peer's real port");
+  if (port === 0) {
+    throw new SyntaxError("port 0 is not a port that can be asked; give the peer's real port");
+  }
   return port;
 }

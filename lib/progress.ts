@@ -1,9 +1,9 @@
 /**
- * A line on a terminal while something takes longer than a person expects; nothing anywhere else,
- * so that hooks and units stay quiet.
+ * A line on a terminal while work takes longer than a second; without a terminal nothing, so that
+ * hooks and units print nothing.
  */
 
-export interface ProgressOptions {
+interface ProgressOptions {
   /** @default whether stderr is one */
   terminal?: boolean;
   /** @default stderr */
@@ -34,6 +34,6 @@ function writeToStderr(text: string): void {
   try {
     Deno.stderr.writeSync(new TextEncoder().encode(text));
   } catch {
-    // The terminal has gone; the work has not.
+    // The terminal is gone, but the work goes on.
   }
 }

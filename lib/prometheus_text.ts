@@ -27,8 +27,8 @@ export function formatFamilies(families: Iterable<MetricFamily>): string {
 }
 
 /**
- * The labels as `name="value"` pairs. Values are escaped twice: for whoever sees the label on a
- * terminal, then as the format wants it.
+ * The labels as `name="value"` pairs. Values are escaped twice: for a terminal that shows the
+ * label, then as the format requires.
  */
 export function formatLabels(labels: Record<string, string>): string {
   const pairs = Object.entries(labels).map(([name, value]) => {

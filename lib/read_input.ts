@@ -2,8 +2,9 @@
 
 import { JobError } from "./errors.ts";
 import { errnoOf, systemReason } from "./system_reason.ts";
+import { deadline, orAborted } from "./time.ts";
 
-/** Files of certificates are a few KiB; more than this is not one of them. */
+/** Files of certificates are a few KiB; a larger file is not one of them. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
 /**
@@ -27,29 +28,63 @@ export async function readIfPresent(path: string): Promise<Uint8Array | undefine
 /** A file's content, or why there is none. */
 export type Read = { bytes: Uint8Array } | { reason: string; absent: boolean; cause?: unknown };
 
-/**
- * The content of a regular file, symlinks followed. Never throws.
- *
- * Another user may exchange the file for a FIFO, whose opening would wait for a writer for ever: it
- * is opened without blocking, and what was opened is looked at.
- */
+/** Milliseconds until a file counts as silent; a living disk needs far less. */
+const PATIENCE_MS = 10_000;
+
+/** Why a file is not read that gives no answer. */
+export const SILENT_FILE =
+  "does not answer: its disk or network file system may be dead, or it is a pipe";
+
+/** The content of a regular file, symlinks followed, within ten seconds. Never throws. */
 export async function tryToRead(path: string): Promise<Read> {
+  using limit = deadline(PATIENCE_MS, { whileRunning: true });
   try {
-    const refusal = refusalOf(await Deno.stat(path));
-    if (refusal) return refusal;
-    const { open, constants } = await import("node:fs/promises");
-    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const held = await file.stat();
-    return refusalOf({ isFile: held.isFile(), size: held.size }) ??
-      { bytes: new Uint8Array(await file.readFile()) };
+    return await orAborted(readUnbounded(path), limit.signal);
+  } catch (cause) {
+    return { reason: SILENT_FILE, absent: false, cause };
+  }
+}
+
+/**
+ * The same for callers with a deadline of their own.
+ *
+ * Another user may exchange the file for a FIFO, whose opening waits for a writer. Only node:fs
+ * could open it without waiting, and to load that takes as long as a whole start; so what was
+ * opened is looked at again, and whoever calls has a deadline.
+ */
+export async function readUnbounded(path: string): Promise<Read> {
+  try {
+    return refusalOf(await Deno.stat(path)) ?? await readOpened(path);
   } catch (cause) {
     return failure(cause);
   }
 }
 
+async function readOpened(path: string): Promise<Read> {
+  using file = await Deno.open(path);
+  const held = await file.stat();
+  const refusal = refusalOf(held);
+  if (refusal) return refusal;
+  // One byte more tells the end, also of a file that grows meanwhile.
+  let bytes = new Uint8Array(held.size + 1);
+  let length = 0;
+  for (let read; (read = await file.read(bytes.subarray(length)));) {
+    length += read;
+    if (length > MAX_FILE_BYTES) return TOO_LARGE;
+    if (length === bytes.length) {
+      const larger = new Uint8Array(2 * length);
+      larger.set(bytes);
+      bytes = larger;
+    }
+  }
+  return { bytes: bytes.subarray(0, length) };
+}
+
+const TOO_LARGE: Read = { reason: "it is larger than 1 MiB", absent: false };
+
 function refusalOf({ isFile, size }: Pick<Deno.FileInfo, "isFile" | "size">): Read | undefined {
   if (!isFile) return { reason: "it is not a regular file", absent: false };
-  return size > MAX_FILE_BYTES ? { reason: "it is larger than 1 MiB", absent: false } : undefined;
+  return size > MAX_FILE_BYTES ? TOO_LARGE : undefined;
 }
 
 function failure(cause: unknown): Read {

@@ -1,8 +1,8 @@
 /**
- * Where a file that is about to be written really lives, and what may be trusted there.
+ * The real place of a file that is about to be written, and what may be trusted there.
  *
  * A rename replaces a symlink instead of following it, so links are followed here, before the
- * temporary file is made beside the target: trusted ones alone (see trusted_path.ts). A dangling
+ * temporary file is made beside the target; only trusted ones (see trusted_path.ts). A dangling
  * link counts: its target is then new.
  */
 
@@ -13,15 +13,15 @@ export interface RealTarget {
   path: string;
   /** The directory it is in, without symlinks. */
   directory: string;
-  /** Only root and the caller can have put there what is there. */
+  /** Only root and the caller can have created its content. */
   trusted: boolean;
-  /** Others could exchange the directory itself while it is worked in. */
+  /** Others could replace the directory itself during the work. */
   exposed: boolean;
-  /** Whose rights root is to write with there; see actorIn. */
+  /** The user with whose rights root writes there; see actorIn. */
   actor: Account | undefined;
 }
 
-export interface RealTargetOptions {
+interface RealTargetOptions {
   /** Stop at a symlink instead of following it (trusted links of the directory are followed). */
   stopAtLink?: boolean;
 }

@@ -1,6 +1,7 @@
 /**
- * What the server that runs as a service says of its configuration, in a file of its runtime
- * directory (RuntimeDirectory= of its unit): how a reload is known to have been carried out.
+ * The state of the server that runs as a service, in a file of its runtime directory
+ * (RuntimeDirectory= of its unit), from which `check-config --running` learns the result of a
+ * reload.
  *
  * The server opens the file before it gives up the right to write, and rewrites it in place.
  */
@@ -12,7 +13,7 @@ import { type Clock, deadline, delay, SYSTEM_CLOCK } from "./time.ts";
 const NAME = "state.json";
 const DEFAULT_DIRECTORY = "/run/acme-lb";
 
-export interface RunningState {
+interface RunningState {
   /** How often it has read its configuration, failures included. */
   loads: number;
   /** Digest of the configuration in use. */
@@ -30,7 +31,7 @@ export async function openRunningState(): Promise<StateFile | undefined> {
 }
 
 /** The open file. */
-export class StateFile {
+class StateFile {
   #loads = 0;
   #config = "";
 
@@ -53,7 +54,7 @@ const LOOK_MS = 50;
 
 /**
  * Waits until the server that runs as a service uses the configuration with this digest. A failure
- * that stands there already may be of an earlier reload, so the next one is waited for.
+ * that is recorded already may be of an earlier reload, so the next result is waited for.
  * @throws {JobError} with the server's reasons when it does not, or when none runs
  */
 export async function waitUntilInUse(config: string, clock: Clock = SYSTEM_CLOCK): Promise<void> {
@@ -67,7 +68,7 @@ export async function waitUntilInUse(config: string, clock: Clock = SYSTEM_CLOCK
     if (state && state.loads !== first && state.faults.length > 0) break;
   } while (await delay(LOOK_MS, { signal: limit.signal, clock }));
   const reason = state?.faults.join("; ") || "it has not read the file since it was changed";
-  throw new JobError(`the server that runs uses another configuration: ${reason}`);
+  throw new JobError(`the running server uses another configuration: ${reason}`);
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * What a server tells systemd and its operator of its start and of each reload, so that `systemctl
+ * Reports the start and each reload of a server to systemd and its operator, so that `systemctl
  * start`, `restart` and `reload` fail when it does not serve afterwards.
  *
  * A start: the protocol of sd_notify(3), a datagram to the socket that NOTIFY_SOCKET names. A reload:
@@ -11,7 +11,7 @@ import type { Log } from "./log.ts";
 import { openRunningState } from "./running_state.ts";
 import { errnoOf, systemReason } from "./system_reason.ts";
 
-export interface Supervisor {
+interface Supervisor {
   /** The digest of the configuration that is being put to use. */
   loading(config: string): void;
   /** How that ended: with nothing, or with the reasons why the old one stays in use. */
@@ -22,7 +22,7 @@ export interface Supervisor {
 export async function openSupervisor(log: Log): Promise<Supervisor> {
   const unreported = (error: unknown) =>
     log.warn("warning", {
-      reason: `check-config --running learns nothing: ${systemReason(error)}`,
+      reason: `check-config --running cannot see this server: ${systemReason(error)}`,
     });
   const state = await openRunningState().catch(unreported);
   let config = "";
@@ -35,7 +35,7 @@ export async function openSupervisor(log: Log): Promise<Supervisor> {
       ready = true;
       const reason = await notifyReady();
       if (reason !== undefined) log.warn("notify_failed", { reason });
-      // Other commands of this executable write files; what stands on port 80 does not.
+      // Other commands of this executable write files; the server on port 80 must not.
       await Deno.permissions.revoke({ name: "write" });
     },
   };
@@ -47,7 +47,7 @@ async function notifyReady(): Promise<string | undefined> {
   if (path === "") return undefined;
   // An abstract one, "@...", cannot be reached from here; systemd's own has a path.
   if (!path.startsWith("/")) return `NOTIFY_SOCKET is no path: ${path}`;
-  // The runtime wants a name for its own end, which nobody needs once it is there.
+  // The runtime requires a name for its own end, which is removed at once.
   const folder = Deno.env.get("RUNTIME_DIRECTORY")?.split(":")[0] ?? "/tmp";
   const own = `${folder}/notify-${crypto.randomUUID()}`;
   try {

@@ -1,10 +1,10 @@
-/** What an operator is told when the system refuses to read or write a file. */
+/** The reason for an operator when the system refuses to read or write a file. */
 import { messageOf } from "./errors.ts";
 
-/** By errno name; what is not here is told in the system's own words, without the runtime's. */
+/** By errno name; for others the text of the system is used, without that of the runtime. */
 const REASONS: Record<string, string> = {
   EACCES: "permission denied",
-  EBUSY: "it is in use, or a mount of its own, which cannot be replaced: mount its directory",
+  EBUSY: "it is in use, or a mount point, which cannot be replaced: mount its directory instead",
   EDQUOT: "the disk quota is used up",
   EEXIST: "it exists already",
   EINVAL: "its file system does not allow this",
@@ -19,10 +19,10 @@ const REASONS: Record<string, string> = {
   ENOTDIR: "a part of its path is not a directory",
   EPERM: "not permitted to this user, or the file is immutable",
   EROFS: "its file system is mounted read-only",
-  ESTALE: "the server of its file system has forgotten it",
+  ESTALE: "its file server no longer has it (stale handle)",
   ETIMEDOUT: "its file system gave no answer in time",
   ETXTBSY: "a program is running from it",
-  EXDEV: "it is a mount of its own, which cannot be replaced: mount its directory",
+  EXDEV: "it is a mount point, which cannot be replaced: mount its directory instead",
 };
 
 /** The errno name that `error` carries, such as `ENOSPC`; undefined for any other error. */

@@ -7,11 +7,11 @@
 
 /** What tells the time and wakes a waiter. Tests give one of their own, so that none sleeps. */
 export interface Clock {
-  /** Milliseconds since the epoch; steps when the system's clock is set. */
+  /** Milliseconds since the epoch; jumps when the system's clock is set. */
   now(): number;
-  /** Milliseconds on a clock that never steps, for deadlines and measurements. */
+  /** Milliseconds on a clock that never jumps, for deadlines and measurements. */
   monotonic(): number;
-  /** Calls `wake` once after so many milliseconds; the result cancels that. */
+  /** Calls `wake` once after this time; the result cancels it. */
   schedule(ms: number, wake: () => void): () => void;
 }
 
@@ -56,25 +56,25 @@ export function delay(
 /** An absolute deadline that ends with the scope that made it: `using limit = deadline(2_000)`. */
 export interface Deadline extends Disposable {
   readonly signal: AbortSignal;
-  /** Whether the time itself has passed, and not another end come first. */
+  /** Whether it ended because the time has passed. */
   readonly passed: boolean;
-  /** Ends it early, for a reason of the caller's. */
+  /** Ends it early, for the given reason. */
   abort(reason?: unknown): void;
 }
 
-export interface DeadlineOptions {
+interface DeadlineOptions {
   /** Ends it early, with its own reason. */
   parent?: AbortSignal;
   clock?: Clock;
   /**
-   * Count only time in which this process runs: for what the machine itself does, such as reading a
-   * file, where a process that gets no processor must not be taken for a disk that does not answer.
+   * Count only time in which this process runs: for work of the machine itself, such as reading a
+   * file, so that a process without processor time does not look like a disk that does not answer.
    * @default false
    */
   whileRunning?: boolean;
 }
 
-/** Of a wait that counts running time: a longer pause of the process counts as one of these. */
+/** The steps of a wait that counts running time: a pause of the process counts as one step. */
 const SLICE_MS = 50;
 
 /**
@@ -112,8 +112,9 @@ export function deadline(ms: number, options: DeadlineOptions = {}): Deadline {
 }
 
 /**
- * What comes of the work, or the signal's reason thrown when that is aborted first. The work
- * itself goes on where it does not heed the signal: a read of a dead file system cannot be ended.
+ * The result of the work; throws the signal's reason when it is aborted first. The work itself goes
+ * on if it does not observe the signal: a read from a file system that does not answer cannot be
+ * cancelled.
  */
 export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -133,7 +134,8 @@ const UNITS: Record<string, number> = { ms: 1, s: 1e3, m: 60e3, h: 3600e3, d: 86
 export function parseDuration(text: string): number {
   const match = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text);
   if (!match) throw new SyntaxError(`expected a duration such as 500ms, 2s, 5m, 48h or 30d`);
-  // Whole thousandths first: 2.3 has no exact binary form, and 2.3d would lose a part of a millisecond.
+  // Multiplied by 1000 first: 2.3 has no exact binary form, and 2.3d would lose a part of a
+  // millisecond.
   return Math.round(Number(match[1]) * 1000) * UNITS[match[2]!]! / 1000;
 }
 

@@ -1,10 +1,10 @@
 /**
- * Where a path really leads, and who else could make it lead elsewhere.
+ * Where a path really leads, and whether another user could change that.
  *
  * A command that root runs may have to pass through directories of other users: a webroot, the text
- * files of node_exporter, a socket below /run. Their owners can exchange what is in them for a
- * symbolic link at any moment. So the path is walked here one name at a time, and a link is followed
- * only when nobody but root and the caller can have made it and nobody else can exchange it.
+ * files of node_exporter, a socket below /run. Their owners can replace a file in them by a
+ * symbolic link at any moment. So the path is resolved here one name at a time, and a link is
+ * followed only when nobody but root and the caller can have made it or can replace it.
  *
  * The group bits of a mode are the mask of an access control list, so a list that lets anybody else
  * write is seen as well.
@@ -30,8 +30,8 @@ export interface Account {
   gid: number;
 }
 
-/** What a walk came to: real directories, then names that do not exist or were not followed. */
-export interface Walk {
+/** The result of a walk: real directories, then names that do not exist or were not followed. */
+interface Walk {
   /** From / on; the last one is where the rest begins. */
   directories: Directory[];
   /** What is left of the path below the last directory: nothing, a file's name, or missing names. */
@@ -40,12 +40,12 @@ export interface Walk {
   info: Deno.FileInfo | undefined;
 }
 
-/** A symbolic link on the way that somebody else may have put there. */
+/** A symbolic link on the way that another user may have made. */
 export class UntrustedLinkError extends Error {
   override name = "UntrustedLinkError";
 }
 
-/** Root, and the user that runs this, cannot be tricked by themselves. */
+/** Root, and the user of this process, are trusted. */
 export function isOwn(uid: number | null): boolean {
   return uid === 0 || uid === Deno.uid();
 }
@@ -70,7 +70,7 @@ export function countFixed(directories: Directory[]): number {
 }
 
 /** What {@link walk} does at the last name of the path. */
-export interface WalkOptions {
+interface WalkOptions {
   /** Leave the last name alone when it is a link. */
   stopAtLink?: boolean;
 }
@@ -113,9 +113,9 @@ export async function walk(path: string, { stopAtLink = false }: WalkOptions = {
 }
 
 /**
- * Who should do what root wants done in the last directory, when somebody else could exchange it:
- * the first user on the way who is neither root nor the caller. What the kernel does not let that
- * user do cannot be tricked out of root either. Undefined when nobody could exchange it, and for a
+ * The user with whose rights root should work in the last directory, when another user could
+ * replace it: the first on the way who is neither root nor the caller. Then root cannot be made to
+ * do what the kernel refuses that user. Undefined when nobody could exchange it, and for a
  * directory of our own, where that user may do nothing at all.
  */
 export function actorIn(directories: Directory[]): Account | undefined {

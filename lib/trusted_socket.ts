@@ -8,8 +8,8 @@ import { messageOf } from "./errors.ts";
 import { countFixed, type Directory, isOwn, UntrustedLinkError, walk } from "./trusted_path.ts";
 
 /**
- * Why nobody should be told a secret at the socket; undefined when only root, the caller or the
- * owner of its directory can have put it there, or when there is none.
+ * Why no secret should be sent to the socket; undefined when only root, the caller or the owner of
+ * its directory can have put it there, or when there is none.
  * @throws what the system says about the path
  */
 export async function socketFault(path: string): Promise<string | undefined> {
@@ -33,14 +33,14 @@ export async function socketFault(path: string): Promise<string | undefined> {
   }
 }
 
-/** Others than its owner can move away what is in it, whoever that belongs to. */
+/** Whether users other than its owner can rename or remove files of any owner in it. */
 function isShared({ mode }: Directory): boolean {
   return (mode & 0o022) !== 0 && (mode & 0o1000) === 0;
 }
 
 /**
- * What an operator should know of a runtime API given as HOST:PORT: undefined on loopback, where
- * nobody listens in, and for the path of a socket.
+ * A warning about a runtime API given as HOST:PORT; undefined on loopback, where nobody can read
+ * the traffic, and for the path of a socket.
  */
 export function networkWarning(socket: string): string | undefined {
   if (socket.includes("/") || isLoopback(socket)) return undefined;

@@ -105,7 +105,7 @@ function valueOf(placeholder: string, choices: readonly string[] = []): ValueUsa
   return { placeholder, takes, choices: [...choices] };
 }
 
-/** Text that was added after the help is not to be had in another way than by printing it all. */
+/** The only way to get the text after the help is to print all of it. */
 function notesOf(command: Command): string {
   let text = "";
   command.configureOutput({ writeOut: (part) => text += part });

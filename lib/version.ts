@@ -5,7 +5,7 @@ import denoJson from "../deno.json" with { type: "json" };
 export const VERSION: string = denoJson.version;
 
 /**
- * No right clock shows an earlier time: this program did not exist. To be moved on now and then;
- * it must not lie in the future of whoever builds.
+ * A clock that shows an earlier time is wrong, because this program did not exist then. Move it
+ * forward from time to time, but never to a time in the future.
  */
 export const EARLIEST_NOW = new Date("2026-01-01T00:00:00Z");

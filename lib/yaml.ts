@@ -1,7 +1,7 @@
 /**
  * YAML with the position of every node: the one place where the `yaml` package is used.
  *
- * Chosen over @std/yaml (published on JSR alone, and without positions) because a mistake in the
+ * Chosen over @std/yaml (published only on JSR, and without positions) because a mistake in the
  * configuration must be reported at its line and column.
  */
 
@@ -17,7 +17,7 @@ import {
 } from "yaml";
 
 /** Line and column, both from 1. */
-export interface Position {
+interface Position {
   line: number;
   column: number;
 }
@@ -28,7 +28,7 @@ export interface YamlProblem extends Position {
 }
 
 /** A parsed document: its plain value, or what is wrong with it. */
-export interface YamlText {
+interface YamlText {
   /** Plain objects, arrays, strings, numbers, booleans and null; undefined when there are problems. */
   value: unknown;
   /** In the order of the text. What follows the first is often no more than its consequence. */
@@ -54,7 +54,8 @@ export function parseYaml(text: string): YamlText {
     message: explain(error, text),
     offset: error.pos[0],
   }));
-  // In YAML 1.1 `no` is false and 0644 is octal: a line on top must not change what the rest means.
+  // In YAML 1.1 `no` is false and 0644 is octal: a line at the top must not change the meaning of
+  // the rest.
   const { yaml } = document.directives ?? {};
   if (yaml?.explicit && yaml.version !== "1.2") {
     problems.push({ message: "a file in YAML 1.2 is expected; remove the %YAML line", offset: 0 });
@@ -92,11 +93,11 @@ export function parseYaml(text: string): YamlText {
   };
 }
 
-/** The parser's errors in the words of somebody who wrote a file, not a grammar. */
+/** The parser's errors, in words for the author of a configuration file. */
 function explain({ code, message, pos }: YAMLError, text: string): string {
   switch (code) {
     case "TAB_AS_INDENT":
-      return "indented with a tab; YAML takes spaces alone";
+      return "indented with a tab; YAML allows only spaces";
     case "DUPLICATE_KEY":
       return `the key ${/^[^\s:]*/.exec(text.slice(pos[0]))![0]} is there twice`;
     case "NON_STRING_KEY":

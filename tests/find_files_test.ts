@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { boundFiles } from "../lib/bounded_files.ts";
-import { findFiles, type Found } from "../lib/find_files.ts";
+import { findFiles, type Found, missingProblem } from "../lib/find_files.ts";
 
 /** Runs the job in a directory of its own; a final slash makes a directory, `->` a link. */
 async function inTree(
@@ -108,9 +108,6 @@ Deno.test("findFiles has a problem for each thing that cannot be looked at, and 
       "pipe: is a pipe, socket or device; it was not opened",
     ]);
     assert.deepEqual(await problems("missing"), ["missing: there is no such file"]);
-    assert.deepEqual(await problems("lb.example:443"), [
-      "lb.example:443: there is no such file; HOST:PORT is given with --connect",
-    ]);
     assert.deepEqual(await problems("a/b"), [
       "a/b: cannot be read: a part of its path is not a directory (ENOTDIR)",
     ]);
@@ -225,4 +222,14 @@ Deno.test("findFiles leaves out what is excluded, wherever it is met or named, a
       notes: ["a.bak: excluded", "new/old: excluded"],
     });
   }, ["*.bak", "old"]);
+});
+
+Deno.test("missingProblem() tells how an endpoint is given", () => {
+  const hint = "there is no such file; HOST:PORT is given with --connect";
+  for (const endpoint of ["lb.example:443", "192.0.2.1:443", "[2001:db8::1]:443", "lb:8443"]) {
+    assert.equal(missingProblem(endpoint), hint);
+  }
+  for (const path of ["/etc/a:443", "a.pem", "a:b", "./lb:443", "lb:443443"]) {
+    assert.equal(missingProblem(path), "there is no such file", path);
+  }
 });

@@ -3,7 +3,7 @@
  * names of metrics, and alerts that fire when they should, by Prometheus' own tools.
  */
 
-import { deepStrictEqual, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import type { ExpiryReport } from "../lib/expiry/record.ts";
 import { changesOf, DEFAULT_THRESHOLDS } from "../lib/expiry/thresholds.ts";
 import { ageFindings } from "../lib/expiry/age_findings.ts";
@@ -37,15 +37,15 @@ Deno.test("the examples give check-expiry no flag that it does not know", async 
   const known = new Set(new TextDecoder().decode(stdout).match(/--[a-z-]+/g));
   for (const name of ["nagios.cfg", "nrpe.cfg", "icinga2.conf", "README.md"]) {
     const used = [...(await read(name)).matchAll(/(?<=[\s"])--[a-z][a-z-]+(?=[\s"])/g)].map(String);
-    ok(used.length > 0, name);
-    deepStrictEqual(used.filter((flag) => !known.has(flag)), [], name);
+    assert.ok(used.length > 0, name);
+    assert.deepEqual(used.filter((flag) => !known.has(flag)), [], name);
   }
 });
 
 Deno.test("the right to run the check as root does not hold the right to write files", async () => {
   const [, granted] = /NOPASSWD: (.+)$/m.exec(await read("nrpe.cfg"))!;
-  ok(!granted!.includes("*"), "--output would be granted too");
-  ok((await read("nrpe.cfg")).includes(`]=/usr/bin/sudo -n ${granted}\n`));
+  assert.ok(!granted!.includes("*"), "--output would be granted too");
+  assert.ok((await read("nrpe.cfg")).includes(`]=/usr/bin/sudo -n ${granted}\n`));
 });
 
 Deno.test("the examples name metrics that acme-lb exports, and the table names them all", async () => {
@@ -56,20 +56,20 @@ Deno.test("the examples name metrics that acme-lb exports, and the table names t
   const texts = [await read("README.md"), await read("prometheus-rules.yaml"), ...boards];
   for (const text of texts) {
     const used = metricsIn(text);
-    ok(used.size > 0, text);
-    deepStrictEqual(used.difference(known), new Set(), text);
+    assert.ok(used.size > 0, text);
+    assert.deepEqual(used.difference(known), new Set(), text);
   }
-  deepStrictEqual(metricsIn(texts[0]!), known);
+  assert.deepEqual(metricsIn(texts[0]!), known);
   const shown = metricsIn(boards.join("\n"));
-  deepStrictEqual(new Set(Object.keys(STATUS_METRICS)).difference(shown), new Set());
+  assert.deepEqual(new Set(Object.keys(STATUS_METRICS)).difference(shown), new Set());
 });
 
 Deno.test("the dashboard has a name for each panel and no variable that it does not define", async () => {
   const { panels, templating } = await dashboard();
-  deepStrictEqual(new Set(panels.map(({ id }) => id)).size, panels.length);
+  assert.deepEqual(new Set(panels.map(({ id }) => id)).size, panels.length);
   const defined = new Set(templating.list.map(({ name }) => name));
   const used = JSON.stringify(panels).matchAll(/\$\{?([a-z_]+)/g);
-  deepStrictEqual(new Set([...used].map(([, name]) => name!)).difference(defined), new Set());
+  assert.deepEqual(new Set([...used].map(([, name]) => name!)).difference(defined), new Set());
 });
 
 async function temporaryFile(value: unknown): Promise<{ path: string } & AsyncDisposable> {
@@ -83,7 +83,7 @@ Deno.test({
   ignore: !hasPromtool,
   fn: async () => {
     const rules = await promtool(["check", "rules", `${EXAMPLES}prometheus-rules.yaml`]);
-    deepStrictEqual(rules.code, 0, rules.said);
+    assert.deepEqual(rules.code, 0, rules.said);
     const { panels } = await dashboard();
     const recorded = panels.flatMap(({ id, targets }) =>
       targets.map(({ expr }, i) => ({
@@ -93,7 +93,7 @@ Deno.test({
     );
     await using file = await temporaryFile({ groups: [{ name: "dashboard", rules: recorded }] });
     const board = await promtool(["check", "rules", file.path]);
-    deepStrictEqual(board.code, 0, board.said);
+    assert.deepEqual(board.code, 0, board.said);
   },
 });
 
@@ -132,7 +132,7 @@ Deno.test({
       "/expired.pem": [-20, -1],
     };
     const report = reportAt(0.001, lives);
-    deepStrictEqual(report.records.map(({ state }) => state), [
+    assert.deepEqual(report.records.map(({ state }) => state), [
       "OK",
       "WARNING",
       "CRITICAL",
@@ -185,7 +185,7 @@ Deno.test({
       const found = seriesOf(report).filter(({ series }) => series.includes("_finding{"));
       return found.map(({ series }) => ({ series, values: `_x${10 * i} 1x9 stale` }));
     }).flat();
-    deepStrictEqual(new Set(series.map(({ series }) => series)).size, 18);
+    assert.deepEqual(new Set(series.map(({ series }) => series)).size, 18);
     await alertsFire(series, {
       names: ["AcmeLbCertificateWarning"],
       expected: [[0.9, {}], [1.5, { AcmeLbCertificateWarning: [target] }]],
@@ -216,6 +216,6 @@ async function alertsFire(
       tests: [{ interval: "1m", input_series: series, promql_expr_test: rule_tests }],
     });
     const { code, said } = await promtool(["test", "rules", file.path]);
-    deepStrictEqual(code, 0, `after ${hour} h: ${said}`);
+    assert.deepEqual(code, 0, `after ${hour} h: ${said}`);
   }
 }

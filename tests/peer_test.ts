@@ -58,15 +58,15 @@ Deno.test("parsePeer() refuses near misses with what to write instead", () => {
     ["dns:lb0::31080", '"lb0:" is not a host name'],
     ["dns:lb0:65536", "port 65536 is not between 0 and 65535"],
     ["[::1]:65536", "port 65536 is not between 0 and 65535"],
-    ["[::1]:0", "port 0 cannot be asked; give the peer's real port"],
-    ["192.0.2.11:0", "port 0 cannot be asked; give the peer's real port"],
-    ["dns:lb0:00", "port 0 cannot be asked; give the peer's real port"],
-    ["[::]:31080", "[::] is every address and cannot be asked; give the peer's own"],
-    ["[0:0::]:31080", "[::] is every address and cannot be asked; give the peer's own"],
-    ["0.0.0.0:31080", "0.0.0.0 is every address and cannot be asked; give the peer's own"],
+    ["[::1]:0", "port 0 is not a port that can be asked; give the peer's real port"],
+    ["192.0.2.11:0", "port 0 is not a port that can be asked; give the peer's real port"],
+    ["dns:lb0:00", "port 0 is not a port that can be asked; give the peer's real port"],
+    ["[::]:31080", "[::] stands for every address; give an address of the peer"],
+    ["[0:0::]:31080", "[::] stands for every address; give an address of the peer"],
+    ["0.0.0.0:31080", "0.0.0.0 stands for every address; give an address of the peer"],
     [
       "[::ffff:0.0.0.0]:80",
-      "[::ffff:0:0] is every address and cannot be asked; give the peer's own",
+      "[::ffff:0:0] stands for every address; give an address of the peer",
     ],
   ];
   for (const [text, message] of table) {

@@ -38,7 +38,7 @@ Deno.test("parseYaml() explains what it cannot read", () => {
   const colon =
     "expected `key: value`; look for a missing colon, a wrong indentation or missing quotes";
   const table: [string, string][] = [
-    ["a:\n\tb: 1\n", "2:1: indented with a tab; YAML takes spaces alone"],
+    ["a:\n\tb: 1\n", "2:1: indented with a tab; YAML allows only spaces"],
     ["a: 1\n\nb: 2\na: 3\n", "4:1: the key a is there twice"],
     ["a: {b: 1, b: 2}\n", "1:11: the key b is there twice"],
     ["a: 1\n---\nb: 2\n", "2:1: a second document begins here; a file holds one"],

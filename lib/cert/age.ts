@@ -13,24 +13,24 @@ export interface Issuance extends Dates {
 }
 
 /**
- * Whether it is over. At the very second of `notAfter` it is: so it is to OpenSSL, and with it to
- * most clients, although RFC 5280 section 4.1.2.5 counts that second in.
+ * Whether it has expired. At the second of `notAfter` it has, as in OpenSSL and so in most clients,
+ * although RFC 5280 section 4.1.2.5 includes that second.
  */
 export function isExpired({ notAfter }: Pick<Dates, "notAfter">, now: Date): boolean {
   return now >= notAfter;
 }
 
-/** Whether it has yet to begin. */
+/** Whether it is not valid yet. */
 export function isYetToCome({ notBefore }: Pick<Dates, "notBefore">, now: Date): boolean {
   return now < notBefore;
 }
 
 /**
- * Whether `candidate` was issued before `standing`, whose place it wants.
+ * Whether `candidate` was issued before `standing`, which it would replace.
  *
- * - `older`: it begins earlier. With lifetimes from 6 to 90 days the end tells nothing
- * - `backdated`: it begins earlier, yet comes from another CA and ends later. CAs date back by an
- *   hour up to some days, each by its own rule, so starts compare within one CA alone
+ * - `older`: it begins earlier. With lifetimes from 6 to 90 days the end says nothing
+ * - `backdated`: it begins earlier, yet comes from another CA and ends later. CAs backdate by an
+ *   hour up to some days, each by its own rule, so starts can only be compared within one CA
  * - `no`: it begins at the same time or later
  */
 export function isOlder(candidate: Issuance, standing: Issuance): "older" | "backdated" | "no" {

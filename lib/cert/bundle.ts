@@ -1,9 +1,9 @@
 /**
  * What may become one of HAProxy's PEM files: a key, its certificate, and the chain above it.
  *
- * All rules of assemble-pem, apart from its I/O. HAProxy refuses to start over one bad file in its
- * directory and starts without a word with others that no client will accept, so each rule here
- * has its sentence, and several faults are reported at once.
+ * All rules of assemble-pem, apart from its I/O. HAProxy refuses to start because of one bad file
+ * in its directory, and starts silently with other files that no client accepts, so each rule here
+ * has a message, and all faults are reported at once.
  */
 
 import { messageOf } from "../errors.ts";
@@ -20,8 +20,8 @@ import { encodePem, isCertificate, parsePem, type PemBlock } from "./pem.ts";
 import { isPrivateKey, keyFits, readPrivateKey } from "./private_key.ts";
 import { compareInstalled, type Installed, type Sendable } from "./installed.ts";
 
-export interface NamedBytes {
-  /** How messages call it: a path. */
+interface NamedBytes {
+  /** Its name in messages: a path. */
   name: string;
   bytes: Uint8Array;
 }
@@ -31,7 +31,7 @@ export interface BundleInput {
   key: NamedBytes;
   /** Certificate, then chain; the leaf is the first certificate of the first file. */
   certificates: NamedBytes[];
-  /** What stands at the target now. */
+  /** The file at the target now. */
   installed?: Installed;
   now: Date;
   /** Replaces what is newer, unrelated, or no PEM file; takes a weak signature. @default false */
@@ -53,14 +53,15 @@ export interface Bundle {
 }
 
 /** Either the bundle, or every reason why there is none, each a sentence for the operator. */
-export type BundleResult = { ok: true; bundle: Bundle } | { ok: false; refusals: string[] };
+type BundleResult = { ok: true; bundle: Bundle } | { ok: false; refusals: string[] };
 
-/** A file holds a handful of certificates; each costs signature checks. */
+/** A file holds a few certificates; each costs signature checks. */
 const MAX_CERTIFICATES = 20;
 
 /**
- * No client takes them any more, save in roots. Whether HAProxy loads one depends on its version
- * and OpenSSL's security level: 2.6 of Debian 12 refuses to start with it, 3.0 of Debian 13 starts.
+ * No client accepts them any more, except in roots. Whether HAProxy loads one depends on its
+ * version and OpenSSL's security level: 2.6 of Debian 12 refuses to start with it, 3.0 of Debian 13
+ * starts.
  */
 const WEAK_SIGNATURES = new Map([
   ["1.2.840.113549.1.1.4", "MD5"],
@@ -154,7 +155,7 @@ function readBlocks({ name, bytes }: NamedBytes, { refusals, warnings }: Remarks
     } else if (label.endsWith("PARAMETERS")) {
       warnings.push(`${name}: line ${line}: ${label} are left out`);
     } else {
-      refusals.push(`${name}: line ${line}: ${label} does not belong into HAProxy's file`);
+      refusals.push(`${name}: line ${line}: ${label} does not belong in a PEM file for HAProxy`);
     }
     return false;
   });
@@ -188,7 +189,7 @@ function readCertificates(
   });
 }
 
-/** HAProxy takes the first key that it meets, so a second one is never harmless. */
+/** HAProxy takes the first key in the file, so a second one is never harmless. */
 function onlyKey(
   name: string,
   { blocks, refusals }: { blocks: PemBlock[]; refusals: string[] },

@@ -1,9 +1,9 @@
 /**
  * The order of a chain: the leaf, then for each certificate the one that signed it.
  *
- * Clients of old and small libraries want exactly this order, HAProxy sends what the file holds in
- * the order it holds it, and ACME clients differ in what they put there. Roots are dropped (the
- * client has them or will not trust them) and so are repetitions; nothing is ever guessed.
+ * Clients with old or small libraries need exactly this order, HAProxy sends the certificates in
+ * the order of the file, and ACME clients write them in different orders. Roots are dropped (the
+ * client has them or will not trust them) and so are repetitions; nothing is guessed.
  */
 
 import { type Certificate, sameBytes, titleOf } from "./certificate.ts";

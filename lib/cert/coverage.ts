@@ -1,8 +1,8 @@
 /**
  * Names as operators write them, and whether a certificate is for them (RFC 9525 section 6).
  *
- * The subject's common name counts for nothing, as in every browser. Left out: public suffixes;
- * a CA does not sign `*.org`.
+ * The subject's common name is ignored, as in every browser. Not checked: public suffixes; a CA
+ * does not sign `*.org`.
  */
 
 import { parseIPv4, parseIPv6 } from "../address.ts";

@@ -1,7 +1,7 @@
 /**
- * The questions about certificates that cost real computing: what is the public half of a private
- * key, did one certificate sign another, and what is its fingerprint. A run asks the first two of
- * each once.
+ * The expensive questions about certificates, with their answers kept: what is the public half of a
+ * private key, did one certificate sign another, and what is its fingerprint. A run asks the first
+ * two of each once.
  *
  * The same key, leaf and intermediates lie in several files of a client and in HAProxy's as well.
  */
@@ -20,7 +20,7 @@ export interface CryptoCache {
 /** Asked anew each time. */
 export const UNCACHED_CRYPTO: CryptoCache = { readPublicHalf, issuedBy, fingerprint };
 
-/** Answers that are kept for as long as the result is; private keys with them. */
+/** The answers, and private keys with them, live as long as the result of this function. */
 export function createCryptoCache(questions: CryptoCache = UNCACHED_CRYPTO): CryptoCache {
   const halves = new Map<string, Promise<Uint8Array | undefined>>();
   const issued = new Map<string, Promise<Issued>>();

@@ -1,10 +1,10 @@
 /**
  * A strict reader for the small part of DER (X.690) that certificates and keys are made of.
  *
- * One spelling for each value: definite minimal lengths, minimal integers, no bytes left over.
- * Nothing here knows what a certificate is, and nothing is decoded that no caller needs.
- * Everything that is not DER is a SyntaxError that says what was expected; offsets are left out,
- * since an operator cannot count bytes inside base64.
+ * One spelling for each value: definite minimal lengths, minimal integers, no bytes left over. This
+ * file knows nothing of certificates, and decodes only what a caller needs. Everything that is not
+ * DER is a SyntaxError that says what was expected; offsets are left out, since an operator cannot
+ * count bytes inside base64.
  */
 
 /** Tag bytes, with the constructed bit where DER demands it. */
@@ -116,7 +116,7 @@ export function readOid(element: Element | undefined, what: string): string {
   for (const byte of content) {
     if (!started && byte === 0x80) throw new SyntaxError(`${what} is not in its shortest form`);
     started = true;
-    // An arc has no limit; beyond what a number holds exactly, which is rare, it becomes a bigint.
+    // An arc has no limit; one that a number cannot hold exactly, which is rare, becomes a bigint.
     if (typeof arc === "number" && arc >= 2 ** 45) arc = BigInt(arc);
     arc = typeof arc === "number" ? arc * 128 + (byte & 0x7f) : (arc << 7n) | BigInt(byte & 0x7f);
     if (byte >= 0x80) continue;
@@ -142,7 +142,7 @@ export function readBitString(element: Element | undefined, what: string): Uint8
 
 /**
  * The parts of an AlgorithmIdentifier (RFC 5280 section 4.1.1.2). Its parameters are an identifier,
- * a NULL or a SEQUENCE in all algorithms that there are; OpenSSL refuses most of what is else.
+ * a NULL or a SEQUENCE in all known algorithms; OpenSSL refuses most others.
  * @throws {SyntaxError}
  */
 export function readAlgorithm(
@@ -180,7 +180,7 @@ export function readTime(element: Element | undefined, what: string): Date {
   const time = new Date(0);
   time.setUTCFullYear(year, month - 1, day);
   time.setUTCHours(hour, minute, second);
-  // What no calendar has, a 30th of February or a 25th hour, is another date by now.
+  // A date that does not exist, such as the 30th of February, has become another date here.
   const exact = time.getUTCMonth() === month - 1 && time.getUTCDate() === day &&
     time.getUTCHours() === hour && minute < 60 && second < 60;
   if (!exact) throw new SyntaxError(`${what} is not a date of the calendar`);

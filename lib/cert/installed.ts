@@ -1,9 +1,9 @@
 /**
- * What stands at the target, and whether a new leaf may take its place.
+ * The installed file, and whether a new leaf may replace it.
  *
- * Guards against the hook that runs with an old file, against one target for several certificates,
- * and against the mistyped target. A placeholder gives way to anything, and so does a file without
- * a certificate that can be read: HAProxy would not start with it.
+ * Protects against a hook that runs with an old file, against one target for several certificates,
+ * and against a mistyped target. Anything may replace a placeholder, or a file without a readable
+ * certificate, with which HAProxy would not start.
  */
 
 import { isOlder } from "./age.ts";
@@ -33,7 +33,7 @@ export interface Installed {
 
 /** Key and certificates as they may be sent to HAProxy, and how it will tell of them. */
 export interface Sendable {
-  /** PEM without blank lines or any other text. */
+  /** PEM without blank lines or other text. */
   pem: string;
   /** SHA-1 over the leaf, upper-case hexadecimal: HAProxy's name for a certificate, no proof. */
   fingerprint: string;
@@ -81,8 +81,8 @@ function readIfWhole({ der }: PemBlock): Certificate | undefined {
 }
 
 /**
- * The keys and certificates of an installed file, encoded anew so that nothing else in it can
- * reach HAProxy; undefined when there is nothing that HAProxy could be told to go back to.
+ * The keys and certificates of an installed file, encoded again so that nothing else in it can
+ * reach HAProxy; undefined when there is nothing to which HAProxy could be rolled back.
  * @param keyFile what the file of its key holds, where it has one
  */
 export async function sendableOf(
@@ -105,7 +105,7 @@ export async function sendableOf(
   };
 }
 
-export interface Comparison {
+interface Comparison {
   /** What `--force` turns into warnings. */
   refusals: string[];
   warnings: string[];
@@ -116,9 +116,9 @@ export function compareInstalled(leaf: Certificate, installed: Installed): Compa
   const { name, leaf: old, fault } = installed;
   if (old) return compareLeaves(leaf, { name, old });
   if (fault?.kind === "foreign") {
-    return { refusals: [`${name}: what stands there ${fault.text}`], warnings: [] };
+    return { refusals: [`${name}: the installed file ${fault.text}`], warnings: [] };
   }
-  const warnings = fault ? [`${name}: what stood there was damaged: ${fault.text}`] : [];
+  const warnings = fault ? [`${name}: the installed file was damaged: ${fault.text}`] : [];
   return { refusals: [], warnings };
 }
 
@@ -182,6 +182,6 @@ function compareKeys(
   const pair = Object.values(BUNDLE_SUFFIXES).map((suffix) => `${base}.${suffix}`).join(" and ");
   warnings.push(
     `${name}: the certificate changes from a key of ${old.key.name} to one of ${leaf.key.name}, ` +
-      `so clients that know only the former are shut out; HAProxy serves both kinds from ${pair}`,
+      `so clients that support only the former can no longer connect; to serve both kinds, name the files ${pair}`,
   );
 }

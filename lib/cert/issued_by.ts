@@ -1,8 +1,8 @@
 /**
- * Whether one certificate signed another: the names meet and the signature is right.
+ * Whether one certificate signed another: the names match and the signature is valid.
  *
- * Names alone prove nothing (two CAs may share one), and a wrong intermediate is accepted by
- * HAProxy without a word. Dates, key usage and revocation are the client's business.
+ * Names alone prove nothing (two CAs may share one), and HAProxy accepts a wrong intermediate
+ * silently. Dates, key usage and revocation are not checked here.
  */
 
 import { messageOf } from "../errors.ts";
@@ -10,25 +10,32 @@ import { type Certificate, sameBytes } from "./certificate.ts";
 import { readDer, readInteger, readSequence } from "./der.ts";
 import type { KeyKind } from "./key_kind.ts";
 
-/** `unknown` carries why the signature could not be judged; it must not be taken for a yes. */
+/** `unknown` carries why the signature could not be checked; it must not be taken for a yes. */
 export type Issued = { answer: "yes" | "no" } | { answer: "unknown"; reason: string };
 
-/** Digest by signature algorithm; null where the algorithm has its own (RFC 8410). */
-const DIGESTS = new Map<string, string | null>([
-  // Who signed what is a matter of fact; that nobody should accept it any more is said elsewhere.
-  ["1.2.840.113549.1.1.5", "sha1"],
-  ["1.2.840.113549.1.1.11", "sha256"],
-  ["1.2.840.113549.1.1.12", "sha384"],
-  ["1.2.840.113549.1.1.13", "sha512"],
-  ["1.2.840.10045.4.3.2", "sha256"],
-  ["1.2.840.10045.4.3.3", "sha384"],
-  ["1.2.840.10045.4.3.4", "sha512"],
-  ["1.3.101.112", null],
+interface Scheme {
+  /** Of the keys that sign so. */
+  family: KeyKind["family"];
+  /** WebCrypto's name; absent where the algorithm has its own digest (RFC 8410). */
+  hash?: string;
+}
+
+const SCHEMES = new Map<string, Scheme>([
+  // Weak digests are verified too, to find out who signed; bundle.ts and the check of expiry report
+  // them.
+  ["1.2.840.113549.1.1.5", { family: "RSA", hash: "SHA-1" }],
+  ["1.2.840.113549.1.1.11", { family: "RSA", hash: "SHA-256" }],
+  ["1.2.840.113549.1.1.12", { family: "RSA", hash: "SHA-384" }],
+  ["1.2.840.113549.1.1.13", { family: "RSA", hash: "SHA-512" }],
+  ["1.2.840.10045.4.3.2", { family: "EC", hash: "SHA-256" }],
+  ["1.2.840.10045.4.3.3", { family: "EC", hash: "SHA-384" }],
+  ["1.2.840.10045.4.3.4", { family: "EC", hash: "SHA-512" }],
+  ["1.3.101.112", { family: "Ed25519" }],
 ]);
 
 /**
- * The issuers' keys that the runtime judges correctly. For P-521 and secp256k1 Deno 2.9.6 answers
- * "wrong" to right signatures. RSA is bounded because the chain is somebody else's input.
+ * The issuers' keys that the runtime verifies correctly. For P-521 and secp256k1 Deno 2.9.6 rejects
+ * valid signatures. The size of RSA keys is bounded because the chain is untrusted input.
  */
 function isJudged({ family, name, bits }: KeyKind): boolean {
   if (family === "RSA") return bits! <= 8192;
@@ -39,51 +46,71 @@ function isJudged({ family, name, bits }: KeyKind): boolean {
 export async function issuedBy(certificate: Certificate, issuer: Certificate): Promise<Issued> {
   if (!sameBytes(certificate.issuer.der, issuer.subject.der)) return { answer: "no" };
   const { algorithm, signed, value } = certificate.signature;
-  const digest = DIGESTS.get(algorithm);
-  if (digest === undefined) {
+  const scheme = SCHEMES.get(algorithm);
+  if (!scheme) {
     return { answer: "unknown", reason: `signature algorithm ${algorithm} is not supported` };
   }
   if (!isJudged(issuer.key)) {
     return { answer: "unknown", reason: `signatures by ${issuer.key.name} keys are not supported` };
   }
-  const quick = QUICK.get(issuer.key.name);
-  if (quick?.digest === digest) return await verifyEcdsa(certificate, { issuer, ...quick });
-  const { createPublicKey, verify } = await import("node:crypto");
+  if (scheme.family !== issuer.key.family) return { answer: "no" };
   try {
-    const key = createPublicKey({ key: issuer.spki as never, format: "der", type: "spki" });
-    return { answer: verify(digest, signed, key, value) ? "yes" : "no" };
+    const quick = webCryptoAlgorithm(scheme, issuer.key);
+    const good = quick
+      ? await verifyByWebCrypto(certificate, { issuer, algorithm: quick })
+      : await verifyByNode(signed, { issuer, hash: scheme.hash, value });
+    return { answer: good ? "yes" : "no" };
   } catch (error) {
     return { answer: "unknown", reason: `${issuer.key.name}: ${messageOf(error)}` };
   }
 }
 
-/** The curves and digests that WebCrypto verifies at a fifth of node:crypto's cost. */
-const QUICK = new Map([
-  ["P-256", { digest: "sha256", hash: "SHA-256", bytes: 32 }],
-  ["P-384", { digest: "sha384", hash: "SHA-384", bytes: 48 }],
+/** Bytes of r and of s, where WebCrypto knows the curve; it knows one digest for each. */
+const CURVES = new Map([
+  ["P-256", { hash: "SHA-256", bytes: 32 }],
+  ["P-384", { hash: "SHA-384", bytes: 48 }],
 ]);
 
-/** The issuer's key that was read last: thousands of files have the same intermediate. */
-let last: { spki: Uint8Array; key: CryptoKey } | undefined;
-
-async function verifyEcdsa(
-  { signature: { value, signed } }: Certificate,
-  { issuer, hash, bytes }: { issuer: Certificate; hash: string; bytes: number },
-): Promise<Issued> {
-  try {
-    const raw = rawSignature(value, bytes);
-    if (!raw) return { answer: "no" };
-    const algorithm = { name: "ECDSA", namedCurve: issuer.key.name, hash };
-    const known = sameBytes(issuer.spki, last?.spki) ? last : undefined;
-    const spki = issuer.spki as BufferSource;
-    const key = known?.key ??
-      await crypto.subtle.importKey("spki", spki, algorithm, false, ["verify"]);
-    last = { spki: issuer.spki, key };
-    const good = await crypto.subtle.verify(algorithm, key, raw, signed as BufferSource);
-    return { answer: good ? "yes" : "no" };
-  } catch (error) {
-    return { answer: "unknown", reason: `${issuer.key.name}: ${messageOf(error)}` };
+/** WebCrypto's name of the scheme: it is there already, while node:crypto takes long to load. */
+function webCryptoAlgorithm(
+  { family, hash }: Scheme,
+  { name }: KeyKind,
+): { name: string; hash: string; namedCurve?: string } | undefined {
+  if (family === "RSA") return { name: "RSASSA-PKCS1-v1_5", hash: hash! };
+  if (family === "EC" && CURVES.get(name)?.hash === hash) {
+    return { name: "ECDSA", hash: hash!, namedCurve: name };
   }
+  return undefined;
+}
+
+async function verifyByNode(
+  signed: Uint8Array,
+  { issuer, hash, value }: { issuer: Certificate; hash?: string; value: Uint8Array },
+): Promise<boolean> {
+  const { createPublicKey, verify } = await import("node:crypto");
+  const key = createPublicKey({ key: issuer.spki as never, format: "der", type: "spki" });
+  return verify(hash?.replace("-", "").toLowerCase() ?? null, signed, key, value);
+}
+
+/** The issuer's key that was read last: thousands of files have the same intermediate. */
+let last: { spki: Uint8Array; hash: string; key: CryptoKey } | undefined;
+
+async function verifyByWebCrypto(
+  { signature: { value, signed } }: Certificate,
+  { issuer: { spki, key: { name } }, algorithm }: {
+    issuer: Certificate;
+    algorithm: { name: string; hash: string; namedCurve?: string };
+  },
+): Promise<boolean> {
+  const curve = CURVES.get(name);
+  const raw = curve ? rawSignature(value, curve.bytes) : value;
+  if (!raw) return false;
+  const known = last?.hash === algorithm.hash && sameBytes(spki, last.spki) ? last : undefined;
+  const key = known?.key ??
+    await crypto.subtle.importKey("spki", spki as BufferSource, algorithm, false, ["verify"]);
+  last = { spki, hash: algorithm.hash, key };
+  const { subtle } = crypto;
+  return await subtle.verify(algorithm, key, raw as BufferSource, signed as BufferSource);
 }
 
 /** r and s of RFC 3279 section 2.2.3 side by side, as WebCrypto wants them; undefined for others. */

@@ -1,8 +1,8 @@
 /**
  * Which kind of public key a SubjectPublicKeyInfo holds.
  *
- * Told apart because HAProxy, the CAs and the runtime's signature checks each know only some of
- * them. Parameters beyond the curve's name and the modulus' size are not judged here.
+ * HAProxy, the CAs and the runtime's signature checks each support only some of them. Only the
+ * curve's name and the size of the modulus are read here.
  */
 
 import {

@@ -1,9 +1,10 @@
 /**
  * The names inside a certificate: distinguished names and subject alternative names.
  *
- * Whoever asks a CA for a certificate chooses these bytes, and they end in logs, on terminals and
- * in reports. Values are therefore kept one by one and escaped as they are decoded: no value can
- * look like two (the class of CVE-2021-44532), and none can move a cursor.
+ * The person who orders a certificate chooses these bytes, and they are printed in logs, on
+ * terminals and in reports. So values are kept one by one and escaped when they are decoded: no
+ * value can look like two (as in CVE-2021-44532), and none can send control sequences to a
+ * terminal.
  */
 
 import { ipv6Groups, parseIPv6 } from "../address.ts";
@@ -121,7 +122,7 @@ function escapeSeparators(value: string): string {
 /**
  * An attribute value; kinds that hold no text are shown as RFC 4514 does, `#` and hex.
  * @throws {SyntaxError} for what OpenSSL, and with it HAProxy, refuses a whole certificate for,
- *   and for UniversalString, which nobody uses
+ * and for UniversalString, which is not used in practice
  */
 function decodeText(value: Element): string {
   const { tag, content, raw } = value;

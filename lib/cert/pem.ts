@@ -22,7 +22,7 @@ export interface PemBlock {
 const BOUNDARY = /^-----(BEGIN|END) (?=.{1,64}-----$)([!-,.-~]+(?:[ -][!-,.-~]+)*)-----$/;
 
 /** What a text holds: the blocks that can be read, and what is wrong with the others. */
-export interface PemScan {
+interface PemScan {
   blocks: PemBlock[];
   faults: PemFault[];
 }

@@ -1,9 +1,9 @@
 /**
  * The placeholder: a self-signed ECDSA P-256 certificate with which HAProxy can start before the
- * first issuance, carrying PLACEHOLDER_MARK so that nobody takes it for more.
+ * first issuance; it carries PLACEHOLDER_MARK, by which it is recognised.
  *
- * Written here rather than with a library: the whole is seven fields and four extensions of
- * RFC 5280, and the library that could do it costs 80 ms at each start.
+ * Written here and not with a library: it is seven fields and four extensions of RFC 5280, and the
+ * library takes 80 ms to load at each start.
  */
 
 import { PLACEHOLDER_MARK } from "./certificate.ts";
@@ -20,14 +20,14 @@ import {
 import { TAG } from "./der.ts";
 import { parseIp } from "./names.ts";
 
-export interface Placeholder {
+interface Placeholder {
   /** The certificate. */
   certificate: Uint8Array;
   /** Its private key, PKCS#8. */
   key: Uint8Array;
 }
 
-export interface PlaceholderOptions {
+interface PlaceholderOptions {
   /** As parseSubjectName in coverage.ts returns them, at least one. */
   names: string[];
   now: Date;

@@ -1,25 +1,26 @@
 /**
  * Private keys: PKCS#8, PKCS#1 and SEC1, for the kinds that ACME clients make.
  *
- * Nothing of a key may reach a message, so the runtime's own errors are never passed on. The key
- * is not converted: what goes into the bundle is the DER that came in, once the runtime has read
- * it as one whole structure. Reading checks that both halves belong together (see the tests);
- * HAProxy does not: it starts with a damaged ECDSA key and fails every handshake.
+ * No part of a key may appear in a message, so the runtime's own errors are never passed on. The
+ * key is not converted: the bundle gets the DER of the input, after it has been read as one whole
+ * structure. Reading it checks that both halves belong together (see the tests); HAProxy does
+ * not check this: it starts with a damaged ECDSA key and then every handshake fails.
  */
 
 import { type Certificate, sameBytes } from "./certificate.ts";
 import { readDer, TAG } from "./der.ts";
 import { type KeyKind, readKeyKind } from "./key_kind.ts";
 import type { PemBlock } from "./pem.ts";
+import type { KeyFormat } from "./public_half.ts";
 
-export interface PrivateKey {
+interface PrivateKey {
   kind: KeyKind;
   /** The SubjectPublicKeyInfo of its public half. */
   spki: Uint8Array;
 }
 
 /** PEM label to node:crypto's name of the format. */
-const FORMATS = new Map<string, "pkcs8" | "pkcs1" | "sec1">([
+const FORMATS = new Map<string, KeyFormat>([
   ["PRIVATE KEY", "pkcs8"],
   ["RSA PRIVATE KEY", "pkcs1"],
   ["EC PRIVATE KEY", "sec1"],
@@ -42,11 +43,13 @@ export function isEncrypted({ encrypted, label }: PemBlock): boolean {
 export async function readPrivateKey(block: PemBlock): Promise<PrivateKey> {
   if (isEncrypted(block)) {
     throw new SyntaxError(
-      "the private key is encrypted; HAProxy starts unattended and needs it plain",
+      "the private key is encrypted; HAProxy starts without a passphrase, so decrypt it first",
     );
   }
   if (!FORMATS.has(block.label)) {
-    throw new SyntaxError(`${block.label} is not a key format that HAProxy gets from us`);
+    throw new SyntaxError(
+      `${block.label} is not a supported key format; use PKCS#8, PKCS#1 or SEC1`,
+    );
   }
   if (readDer(block.der).tag !== TAG.sequence) throw new SyntaxError("the private key is damaged");
   const spki = await readPublicHalf(block);
@@ -64,6 +67,14 @@ export async function readPrivateKey(block: PemBlock): Promise<PrivateKey> {
 export async function readPublicHalf(block: PemBlock): Promise<Uint8Array | undefined> {
   const type = FORMATS.get(block.label);
   if (!type) return undefined;
+  // The server, which compares no keys, never loads it.
+  const { publicHalfOf } = await import("./public_half.ts");
+  try {
+    const usual = await publicHalfOf(block.der, type);
+    if (usual) return usual;
+  } catch {
+    return undefined;
+  }
   const { createPrivateKey, createPublicKey } = await import("node:crypto");
   try {
     const key = createPrivateKey({ key: block.der as never, format: "der", type });
@@ -73,8 +84,8 @@ export async function readPublicHalf(block: PemBlock): Promise<Uint8Array | unde
   }
 }
 
-/** Why HAProxy or the clients in the world would not do with such a key; undefined when they do. */
-export function refusedKind({ family, name, bits }: KeyKind): string | undefined {
+/** Why HAProxy or common clients do not support such a key; undefined when they do. */
+function refusedKind({ family, name, bits }: KeyKind): string | undefined {
   if (family === "RSA") {
     if (bits! < 2048) return "HAProxy refuses RSA keys below 2048 bits";
     return bits! > 8192 ? "RSA keys above 8192 bits are not supported" : undefined;

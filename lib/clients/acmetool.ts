@@ -2,10 +2,10 @@
  * acmetool's hooks (its _doc/SCHEMA.md, "Hooks"): the event is the first argument, the directory
  * of everything comes as ACME_STATE_DIR.
  *
- * `live-updated` has the changed names on standard input, one a line; one that is no file name is
- * no reason to leave out the others. Every other event, those of
- * later versions too, is answered with 42, which means "not handled here". Leaves out: the
- * challenge events; with a webroot acmetool needs no help there.
+ * `live-updated` has the changed names on standard input, one a line; a name that cannot be a file
+ * name does not prevent the others. Every other event, those of later versions too, is answered
+ * with 42, which means "not handled here". Leaves out: the challenge events; with a webroot
+ * acmetool needs no help there.
  */
 
 import { UsageError } from "../errors.ts";

@@ -2,9 +2,10 @@
  * dehydrated's hook script (its docs/examples/hook.sh): the event is the first argument.
  *
  * `deploy_cert DOMAIN KEYFILE CERTFILE FULLCHAINFILE CHAINFILE TIMESTAMP` is for us, once for each
- * certificate; `unchanged_cert` comes with the same files at every later run, so it makes good what
- * a hook that failed has left. A hook must stay quiet and succeed for everything else: dehydrated calls it with a made-up event to make
- * sure, takes what `generate_csr` prints for a request, and gives up when one fails.
+ * certificate; `unchanged_cert` comes with the same files at every later run, so it completes what
+ * a failed hook has left undone. For every other event a hook must print nothing and succeed:
+ * dehydrated calls it with an invented event to check this, uses the output of `generate_csr` as
+ * the request, and stops when a hook fails.
  */
 
 import { UsageError } from "../errors.ts";

@@ -2,12 +2,12 @@
  * The common shape of every ACME client's hook: what a client says when it has issued something.
  *
  * One file per client turns that client's arguments, environment and standard input into this
- * shape. Nothing here opens a file or believes a path; that is assemble-pem's job.
+ * shape. Nothing here opens a file or trusts a path; assemble-pem does that.
  */
 
 import { UsageError } from "../errors.ts";
 
-/** A client: all that is known of it stands in its one file. */
+/** A client; everything about it is in its one file. */
 export interface Client {
   hook: Hook;
   /** The variables of its hook's environment that are read; the executable may read no others. */
@@ -26,7 +26,7 @@ export interface HookCall {
 
 /** One certificate that the client has: where its parts are. */
 export interface IssuedFiles {
-  /** What the client calls it; see {@link fileStem}. */
+  /** The client's name for it; see {@link fileStem}. */
   name: string;
   key: string;
   /** Leaf first. */
@@ -36,9 +36,9 @@ export interface IssuedFiles {
 }
 
 /**
- * - `issued`: what to install, nothing at all included; `again` when the client calls the hook for
- *   what it has told of before, so that only what is missing is done, and quietly
- * - `ignored`: an event that is not for us, and the exit code by which the client learns that
+ * - `issued`: what to install, possibly nothing; `again` when the client calls the hook for
+ *   certificates that it has reported before, so that only missing work is done, without output
+ * - `ignored`: an event that needs no work, and the exit code that tells the client so
  */
 export type HookOutcome =
   | { kind: "issued"; certificates: IssuedFiles[]; again?: boolean }
@@ -48,10 +48,10 @@ export type HookOutcome =
 export type Hook = (call: HookCall) => HookOutcome | Promise<HookOutcome>;
 
 /**
- * A file name from a client's name for a certificate, which is a domain, or what the operator made
- * up. International names get their xn-- form, in which certificates have them; what is no letter,
- * digit, dot, dash or underscore becomes an underscore, `*` as lego does it; colons of an IPv6
- * address become dashes.
+ * A file name from a client's name for a certificate, which is a domain or a word chosen by the
+ * operator. International names get their xn-- form, as in certificates; any character other than a
+ * letter, digit, dot, dash or underscore becomes an underscore, `*` as lego does it; colons of an
+ * IPv6 address become dashes.
  * @throws {UsageError} for what could leave the directory, or be hidden or special in it
  */
 export function fileStem(name: string): string {

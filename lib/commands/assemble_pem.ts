@@ -38,7 +38,7 @@ export const assemblePem: Subcommand<AssembleFlags> = {
 
   async run(options, operands) {
     const { logFormat: format, logLevel: level } = options;
-    // Sentences of our own, with two paths in some.
+    // Messages are longer than other values: some hold two paths.
     const log = createLog({ format, level, longestValue: 1000 });
     const plan = await planAssembly(options, operands);
     if (plan.kind === "ignored") return plan.exitCode;

@@ -42,14 +42,14 @@ export interface AssembleJob {
   out: string;
   rights: Rights;
   force: boolean;
-  /** Says nothing when there was nothing to do. */
+  /** Prints nothing when there was nothing to do. */
   quiet: boolean;
-  /** Undefined when no HAProxy is to be told. */
+  /** Undefined when no HAProxy gets the certificate. */
   haproxy: HaproxyTarget | undefined;
 }
 
 /** `faults`: certificates of the client that cannot be installed, a sentence each. */
-export type AssemblePlan =
+type AssemblePlan =
   | { kind: "jobs"; jobs: AssembleJob[]; faults: string[] }
   | { kind: "ignored"; exitCode: number };
 
@@ -65,7 +65,7 @@ export function addAssembleFlags(command: Command): Command {
     .option("--chain <file>", "certificates above it, in any order")
     .option("--fullchain <file>", "certificate and chain in one file, in place of the two")
     .addOption(
-      new Option("--hook <client>", "be the hook of this ACME client, and learn all that from it")
+      new Option("--hook <client>", "run as the hook of this ACME client, which passes the files")
         .choices(Object.keys(CLIENTS)),
     )
     .option(
@@ -90,7 +90,7 @@ export function addAssembleFlags(command: Command): Command {
     )
     .option(
       "--haproxy-name <name>",
-      "what HAProxy calls the file, such as @store/alias; with --out-dir, the directory (default: " +
+      "the file's name in HAProxy, such as @store/alias; with --out-dir, the directory (default: " +
         "as given to --out, and every other name under which HAProxy loads that file)",
     )
     .option("--crt-list <file>", "crt-list that takes new certificates (default: the directory)");
@@ -128,7 +128,7 @@ export async function planAssembly(
         quiet: outcome.again ?? false,
       });
     } catch (error) {
-      // One odd name among several must not keep the others from being installed.
+      // An invalid name must not prevent the installation of the others.
       if (!(error instanceof UsageError) || certificates.length === 1) throw error;
       faults.push(messageOf(error));
     }
@@ -148,7 +148,9 @@ function placeFor(
   const known = file === undefined ? haproxyName : haproxyName && `${haproxyName}/${file}`;
   const haproxy = { sockets, name: known === undefined ? out : tidy(known), crtList };
   const problem = nameProblem(haproxy.name);
-  if (problem) throw new UsageError(`HAProxy cannot be told of ${haproxy.name}: ${problem}`);
+  if (problem) {
+    throw new UsageError(`${haproxy.name} cannot be a name in HAProxy's command: ${problem}`);
+  }
   return { out, haproxy };
 }
 
@@ -176,7 +178,7 @@ async function outcomeOf(flags: AssembleFlags, operands: string[]): Promise<Hook
     });
   }
   if (operands.length > 0) {
-    throw new UsageError(`${JSON.stringify(operands[0])} means nothing without --hook`);
+    throw new UsageError(`${JSON.stringify(operands[0])} is only allowed with --hook`);
   }
   if (flags.outDir !== undefined) throw new UsageError("--out-dir needs --hook; give --out FILE");
   const files = flags.fromHaproxy ? { key: "", certificates: [] } : filesOfFlags(flags);

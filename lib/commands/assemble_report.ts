@@ -1,4 +1,6 @@
-/** What assemble-pem says of one file: pure, from what was installed and what HAProxy told. */
+/**
+ * The messages of assemble-pem about one file, from what was installed and HAProxy's answers. Pure.
+ */
 
 import { isOlder } from "../cert/age.ts";
 import { type Certificate, issuanceOf, PLACEHOLDER_MARK, titleOf } from "../cert/certificate.ts";
@@ -39,7 +41,7 @@ export function reportOf(
   const lines = quiet && idle ? [] : [`${out}: ${file}: ${titleOf(leaf)} until ${until}`];
   if (swap?.state === "down" && !(quiet && idle)) {
     const why = outcomes.map(({ socket, message }) => `${socket}: ${message}`).join("; ");
-    failures.unshift(`HAProxy does not answer (${why}); it reads ${out} when it starts`);
+    failures.unshift(`HAProxy does not answer (${why}); it will load ${out} when it starts`);
   } else if (lines.length > 0) {
     lines.push(...outcomes.map((outcome) => `${words(outcome)}: ${haproxy!.name}`));
   }

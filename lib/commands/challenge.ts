@@ -34,7 +34,7 @@ export const challenge: Subcommand<ConfigFlags> = {
 
   async run(options, operands) {
     const [action, token = ""] = operands;
-    // Chosen by the CA and by whoever stands in for it: never let it near a path unchecked.
+    // The token comes from outside: it must not become part of a path before it is checked.
     if (!isToken(token)) throw new UsageError("the token is not 1 to 128 characters of base64url");
     const webroots = withFlags((await loadConfig(options.config)).config, options).webroot;
     const [webroot = ""] = webroots;
@@ -58,8 +58,8 @@ async function put(webroot: string, token: string): Promise<void> {
 }
 
 /**
- * One token in 64 begins with a dash and would be read as flags. So the word after put or remove,
- * and the last word, are fenced off when they are a token and no flag of ours.
+ * One token in 64 begins with a dash and would be read as flags. So `--` is put before the word
+ * after put or remove, and before the last word, when it is a token and not one of the flags.
  */
 export function protectToken(args: string[]): string[] {
   if (args.includes("--")) return args;

@@ -24,7 +24,7 @@ Examples:
 Exit codes: 0 the configuration can be used (warnings stand in the output), 78 it cannot; with
 --running 1 when the service uses another one, or does not run.`;
 
-export interface CheckConfigFlags {
+interface CheckConfigFlags {
   running?: boolean;
 }
 
@@ -52,14 +52,14 @@ export const checkConfig: Subcommand<CheckConfigFlags> = {
       ...catchAll.map((solver) => `warning: challenge.solvers: ${solver.address} ${solver.doubt}`),
       ...own.map((peer) => `this balancer: ${peer}`),
     ];
-    // A path may hold a line end; a comment must not.
+    // A path may contain a line end, a comment must not.
     const comments = notes.map((note) => `# ${printable(note)}\n`).join("");
     writeToStdout(comments + formatYaml(describeConfig(config)));
     return EXIT.done;
   },
 };
 
-/** The unit of the server hides directories of keys, and certificates that lie in them with it. */
+/** The server's unit hides directories with keys, and so the certificates in them. */
 function hiddenCertificates(config: Config): string[] {
   const hidden = config.metrics.listen.length > 0 ? hiddenPaths(config.certificates, config) : [];
   if (hidden.length === 0) return [];

@@ -34,7 +34,7 @@ import { type Endpoint, parseEndpoint } from "../expiry/check_endpoints.ts";
 import { checkPlaces, type Places } from "../expiry/places.ts";
 import { refuseInputAsTarget } from "./pem_target.ts";
 
-export interface CheckExpiryFlags {
+interface CheckExpiryFlags {
   connect?: Endpoint[];
   servername?: string[];
   ipv4?: true;
@@ -85,7 +85,7 @@ than WARNING and never OK; 3 also for a wrong command line or configuration.`;
 
 const EXIT_CODES: Record<State, number> = { OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3 };
 
-/** Less than the ten seconds that Nagios' NRPE grants a check. */
+/** Less than the ten seconds after which Nagios' NRPE ends a check. */
 export const DEFAULT_TIMEOUT_MS = 8000;
 
 export const checkExpiry: Subcommand<CheckExpiryFlags> = {
@@ -103,8 +103,8 @@ export const checkExpiry: Subcommand<CheckExpiryFlags> = {
         "a name to ask every endpoint for; repeatable",
         repeatable(parseSubjectName),
       )
-      .addOption(new Option("-4, --ipv4", "ask the IPv4 addresses alone").conflicts("ipv6"))
-      .option("-6, --ipv6", "ask the IPv6 addresses alone")
+      .addOption(new Option("-4, --ipv4", "ask only IPv4 addresses").conflicts("ipv6"))
+      .option("-6, --ipv6", "ask only IPv6 addresses")
       .option(
         "--name <name>",
         "name or IP address that every certificate must cover; repeatable",

@@ -1,4 +1,6 @@
-/** `acme-lb generate`: the man page and the completions, from what the command line itself is made of. */
+/**
+ * `acme-lb generate`: the man page and the completions, from the definitions of the command line.
+ */
 
 import { Argument, type CliOptions, loadProgram, type Subcommand, writeToStdout } from "../cli.ts";
 import { EXIT } from "../errors.ts";
@@ -24,7 +26,7 @@ Examples:
   acme-lb generate fish >/usr/share/fish/vendor_completions.d/acme-lb.fish
       each where its reader looks for it; the same version prints the same text everywhere`;
 
-/** The command of a program, which it is itself a part of. */
+/** The command, for a program of which it is a part itself. */
 export function generate(program: CliOptions): Subcommand {
   return {
     configure(command) {

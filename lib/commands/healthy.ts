@@ -11,7 +11,7 @@ import { checked, type Subcommand } from "../cli.ts";
 import { EXIT, JobError } from "../errors.ts";
 import { type AskOptions, askServer, type Reply } from "../http/ask.ts";
 
-/** keepalived ends a check after 3 s; this one says before that what is wrong. */
+/** keepalived ends a check after 3 s; this one reports the reason before that. */
 const TIMEOUT_MS = 2_000;
 
 const EXAMPLES = `
@@ -35,7 +35,7 @@ export const healthy: Subcommand = {
   },
 };
 
-/** Why the server at the address is not well; undefined when it is. Never rejects. */
+/** Why the server at the address is not healthy; undefined when it is. Never rejects. */
 export async function askHealth(
   address: SocketAddress,
   ask: (address: SocketAddress, options: AskOptions) => Promise<Reply> = askServer,

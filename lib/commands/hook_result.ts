@@ -1,4 +1,7 @@
-/** What `assemble-pem` leaves of each run for `serve` to tell; see lib/status/hook_state.ts. */
+/**
+ * Records the result of each run of `assemble-pem`, which `serve` reports; see
+ * lib/status/hook_state.ts.
+ */
 
 import { loadConfig } from "../config/load.ts";
 import { readContents } from "../expiry/read_certificates.ts";
@@ -6,7 +9,7 @@ import { tryToRead } from "../read_input.ts";
 import { leaveHookState, type LeftLeaf, STATE_DIRECTORY } from "../status/hook_state.ts";
 import { isoSeconds } from "../time.ts";
 
-export interface ResultOptions {
+interface ResultOptions {
   /** Where the result is left; see {@link stateDirectory}. */
   directory: string;
   /** The client of `--hook`. */
@@ -15,7 +18,7 @@ export interface ResultOptions {
   out: string;
 }
 
-/** The configuration's; a configuration that is wrong must not keep a hook from its work. */
+/** That of the configuration. A wrong configuration must not prevent a hook from running. */
 export async function stateDirectory(file: string | undefined): Promise<string> {
   try {
     return (await loadConfig(file)).config.state;
@@ -25,8 +28,8 @@ export async function stateDirectory(file: string | undefined): Promise<string> 
 }
 
 /**
- * Does the work and leaves how it ended, with the certificate that stands in the file then. Where
- * nothing can be left, which is no failure of the hook, nothing is said.
+ * Does the work and records the result, with the certificate that is in the file afterwards. If it
+ * cannot be recorded, that is not a failure of the hook, and nothing is printed.
  * @param work returns why it failed; undefined when it did not
  */
 export async function leavingResult(
@@ -44,7 +47,7 @@ export async function leavingResult(
   return failure;
 }
 
-/** What is public of a file's leaf; undefined when it has none that can be read. */
+/** The public facts of a file's leaf; undefined when none can be read. */
 async function leafAt(path: string): Promise<LeftLeaf | undefined> {
   const read = await tryToRead(path);
   if (!("bytes" in read)) return undefined;

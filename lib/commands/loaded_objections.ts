@@ -48,7 +48,7 @@ export function separateKeys(running: readonly Running[]): string[] {
     loaded.flatMap(({ name, crtFile, keyFile }) => {
       if (!keyFile || !crtFile || keyFile === crtFile || keyFile === `${crtFile}.key`) return [];
       return [
-        `HAProxy at ${socket} reads the key of ${name} from ${keyFile}, which would not fit at its ` +
+        `HAProxy at ${socket} reads the key of ${name} from ${keyFile}, which would not match the certificate at its ` +
         `next start: leave "key" out of the crt-store, so that the key is read from ${crtFile}`,
       ];
     })
@@ -65,7 +65,7 @@ export async function findKeyFile(
   { bundle, installed, force }: { bundle: Bundle; installed?: Installed; force: boolean },
 ): Promise<KeyFile | undefined> {
   const alone = installed?.leaf !== undefined && !installed.holdsKey;
-  // With `ssl-load-extra-del-ext` it stands in the place of .crt.
+  // With `ssl-load-extra-del-ext` .key replaces .crt.
   const candidates = [`${path}.key`, ...alone ? [path.replace(/\.crt$/, ".key")] : []];
   for (const candidate of candidates) {
     const previous = candidate === path ? undefined : await readIfPresent(candidate);
@@ -76,7 +76,7 @@ export async function findKeyFile(
   if (!alone || force) return undefined;
   throw new JobError(
     `${path} is not written: it holds a certificate without its key, so HAProxy reads the key from ` +
-      `another file, which would not fit at its next start: put that key into ${path}, and leave ` +
+      `another file, which would not match it at the next start: put that key into ${path}, and leave ` +
       `"key" out of the crt-store (--force overrides this)`,
   );
 }

@@ -1,5 +1,5 @@
 /**
- * The file that assemble-pem and self-signed write: its flags, and what is looked at around it.
+ * The file that assemble-pem and self-signed write: its flags, and the checks around it.
  */
 
 import { checked, type Command } from "../cli.ts";
@@ -48,7 +48,7 @@ export function absolutePath(path: string): string {
   return whole.replace(/\/(\.?\/)+/g, "/");
 }
 
-/** A slip in the command line must not replace what it was made from. @throws {JobError} */
+/** A typing error must not overwrite one of the input files. @throws {JobError} */
 export async function refuseInputAsTarget(target: string, inputs: string[]): Promise<void> {
   const real = await realTarget(target).catch(() => undefined);
   for (const input of inputs) {
@@ -71,19 +71,22 @@ export async function resolvePemTarget(out: string): Promise<RealTarget> {
   }
 }
 
-/** A word when a mode that lets others read the file is about to be narrowed. */
+/** A warning when others could read the file and its mode becomes stricter. */
 export async function warnAboutMode(path: string, { mode }: Rights): Promise<string[]> {
   const info = await Deno.lstat(path).catch(() => undefined);
   const old = (info?.mode ?? 0) & 0o777;
   if (!info?.isFile || mode !== undefined || (old & 0o007) === 0) return [];
   const [before, after] = [old, old & 0o770].map((bits) => bits.toString(8).padStart(4, "0"));
   return [
-    `${path}: every user could read the key (mode ${before}); its mode is ${after} now: who needs it ` +
-    "gets it by --owner and --mode",
+    `${path}: every user could read the key (mode ${before}); its mode is now ${after}. Give other ` +
+    "users access with --owner and --mode",
   ];
 }
 
-/** A word when others may exchange files beside the target: nothing is taken over there. */
+/**
+ * A warning when others may replace files beside the target: owner and mode of the old file do not
+ * count there.
+ */
 export async function warnAboutDirectory(
   { directory, trusted }: RealTarget,
 ): Promise<string[]> {

@@ -1,4 +1,4 @@
-/** Rendered files and what stands in their places: compared, kept, replaced. */
+/** Rendered files and the files that they replace: compared, kept, replaced. */
 
 import { atomicWrite } from "../atomic_write.ts";
 import { writeToStdout } from "../cli.ts";
@@ -10,14 +10,17 @@ import { changedRouterIds } from "../render/router_ids.ts";
 import { unifiedDiff } from "../unified_diff.ts";
 
 /** A rendered file, and the one that it would replace. */
-export interface PlacedFile extends RenderedFile {
-  /** Where it belongs below the root that was given. */
+interface PlacedFile extends RenderedFile {
+  /** Its path below the given root directory. */
   place: string;
-  /** What stands there; undefined when nothing does. */
+  /** The file that is there; undefined when there is none. */
   old: string | undefined;
 }
 
-/** Looks at the place of each file below a directory. @throws {JobError} when one cannot be read */
+/**
+ * Reads the present file for each rendered one below a directory. @throws {JobError} when one
+ * cannot be read
+ */
 export async function findPlaces(files: RenderedFile[], root: string): Promise<PlacedFile[]> {
   const base = root.replace(/\/+$/, "");
   const placed = [];
@@ -75,8 +78,8 @@ function differs({ old, text }: PlacedFile): boolean {
 }
 
 /**
- * A copy under a name that no program takes for one of its files: HAProxy, systemd and acmetool
- * pass over names that begin with a dot. Nobody can run it, and nobody reads it who could not.
+ * A copy under a name that no program reads: HAProxy, systemd and acmetool ignore names that begin
+ * with a dot. It is not executable, and readable only by those who could read the original.
  */
 async function keep({ place }: PlacedFile): Promise<void> {
   const bytes = await readIfPresent(place);
@@ -86,5 +89,5 @@ async function keep({ place }: PlacedFile): Promise<void> {
   const time = new Date().toISOString().replaceAll(/[-:.]/g, "");
   const copy = `${place.slice(0, slash)}.${place.slice(slash)}.old-${time}`;
   await atomicWrite(copy, bytes, { mode: (mode ?? 0) & 0o666, replaceLink: true });
-  writeToStdout(`${copy}: the file that was there\n`);
+  writeToStdout(`${copy}: copy of the replaced file\n`);
 }

@@ -1,6 +1,6 @@
 /**
- * A token file in a webroot that others may write to: made whole, never through somebody's link,
- * and looked at afterwards as the challenge server will.
+ * A token file in a webroot that others may write to: written atomically, never through a link, and
+ * read afterwards as the challenge server reads it.
  */
 
 import { atomicWrite, putBack } from "../atomic_write.ts";
@@ -25,28 +25,32 @@ export async function plantToken(
   webroot: string,
   { token, content, directory = webroot }: TokenContent,
 ): Promise<string[]> {
-  // /run is empty after a restart; a umask must not keep the server out.
+  // /run is empty after a restart; a umask must not keep the server from reading it.
   const made = await makeDirectory(directory);
   // Not followed: others may be able to plant a link in the webroot.
   await atomicWrite(`${directory}/${token}`, content, { mode: 0o644, replaceLink: true });
   const served = await readTokenFile(webroot, token);
   if (served.kind === "found" && served.body === content) return made;
   const faults = served.kind === "found" ? [] : served.faults.map(({ fault }) => fault);
-  // Directories that were made a moment ago have just been changed, by this.
+  // Directories that this function has just made have changed a moment ago.
   if (made.length > 0 && faults.join() === "changed_while_read") return made;
   throw new JobError(`${directory}/${token} would not be served: ${faults.join(", ") || "absent"}`);
 }
 
 /**
- * Takes the file away; one that is gone already is no error.
+ * Removes the file; a missing file is not an error.
  * @throws {JobError} also for a directory, a link or anything else that no ACME client makes
  */
 export async function removeToken(directory: string, token: string): Promise<void> {
   const path = `${directory}/${token}`;
   const info = await Deno.lstat(path).catch(() => undefined);
   if (info && !info.isFile) {
-    const what = info.isDirectory ? "a directory" : info.isSymlink ? "a symbolic link" : "no file";
-    throw new JobError(`${path} is left alone: it is ${what}`);
+    const what = info.isDirectory
+      ? "a directory"
+      : info.isSymlink
+      ? "a symbolic link"
+      : "not a regular file";
+    throw new JobError(`${path} is not removed: it is ${what}`);
   }
   await putBack(path, undefined, { replaceLink: true });
 }

@@ -24,15 +24,15 @@ import { Webroots } from "../http/webroots.ts";
 import { isOwnAddress } from "../own_addresses.ts";
 import type { RecentEvents } from "../status/recent_events.ts";
 
-/** What a process keeps while its configuration is read again and again. */
+/** State that a process keeps when its configuration is reloaded. */
 export interface PortTools {
   log: Log;
   metrics: Metrics;
-  /** Of the whole process, for the metrics port. */
+  /** Counters of the whole process, for the metrics port. */
   health: () => Health;
-  /** Remembers challenges and what came of questions to peers. */
+  /** Remembers challenges and the outcomes of requests to peers. */
   events: RecentEvents;
-  /** What is known of names, peers and webroots. */
+  /** Knowledge about names, peers and webroots. */
   names: PeerNames;
   gates: PeerGates;
   webroots: Webroots;
@@ -106,7 +106,7 @@ export function redirectPorts(config: Config, { log }: Pick<PortTools, "log">): 
 export function challengePorts(config: Config, tools: PortTools): PortSpec[] {
   const { log, names, webroots } = tools;
   const onlyFrom = config.challenge.allow === "peers" ? knownBalancers(config, names) : undefined;
-  // By literal addresses alone: an answer must never wait for a resolver that nobody asked for.
+  // Only literal addresses: an answer must not wait for a resolver.
   const literal = config.peers.filter((peer) => "hostname" in peer);
   return ports(config.challenge.listen, {
     role: "challenge",
@@ -123,7 +123,7 @@ export function challengePorts(config: Config, tools: PortTools): PortSpec[] {
   });
 }
 
-/** The metrics port; `more` gives what others have to tell there, see createMetricsHandler. */
+/** The metrics port; `more` gives further metrics, see createMetricsHandler. */
 export function metricsPorts(
   config: Config,
   { metrics, health, more }: Pick<PortTools, "metrics" | "health"> & {
@@ -157,8 +157,8 @@ export function knownBalancers(config: Config, names: PeerNames): PeerAddresses 
 }
 
 /**
- * The same as far as the configuration has their addresses: whether a connection is one of theirs
- * is asked at its accept, which waits for no resolver.
+ * The same for the addresses in the configuration only: it is asked when a connection is accepted,
+ * which must not wait for a resolver.
  */
 function literalBalancers(config: Config): string[] {
   const named = config.peers.flatMap((peer) => "hostname" in peer ? [peer.hostname] : []);
@@ -170,7 +170,7 @@ function clusterAddresses({ cluster }: Config): string[] {
   return [...Object.values(cluster.nodes).flat(), ...virtual];
 }
 
-/** Who gets which place on the public ports. */
+/** Limits for the sources of connections on the public ports. */
 function publicClients(config: Config): Pick<PortSpec, "limits" | "fronts" | "isOwn"> {
   return {
     limits: connectionLimits(config),

@@ -12,7 +12,7 @@ import type { RenderedFile } from "../render/rendered_file.ts";
 import { absolutePath } from "./pem_target.ts";
 import { differences, findPlaces, placeFiles, routerIdChanges } from "./place_files.ts";
 
-export interface RenderFlags {
+interface RenderFlags {
   node?: string;
   root?: string;
   diff?: boolean;
@@ -59,19 +59,19 @@ export const render: Subcommand<RenderFlags> = {
   async run({ config: asked, node: given, root, diff, force, acme, staging }, [name = ""]) {
     const kind = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
     if (!kind) throw new UsageError(unknown(name, { what: "kind", known: Object.keys(KINDS) }));
-    if (acme && name !== "haproxy") throw new UsageError("--acme is for haproxy alone");
+    if (acme && name !== "haproxy") throw new UsageError("--acme is only for haproxy");
     if (staging && !kind.orders && !acme) {
       throw new UsageError("--staging is for ACME clients, and for haproxy --acme");
     }
     if (force && diff) throw new UsageError("--diff writes nothing: leave out --force");
-    if (force && root === undefined) throw new UsageError("--force is for --root alone");
+    if (force && root === undefined) throw new UsageError("--force is only allowed with --root");
     const { config, path = DEFAULT_CONFIG_PATH } = await loadConfig(asked);
     const faults = faultsOf(kind, config, { node: "", acme });
     if (faults.length > 0) throw new ConfigError(faults.map((fault) => `${path}: ${fault}`));
     if (given !== undefined) assertNode(given, config);
     const node = given ?? (kind.differs ? nodeHere(name, config) : "");
 
-    // Another configuration or executable than the usual ones stands in what is run by them.
+    // Rendered commands name the configuration and the executable when they are not the usual ones.
     const executable = ownExecutable();
     const configFile = path === DEFAULT_CONFIG_PATH ? undefined : absolutePath(path);
     const options = { node, here: { executable, configFile }, acme, staging };
@@ -114,7 +114,9 @@ function unknown(word: string, { what, known }: { what: string; known: string[] 
     (near ? `did you mean ${near}?` : `there are ${known.join(", ") || "none"}`);
 }
 
-/** One file as it is, so that it can be redirected; several as `systemctl cat` shows them. */
+/**
+ * One file without a heading, so that it can be redirected; several as `systemctl cat` prints them.
+ */
 function asText(files: RenderedFile[]): string {
   const [only, ...more] = files;
   if (only && more.length === 0) return only.text;

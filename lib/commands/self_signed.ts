@@ -22,7 +22,7 @@ import {
   warnAboutDirectory,
 } from "./pem_target.ts";
 
-export interface SelfSignedFlags extends RightsFlags {
+interface SelfSignedFlags extends RightsFlags {
   name: string[];
   out: string;
   days: number;
@@ -49,7 +49,7 @@ export const selfSigned: Subcommand<SelfSignedFlags> = {
       )
       .requiredOption("--out <file>", "the PEM file to write; a symlink is followed")
       .option("--days <number>", "days that it is valid", checked(parseDays), 90)
-      .option("--if-missing", "leave any file alone that holds something, and succeed");
+      .option("--if-missing", "keep a file that is not empty, and succeed");
     addRightsFlags(command).addHelpText("after", EXAMPLES);
   },
 

@@ -23,7 +23,7 @@ import type { Silence } from "../status/fleet.ts";
 import { fault, type SelfTestFinding } from "../self_test/findings.ts";
 import { whilePlanted } from "./while_planted.ts";
 
-export interface SelfTestFlags extends ConfigFlags {
+interface SelfTestFlags extends ConfigFlags {
   document?: boolean;
   lifetime: number;
   resolver?: SocketAddress;
@@ -112,8 +112,8 @@ export const selfTest: Subcommand<SelfTestFlags> = {
 };
 
 /**
- * Virtual addresses that two balancers hold at once, or none: as `status` tells them. Of none can
- * be spoken only where no peer answers without telling what it holds: other servers may be peers too.
+ * Virtual addresses that two balancers hold at once, or none, as `status` finds them. None is only
+ * certain when no peer answers without reporting its addresses; other servers may be peers too.
  */
 async function heldWrongly(
   config: Config,
@@ -162,7 +162,7 @@ async function askWhilePlanted(
   });
 }
 
-/** The article's file may stand there by hand; it would be overwritten, then removed. */
+/** The article's file may have been written by hand; it would be overwritten, then removed. */
 async function refuseExisting(path: string): Promise<void> {
   try {
     await Deno.lstat(path);

@@ -62,13 +62,13 @@ export const serve: Subcommand<ConfigFlags> = {
     }),
 };
 
-/** Files that only root can read are then one mistake away from port 80. */
+/** As root, one mistake could expose files on port 80 that only root may read. */
 const AS_ROOT = "runs as root; run it as a user of its own, with " +
   "AmbientCapabilities=CAP_NET_BIND_SERVICE for port 80, as the unit in examples/systemd does";
-/** What is used by ports of a server that tells of itself. */
+/** What the ports of a server need to report its status. */
 type ServerTools = PortTools & { source: StatusSource };
 
-export interface ServerOptions {
+interface ServerOptions {
   /** Flags that win over the configuration, also when it is read again. */
   flags: ConfigFlags;
   /** What the command serves. */
@@ -97,7 +97,7 @@ export async function runServer(
   let over = false;
   const load = async () => {
     const loaded = await loadConfig(file);
-    // A file that was in use and is gone is a mistake, not the wish for the defaults.
+    // A file that was in use and is missing now is a mistake; the defaults are not what is wanted.
     file = loaded.path;
     supervisor.loading(await wholeDigest(loaded.config));
     const config = withFlags(loaded.config, flags);
@@ -105,8 +105,8 @@ export async function runServer(
     const source = status.under(config, served);
     const specs = ports(config, { ...tools, source });
     served.push(...servedPorts(specs));
-    // They look at directories, for which nothing here may wait. After the end, the last line of the
-    // log is to say why it ended.
+    // The warnings look at directories, and the server must not wait for these. After the end no
+    // warning follows, so that the last line of the log says why the server ended.
     void configWarnings(config).then((reasons) => {
       if (over) return;
       if (Deno.uid() === 0) reasons.push(AS_ROOT);
@@ -125,7 +125,7 @@ export async function runServer(
   return EXIT.done;
 }
 
-/** Of certificates, addresses and hooks; what makes their text is loaded at the first scrape. */
+/** Metrics of certificates, addresses and hooks; the code is loaded at the first scrape. */
 function furtherMetrics(config: Config, { log, source }: ServerTools): () => Promise<string> {
   const certificates = createCertificateMetrics({ paths: config.certificates, log });
   return async () => {

@@ -14,7 +14,7 @@ import { formatStatus } from "../status/status_text.ts";
 import { watchScreen } from "../status/watch_screen.ts";
 import { delay } from "../time.ts";
 
-export interface StatusFlags extends ConfigFlags {
+interface StatusFlags extends ConfigFlags {
   format: "text" | "json";
   watch?: boolean;
 }
@@ -33,7 +33,7 @@ Every balancer of the peers is asked on its challenge port, all within two secon
 balancers alone, and one that does not answer is a row. The page at / of the metrics port shows the
 same. Exit codes: 0 all is well, 1 there are warnings, 2 something is wrong, 3 it could not be asked.`;
 
-/** From the end of one look to the next. */
+/** Between the end of one query and the next. */
 const WATCH_MS = 2_000;
 
 export const status: Subcommand<StatusFlags> = {
@@ -56,7 +56,7 @@ export const status: Subcommand<StatusFlags> = {
     let timeoutMs: number | undefined = askTimeoutMs(performance.now());
     while (true) {
       const { code, read } = await look(config, { file, timeoutMs, ...options });
-      // `acme-lb status --watch | head`: nobody looks any more.
+      // `acme-lb status --watch | head` has closed the pipe.
       if (!options.watch || !read) return code;
       await delay(WATCH_MS);
       timeoutMs = undefined;
@@ -70,7 +70,7 @@ interface LookOptions extends StatusFlags {
   timeoutMs: number | undefined;
 }
 
-/** Asks once and prints: the exit code, and whether somebody reads it. */
+/** Asks once and prints; returns the exit code, and whether the output still has a reader. */
 async function look(
   config: Config,
   { file, timeoutMs, format, watch = false }: LookOptions,

@@ -1,4 +1,4 @@
-/** Where the ports of a server tell what `status` shows: the challenge port, and the metrics port. */
+/** Adds the report for `status` to the challenge port, and the status page to the metrics port. */
 
 import { formatSocketAddress } from "../address.ts";
 import type { Config } from "../config/schema.ts";
@@ -14,16 +14,16 @@ import { createReportHandler } from "../status/report_handler.ts";
 import type { ServedPort } from "../status/balancer_report.ts";
 import { knownBalancers } from "./ports.ts";
 
-export interface StatusPortsOptions {
+interface StatusPortsOptions {
   config: Config;
-  /** The configuration file, or what stands for it. */
+  /** The configuration file, or a description when there is none. */
   file: string;
   source: StatusSource;
   names: PeerNames;
   log: Log;
 }
 
-/** The ports with what they tell of the status; the others as they are. */
+/** The ports with the status added; the others unchanged. */
 export function withStatus(specs: PortSpec[], options: StatusPortsOptions): PortSpec[] {
   return specs.map((spec) => {
     if (spec.role === "challenge") return { ...spec, handler: telling(spec.handler, options) };
@@ -36,8 +36,9 @@ export function servedPorts(specs: readonly PortSpec[]): ServedPort[] {
 }
 
 /**
- * Tells balancers of this one. Names among the peers are resolved for it: who asks waits for that,
- * and nobody else does. A balancer that is alone is asked over loopback.
+ * Reports the status of this balancer to other balancers. The names among the peers are resolved to
+ * recognise them; only the request for the status waits for that. A single balancer is asked over
+ * loopback.
  */
 function telling(handler: Handler, { config, source, names }: StatusPortsOptions): Handler {
   const loopback = ["127.0.0.1", "::1"].map((hostname) => ({ hostname, port: 0 }));

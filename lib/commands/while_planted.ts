@@ -1,4 +1,4 @@
-/** Work that needs a token file for its while: the file is gone afterwards, whatever happens. */
+/** Work that needs a token file while it runs: the file is removed afterwards in every case. */
 
 import { JobError, messageOf } from "../errors.ts";
 import { removeDirectories } from "../make_directory.ts";
@@ -7,22 +7,22 @@ import { plantToken, removeToken, type TokenContent } from "./plant_token.ts";
 const SIGNALS: Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /** A token file: in which webroot, and where in it. */
-export interface Planting extends TokenContent {
+interface Planting extends TokenContent {
   webroot: string;
   directory: string;
 }
 
-export interface PlantedWork<T> {
+interface PlantedWork<T> {
   /** Without this one there is nothing to work with. */
   main: Planting;
-  /** Those that cannot be written are passed over, each with its reason. */
+  /** Files that cannot be written are skipped, each with its reason. */
   others: readonly Planting[];
   work: (signal: AbortSignal, reasons: ReadonlyMap<Planting, string>) => Promise<T>;
 }
 
 /**
- * Plants the tokens, works, and takes them away: after success, failure, and the signals by which
- * a person or a unit ends a program; `work` is told of those and should come to its end.
+ * Writes the tokens, does the work, and removes the tokens: after success, after failure, and on
+ * the signals that end a program; these abort the signal of `work`.
  * @throws {JobError} when the main file cannot be written, when one cannot be removed, or when a
  * signal came
  */
@@ -36,7 +36,7 @@ export async function whilePlanted<T>({ main, others, work }: PlantedWork<T>): P
       controller.abort();
     },
   }));
-  // Before the file is there: by default a signal ends the process on the spot.
+  // Before the file exists: by default a signal ends the process at once.
   for (const { signal, handle } of handlers) Deno.addSignalListener(signal, handle);
   try {
     const made = await plant(main);
@@ -55,11 +55,12 @@ export async function whilePlanted<T>({ main, others, work }: PlantedWork<T>): P
       return result;
     } finally {
       await removeAll([main, ...others.filter((other) => !reasons.has(other))]);
-      // A webroot that the ACME client has yet to make must not be left to it as another user's.
+      // A webroot that did not exist must not be left behind for the ACME client with another
+      // owner.
       await removeDirectories(made);
     }
   } catch (error) {
-    // A file that could not be removed has to be told of before all else.
+    // A file that could not be removed is the most important thing to report.
     if (!ended || error instanceof JobError) throw error;
     throw new JobError(`ended by ${ended}`, { cause: error });
   } finally {
@@ -71,14 +72,14 @@ async function plant({ webroot, ...content }: Planting): Promise<string[]> {
   try {
     return await plantToken(webroot, content);
   } catch (error) {
-    // It may have been written and found unfit.
+    // It may have been written and then refused.
     await removeToken(content.directory, content.token).catch(() => {});
     const reason = `${messageOf(error)}; it takes root, or a user who may write to the webroot`;
     throw new JobError(reason, { cause: error });
   }
 }
 
-/** One that cannot be removed keeps none of the others. */
+/** If one cannot be removed, the others still are. */
 async function removeAll(plantings: readonly Planting[]): Promise<void> {
   const results = await Promise.allSettled(
     plantings.map(({ directory, token }) => removeToken(directory, token)),

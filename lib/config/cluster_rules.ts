@@ -1,9 +1,9 @@
 /**
- * What the values of `cluster` must be to each other, so that keepalived and HAProxy take what is
+ * How the values of `cluster` must fit together, so that keepalived and HAProxy accept the files
  * rendered from them and no address is on two machines.
  *
- * Judged where the file is read and nowhere else: what check-config accepts can be rendered, but
- * for lists that are empty, which `render` asks for by kind (render/missing_lists.ts).
+ * Checked when the file is read: what check-config accepts can be rendered, except for empty lists,
+ * which `render` checks by kind (render/missing_lists.ts).
  */
 
 import { comparableAddress, familyOf } from "../address.ts";
@@ -12,12 +12,12 @@ import type { Config, Mistake } from "./schema.ts";
 type Cluster = Config["cluster"];
 type Place = Mistake["path"];
 
-/** More would leave no room between the priorities of well and of failing balancers. */
+/** More would leave no room between the priorities of healthy and of failing balancers. */
 const MAX_NODES = 50;
 /** VRRP has a byte for the router's id, and 0 is not one (RFC 5798 section 5.2.3). */
 const MAX_ROUTER_ID = 255;
 
-/** Every mistake among the values of the cluster, and what HAProxy cannot be told. */
+/** Every mistake among the values of the cluster, and values that HAProxy cannot express. */
 export function clusterMistakes(config: Config): Mistake[] {
   const { cluster } = config;
   return [
@@ -75,8 +75,8 @@ function routerIdMistakes({ virtual_addresses, virtual_router_id }: Cluster): Mi
   const beyond = virtual_addresses.findIndex(({ router_id }) => router_id > MAX_ROUTER_ID);
   if (beyond >= 0) {
     const { address, router_id } = virtual_addresses[beyond]!;
-    const message = `${address} would have the router id ${router_id}, counted from ` +
-      `cluster.virtual_router_id (${virtual_router_id}); they end at ${MAX_ROUTER_ID}`;
+    const message = `${address} would get the router id ${router_id}, counted from ` +
+      `cluster.virtual_router_id (${virtual_router_id}); the highest id is ${MAX_ROUTER_ID}`;
     return [at(["virtual_addresses", beyond], message)];
   }
   return virtual_addresses.flatMap(({ address, router_id }, i) => {
@@ -95,11 +95,11 @@ function interfaceMistakes({ interface: given, nodes }: Cluster): Mistake[] {
   const known = Object.keys(nodes);
   return [
     ...Object.keys(given).filter((node) => !known.includes(node)).map((node): Mistake => ({
-      ...at(["interface", node], `${node} is none of cluster.nodes`),
+      ...at(["interface", node], `${node} is not in cluster.nodes`),
       part: "key",
     })),
     ...known.filter((node) => !Object.hasOwn(given, node)).map((node) =>
-      at(["interface"], `there is none for ${node}, which is among cluster.nodes`)
+      at(["interface"], `there is none for ${node}, which is in cluster.nodes`)
     ),
   ];
 }

@@ -1,4 +1,4 @@
-/** What of peers and nodes does not fit together, or does not fit this machine. Pure. */
+/** Peers and nodes that do not fit together, or do not fit this machine. Pure. */
 
 import { comparableAddress } from "../address.ts";
 import { formatPeer, type Peer } from "../peer.ts";
@@ -18,7 +18,7 @@ export function clusterWarnings(config: Config, here: ReadonlySet<string>): stri
   ];
 }
 
-/** Names among the peers lead to addresses that only the resolver knows. */
+/** The addresses of names among the peers are not known here. */
 function hasNames(peers: Peer[]): boolean {
   return peers.some((peer) => "name" in peer);
 }
@@ -38,7 +38,7 @@ function peersAndNodes({ peers, cluster: { nodes, virtual_addresses } }: Config)
     const host = hostOf(peer);
     return host === undefined || own.has(host) || virtual.has(host)
       ? []
-      : [`peers[${i}]: ${formatPeer(peer)} is no address of cluster.nodes`];
+      : [`peers[${i}]: ${formatPeer(peer)} is not an address of cluster.nodes`];
   });
   const missing = hasNames(peers) ? [] : entries
     .filter(([, addresses]) =>
@@ -51,7 +51,7 @@ function peersAndNodes({ peers, cluster: { nodes, virtual_addresses } }: Config)
   return [...strangers, ...missing];
 }
 
-/** On an operator's own machine this is as it should be, on a balancer a mistake. */
+/** Right on an operator's own machine, a mistake on a balancer. */
 function thisMachine(
   { peers, cluster: { nodes } }: Config,
   here: ReadonlySet<string>,

@@ -2,9 +2,10 @@
  * A short digest of the part of a configuration that has to be the same on every balancer, so that
  * self-test can say which balancer still runs another one.
  *
- * Covered is what decides how a challenge travels and where a redirect leads. Left out is what may
- * well differ between machines (webroots, listeners, limits, metrics, certificates, sockets of
- * HAProxy) and what only `render` reads (interfaces, router ids, backends and the like).
+ * It covers the keys that decide how a challenge is found and where a redirect leads. It leaves out
+ * keys that may differ between machines (webroots, listeners, limits, metrics, certificates,
+ * sockets of HAProxy) and keys that only `render` reads (interfaces, router ids, backends and so
+ * on).
  */
 
 import { describeConfig } from "./describe.ts";
@@ -32,7 +33,7 @@ export async function configDigest(config: Config): Promise<string> {
   return await digestOf(shared);
 }
 
-/** The same of all of it: whether a server uses exactly the configuration of a file. */
+/** The same over all keys: whether a server uses exactly the configuration of a file. */
 export async function wholeDigest(config: Config): Promise<string> {
   return await digestOf(describeConfig(config));
 }

@@ -1,4 +1,4 @@
-/** Listeners of one configuration that the kernel will not bind beside each other. */
+/** Listeners of one configuration that the kernel refuses to bind at the same time. */
 
 import {
   comparableAddress,
@@ -11,8 +11,8 @@ import type { Config, Mistake } from "./schema.ts";
 /**
  * A mistake for each listener that overlaps one before it.
  *
- * Found here, at their line, because bind() could only say that some process has the port, and the
- * operator would look for another one. Flags may still bring such a pair about; bind() refuses it.
+ * Checked here, to report the line: bind() only says that some process has the port, and the
+ * operator would search for another one. Flags may still create such a pair; bind() refuses it.
  */
 export function overlappingListeners(config: Config): Mistake[] {
   const listeners = (["public", "challenge", "metrics"] as const).flatMap((section) =>
@@ -29,7 +29,7 @@ export function overlappingListeners(config: Config): Mistake[] {
   });
 }
 
-/** As Linux decides; a dual-stack `::` takes IPv4 as well. Port 0 is another one each time. */
+/** As Linux decides; a dual-stack `::` takes IPv4 as well. Port 0 is a different port each time. */
 export function overlap(a: SocketAddress, b: SocketAddress): boolean {
   if (a.port !== b.port || a.port === 0) return false;
   const [one, two] = [comparableAddress(a.hostname), comparableAddress(b.hostname)];

@@ -1,8 +1,8 @@
 /**
- * Which configuration holds: the file that was asked for, the default one, or the defaults.
+ * Which configuration is used: the requested file, the default file, or the default values.
  *
  * parse_config.ts, which reads a file's text, is loaded with its YAML parser only when there is a
- * file: hooks often have none, and need not wait for it.
+ * file: hooks often have none, and start faster without it.
  */
 
 import { ConfigError, messageOf } from "../errors.ts";
@@ -14,7 +14,7 @@ export const DEFAULT_CONFIG_PATH = "/etc/acme-lb/config.yaml";
 /** A configuration is a page or two; more is a mistake or an attack on the parser. */
 const MAX_BYTES = 64 * 1024;
 
-export interface LoadedConfig {
+interface LoadedConfig {
   config: Config;
   /** The file it came from; undefined for the defaults alone. */
   path: string | undefined;

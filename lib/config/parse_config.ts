@@ -35,7 +35,7 @@ export function parseConfig(text: string, path: string): Config {
 /** An address without quotes, which YAML reads as a list or an alias: `[::]:80`, `*:80`. */
 const BARE_ADDRESS = /^((?:[^#"']|"[^"]*"|'[^']*')*?[\s,[])((?:\[[\w:.%]*\]|\*):\d+)/;
 
-/** The problem as it should be put when an address without quotes stands in its line. */
+/** The problem, in a clearer message when its line holds an address without quotes. */
 function bareAddress(text: string, { line }: YamlProblem): YamlProblem | undefined {
   const match = BARE_ADDRESS.exec(text.split("\n")[line - 1] ?? "");
   if (!match) return undefined;

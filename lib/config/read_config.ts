@@ -1,4 +1,4 @@
-/** The configuration in a plain value: each value for itself, then what they mean together. */
+/** The configuration in a plain value: each value is checked, then how they fit together. */
 
 import { clusterMistakes } from "./cluster_rules.ts";
 import { overlappingListeners } from "./listener_overlaps.ts";

@@ -132,7 +132,7 @@ const timeout = text(DURATION, parseTimeout);
 const boolean = v.boolean("expected true or false");
 
 /** All of the file; an empty one, and any key with nothing after it, gives the defaults. */
-export const configSchema = v.strictObject({
+const configSchema = v.strictObject({
   webroot: key(
     v.lazy((value) =>
       Array.isArray(value)
@@ -164,13 +164,13 @@ export const configSchema = v.strictObject({
     listen: key(
       listen,
       ["[::]:31080"],
-      "Where the other balancers ask this one for tokens; open it between the balancers alone.",
+      "Where the other balancers ask this one for tokens; open it only between the balancers.",
     ),
     allow: key(
       v.picklist(["any", "peers"], "expected any or peers"),
       "any",
-      "Who is answered on the challenge port: `any`, or `peers`, which answers peers and the " +
-        "cluster's addresses alone.",
+      "Who is answered on the challenge port: `any`, or `peers`, which answers only peers and the " +
+        "cluster's addresses.",
     ),
     solvers: key(
       list(text('an address such as "127.0.0.1:31081"', parseSolver), {
@@ -180,7 +180,7 @@ export const configSchema = v.strictObject({
       [],
       "ACME clients of this machine that listen and answer challenges themselves, such as " +
         "HAProxy's own ACME, `certbot --standalone` or `lego --http.port`; asked after the " +
-        "webroots, on loopback or the machine's own addresses. Nobody listening there is no fault.",
+        "webroots, on loopback or the machine's own addresses. It is no fault when none listens.",
     ),
   }),
   peers: key(
@@ -288,8 +288,8 @@ export const configSchema = v.strictObject({
       preempt_delay: key(
         text("a duration such as 30s", parsePreemptDelay),
         "0s",
-        "How long a balancer waits before it takes an address from another one that is worse " +
-          "(also from one whose check fails; not from a dead one).",
+        "How long a balancer waits before it takes an address from another one of lower priority " +
+          "(also from one whose check fails; not from one that is down).",
       ),
       include: key(
         list(text("an absolute path", parseInclude), {
@@ -302,8 +302,8 @@ export const configSchema = v.strictObject({
       public_addresses: key(
         ipAddresses(64),
         [],
-        "What the DNS says where a router translates addresses (NAT). self-test asks them, and " +
-          "takes no answer for a note: many a router does not lead back from inside.",
+        "The addresses in the DNS where a router translates addresses (NAT). self-test asks them, and " +
+          "reports a missing answer as a note: many routers do not allow this from inside.",
       ),
       names: key(
         list(host, { most: 100, like: "service.example" }),
@@ -323,7 +323,7 @@ export const configSchema = v.strictObject({
       backend_check: key(
         text("a URL's path", parseUrlPath),
         "/status",
-        "What HAProxy asks each backend; 2xx and 3xx mean that it is up.",
+        "The path that HAProxy requests from each backend; 2xx and 3xx mean that it is up.",
       ),
       backend_tls: key(boolean, true, "`false` speaks plain HTTP to the backends."),
       backend_ca: key(
@@ -341,7 +341,7 @@ export const configSchema = v.strictObject({
         hsts,
         false,
         "Whether HAProxy sends Strict-Transport-Security: `true` is a year, or a duration such " +
-          "as `30d`. Browsers keep it for so long, and refuse plain HTTP meanwhile.",
+          "as `30d`. Browsers remember it for that time, and refuse plain HTTP.",
       ),
     }),
     v.transform(withRouterIds),
@@ -413,7 +413,7 @@ function toMistakes(issue: v.BaseIssue<unknown>): Mistake[] {
   return [{ path, part, message: `${issue.message}, got ${got}` }];
 }
 
-/** A value as an operator would recognise it; whoever prints it escapes it. */
+/** A value as an operator would recognise it; not escaped. */
 function shown(value: unknown): string {
   if (value == null) return "nothing";
   if (Array.isArray(value)) return value.length > 0 ? "a list" : "an empty list";
@@ -422,7 +422,7 @@ function shown(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
-/** What schemas are made of, as far as a path leads through them. */
+/** The parts of schemas through which a path leads. */
 type Part = {
   wrapped?: Part;
   entries?: v.ObjectEntries;
@@ -445,8 +445,8 @@ function unwrapped(part: Part): Part {
   return part.getter ? unwrapped(part.getter({})) : part;
 }
 
-/** A key as docs/configuration.md tells of it. */
-export interface ConfigKey {
+/** A key as docs/configuration.md describes it. */
+interface ConfigKey {
   /** Dotted, such as `public.listen`. */
   key: string;
   /** As the file has it, in a plain value: `["[::]:80"]`. */

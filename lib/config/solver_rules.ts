@@ -1,4 +1,4 @@
-/** Where solvers of this machine may be: on this machine, and not where acme-lb itself listens. */
+/** Allowed addresses of solvers: on this machine, and not where acme-lb itself listens. */
 
 import { comparableAddress, formatSocketAddress, type SocketAddress } from "../address.ts";
 import { isOwnAddress } from "../own_addresses.ts";
@@ -27,7 +27,7 @@ function whyMisplaced(solver: SocketAddress, config: Config): string | undefined
   const address = comparableAddress(solver.hostname);
   const nodes = Object.values(config.cluster.nodes).flat().map(comparableAddress);
   if (isLoopback(address) || nodes.includes(address) || isOwnAddress(address)) return undefined;
-  return "is not an address of this machine; a solver is asked by acme-lb beside it alone, at " +
+  return "is not an address of this machine; acme-lb asks only solvers on its own machine, at an address " +
     "such as 127.0.0.1:31081";
 }
 

@@ -67,7 +67,7 @@ export function parseIpAddress(value: string): string {
 export function parseSolver(value: string): SocketAddress {
   const { hostname, port } = parseSocketAddress(value);
   if (isWildcard(comparableAddress(hostname))) {
-    throw new SyntaxError("every address cannot be asked; give such as 127.0.0.1:31081");
+    throw new SyntaxError("a solver needs one address; write for example 127.0.0.1:31081");
   }
   if (port === 0) throw new SyntaxError("port 0 cannot be asked; give the solver's real port");
   return { hostname, port };

@@ -1,5 +1,5 @@
 /**
- * What is allowed, but probably not meant: asked of the configuration and of this machine.
+ * Settings that are allowed, but probably not intended, from the configuration and this machine.
  *
  * {@link doubtsOf} decides on plain values; the rest only looks at directories and
  * interfaces for it.
@@ -18,7 +18,10 @@ import { clusterWarnings } from "./cluster_warnings.ts";
 import type { Config } from "./schema.ts";
 import { webrootWarnings } from "./webroot_warnings.ts";
 
-/** The CA asks from several places one after the other within one budget: half is for others. */
+/**
+ * The CA asks from several places one after the other within one budget; half is left for the
+ * others.
+ */
 const PRUDENT_TIMEOUT_MS = 5_000;
 
 /** All warnings, a line each. Never throws. */
@@ -42,7 +45,7 @@ export function doubtsOf(config: Config, machineAddresses: string[]): string[] {
   }
   const timeout = formatDuration(lookup.timeout);
   if (lookup.timeout >= CA_PATIENCE_MS) {
-    warnings.push(`lookup.timeout: the CA gives up near 10s, so ${timeout} is never used up`);
+    warnings.push(`lookup.timeout: the CA gives up near 10s, so a peer never has ${timeout}`);
   } else if (lookup.timeout > PRUDENT_TIMEOUT_MS) {
     warnings.push(`lookup.timeout: the CA's budget is near 10s in all; ${timeout} uses most of it`);
   }
@@ -96,7 +99,7 @@ export function ownPeers(config: Config, machineAddresses: string[]): Peer[] {
   return config.peers.filter((peer) => "hostname" in peer && isOwn(peer));
 }
 
-/** Tells whether an address is one of this machine, with the port of its challenge listener. */
+/** Whether an address is one of this machine, with the port of its challenge listener. */
 export function ownChallengePort(
   config: Config,
   machineAddresses: string[],

@@ -1,15 +1,15 @@
-/** What is doubtful about a webroot on this machine, for the user that asks. */
+/** Problems with a webroot on this machine, for the current user. */
 
 import { systemReason } from "../system_reason.ts";
 import { deadline, orAborted } from "../time.ts";
 
-/** For all looks at one webroot. */
+/** For all checks of one webroot. */
 const LOOK_TIME_MS = 1_000;
 
 /** Below a webroot of the nested layout; nothing is served through a link among these. */
 const NESTED = [".well-known", ".well-known/acme-challenge"];
 
-/** A line for the first thing that is wrong with it. Never throws, and waits a second at most. */
+/** A line for the first problem. Never throws, and waits a second at most. */
 export async function webrootWarnings(webroot: string): Promise<string[]> {
   using limit = deadline(LOOK_TIME_MS);
   try {
@@ -18,7 +18,7 @@ export async function webrootWarnings(webroot: string): Promise<string[]> {
   } catch {
     return [
       `webroot: ${webroot} is on a file system that does not answer; see its server and mount. ` +
-      "Tokens in it are not found until it does",
+      "Until it answers, tokens in it are not found",
     ];
   }
 }
@@ -32,12 +32,12 @@ export async function silentWebroots(webroots: readonly string[]): Promise<strin
   return webroots.filter((_, i) => !answers[i]);
 }
 
-/** What is doubtful about the nested layout of a webroot whose file system answers. Never throws. */
+/** Problems with the nested layout of a webroot whose file system answers. Never throws. */
 export async function layoutDoubt(webroot: string): Promise<string | undefined> {
   return await doubtAboutLayout(webroot).catch(() => undefined);
 }
 
-/** A name that nobody has, so that no answer can come from what the kernel remembers. */
+/** A name that does not exist, so that no answer can come from the kernel's cache. */
 async function anyAnswer(webroot: string): Promise<true> {
   await Deno.lstat(`${webroot}/.acme-lb-${crypto.randomUUID()}`).catch(() => {});
   return true;
@@ -48,7 +48,7 @@ async function doubtAbout(webroot: string): Promise<string | undefined> {
   return await doubtAboutDirectories(webroot) ?? await doubtAboutLayout(webroot);
 }
 
-/** Whoever may write to a webroot can obtain certificates for the names served here. */
+/** A user who may write to a webroot can obtain certificates for the names served here. */
 async function doubtAboutDirectories(webroot: string): Promise<string | undefined> {
   const steps = webroot.split("/").slice(1);
   for (let depth = steps.length; depth >= 0; depth--) {

@@ -1,4 +1,4 @@
-/** What the validity of one certificate comes to at an instant. */
+/** Findings about the validity of one certificate at an instant. */
 
 import { isExpired, isYetToCome } from "../cert/age.ts";
 import { formatRemaining, isoSeconds } from "../time.ts";
@@ -11,16 +11,16 @@ import {
   type Thresholds,
 } from "./thresholds.ts";
 
-/** The wall clock, and when it is certainly wrong. */
-export interface WallClock {
+/** The wall clock, and a bound below which it is certainly wrong. */
+interface WallClock {
   now: Date;
-  /** No right clock shows an earlier time. */
+  /** A clock that shows an earlier time is wrong. */
   earliestNow: Date;
 }
 
 /**
- * At the very second of `notAfter` a certificate counts as expired: so it does to OpenSSL, and
- * with it to HAProxy's clients. A clock that is certainly slow proves nothing but what has expired.
+ * At the second of `notAfter` a certificate counts as expired, as in OpenSSL and so in most
+ * clients. A clock that is certainly behind proves nothing except that a certificate has expired.
  */
 export function ageFindings(
   { notBefore, notAfter }: { notBefore: Date; notAfter: Date },
@@ -33,7 +33,7 @@ export function ageFindings(
   const left = formatRemaining(now, notAfter);
   const end = isoSeconds(notAfter);
   if (isExpired({ notAfter }, now)) {
-    const ago = left.endsWith("ago") ? left : "this very second";
+    const ago = left.endsWith("ago") ? left : "this second";
     return [
       { state: "CRITICAL", reason: "expired", text: `expired ${ago}, on ${end}: renew it now` },
       ...slow,

@@ -1,10 +1,9 @@
 /**
- * The configured certificates at the metrics port of `serve`, in the words of check-expiry.
+ * The configured certificates at the metrics port of `serve`, with the metrics of check-expiry.
  *
- * Files are looked at when somebody scrapes, at most every half minute, and what does the looking
- * is loaded only then: a server that nobody scrapes pays nothing. A slow disk delays a scrape
- * for a moment at most, and everything else not at all. Private keys that a file holds are not
- * looked at: port 80 is no place for them.
+ * Files are read on a scrape, at most every half minute, and the code for it is loaded only then:
+ * without scrapes it costs nothing. A slow disk delays a scrape by a bounded time, and nothing
+ * else. Private keys in the files are not read: the server on port 80 must not hold them.
  */
 
 import { messageOf } from "../errors.ts";
@@ -15,10 +14,10 @@ import { SYSTEM_CLOCK } from "../time.ts";
 import { EARLIEST_NOW } from "../version.ts";
 import type { ExpiryRecord } from "./record.ts";
 
-/** For how long what was read counts as fresh. */
+/** How long a result counts as fresh. */
 const FRESH_MS = 30_000;
 
-/** Threads that a dead disk may cost the server, whose webroots need the others. */
+/** Threads that a dead disk may block; the webroots need the others. */
 const MAX_SILENT = 4;
 
 export interface CertificateMetricsOptions {
@@ -29,7 +28,7 @@ export interface CertificateMetricsOptions {
   look?: (paths: string[]) => Promise<string>;
   /** Milliseconds. @default performance.now */
   now?: () => number;
-  /** For how long a scrape waits. @default 2000 */
+  /** How long a scrape waits. @default 2000 */
   patienceMs?: number;
 }
 
@@ -52,7 +51,7 @@ export function createCertificateMetrics(
   });
 }
 
-/** What is silent is remembered from one look to the next. */
+/** Paths that did not answer are remembered from one scrape to the next. */
 function lookAt(): (paths: string[]) => Promise<string> {
   const files = boundFiles({ maxSilent: MAX_SILENT });
   return async (paths) => {
@@ -69,8 +68,8 @@ function lookAt(): (paths: string[]) => Promise<string> {
 }
 
 /**
- * The unit hides directories of keys from the server, and what lies in them is for the hourly check,
- * which may read it: an UNKNOWN here would be an alarm that nothing can end.
+ * The unit hides directories with keys from the server; the hourly check, which may read them,
+ * watches the certificates there. An UNKNOWN here would be an alarm that no operator can clear.
  */
 function isPermitted({ findings }: ExpiryRecord): boolean {
   return !findings.some(({ reason, text }) => reason === "unreadable" && /\(EACCES\)/.test(text));

@@ -1,8 +1,8 @@
 /**
  * The record of the certificates of one place: a file, or what a live endpoint sent.
  *
- * Everything that is wrong is found, not only the first thing. What cannot be checked is UNKNOWN
- * with the reason: a false OK is worse than no monitor.
+ * All faults are found, not only the first. What cannot be checked is UNKNOWN with the reason,
+ * because a false OK is worse than no monitoring.
  */
 
 import { isExpired } from "../cert/age.ts";
@@ -29,7 +29,7 @@ import { asSpans, changesOf, type Thresholds } from "./thresholds.ts";
 
 export interface Rules {
   now: Date;
-  /** No right clock shows an earlier time. */
+  /** A clock that shows an earlier time is wrong. */
   earliestNow: Date;
   thresholds: Thresholds;
   /** Names, as parseSubjectName returns them, each of which every certificate must cover. */
@@ -87,7 +87,7 @@ export async function servedRecord(
     return await chainRecord(where, { certificates, findings, rules, crypto: UNCACHED_CRYPTO });
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    const text = `the certificate that it sends is damaged: ${messageOf(error)}`;
+    const text = `the certificate that the server sends is damaged: ${messageOf(error)}`;
     return makeRecord(where, [{ state: "UNKNOWN", reason: "unreadable", text }]);
   }
 }
@@ -125,7 +125,7 @@ function noCertificate({ keys, others }: Contents): ExpiryFinding {
   return { state: "UNKNOWN", reason: "no_certificate", text };
 }
 
-/** Nobody knows which of them is served, but what has expired is of no use in any place. */
+/** It is not known which of them is served, but an expired one is wrong in any place. */
 function expiredBehind(certificates: Certificate[], now: Date): ExpiryFinding[] {
   return certificates.filter((one) => isExpired(one, now)).map((certificate) => ({
     state: certificate.ca ? "WARNING" : "CRITICAL",
@@ -136,14 +136,13 @@ function expiredBehind(certificates: Certificate[], now: Date): ExpiryFinding[] 
 }
 
 /**
- * A chain or a trust store of its own, of which the first to expire speaks for all. Nobody renews
- * a CA's certificate by the share of years that is left of it; it gets the days that a
- * certificate of 90 days gets.
+ * A file with only a chain or a trust store: the first to expire decides. A share of its lifetime
+ * would be years for a CA's certificate, so it gets the thresholds of a certificate of 90 days.
  */
 const CA_LIFETIME_MS = 90 * 86_400_000;
 
 /**
- * A single self-signed certificate with names may be a server's own, whatever it says of itself.
+ * A single self-signed certificate with names may be a server's, even when it claims to be a CA's.
  * Version 1 cannot say that it is a CA's; its roots are self-signed.
  */
 function areAuthorities(certificates: Certificate[]): boolean {

@@ -1,9 +1,9 @@
 /**
- * What stands behind a leaf: who signed it, who signed those, do they last, and is their order one
- * that every client follows?
+ * Findings about the chain behind a leaf: who signed it, who signed those, how long they are valid,
+ * and whether every client accepts their order.
  *
- * Whoever signed a certificate is its issuer, wherever it stands. Whether anybody trusts the top is
- * not asked; a self-signed certificate there is sent for nothing and harms nobody while it is valid.
+ * The certificate that signed another is its issuer, at any position. Trust in the last one is not
+ * checked; a self-signed certificate there is useless, but harmless while it is valid.
  */
 
 import { isExpired, isYetToCome } from "../cert/age.ts";
@@ -14,18 +14,18 @@ import type { CryptoCache } from "../cert/crypto_cache.ts";
 import type { ExpiryFinding } from "./record.ts";
 import type { Changes } from "./thresholds.ts";
 
-/** Each costs the check of a signature; a server may send what it likes. */
+/** Each costs the check of a signature, and a server may send any number. */
 const MAX_CERTIFICATES = 20;
 
-export interface ChainRules {
+interface ChainRules {
   now: Date;
   changes: Changes;
   crypto: Pick<CryptoCache, "issuedBy">;
-  /** Whether a signature that this runtime cannot check is said to be unchecked. @default true */
+  /** Whether a signature that this runtime cannot check is reported. @default true */
   unchecked?: boolean;
 }
 
-/** What is wrong behind the first of the certificates; nothing when it stands alone. */
+/** Findings about the certificates behind the first; none when there is only one. */
 export async function chainFindings(
   certificates: Certificate[],
   { now, changes, crypto, unchecked = true }: ChainRules,
@@ -49,8 +49,9 @@ export async function chainFindings(
 }
 
 /**
- * A leaf alone where a server sends it. Only one that says where its issuer's certificate can be
- * had is blamed, as all of public CAs do: another may well be signed by a root that clients have.
+ * A server that sends only a leaf. It is a finding only if the leaf says where its issuer's
+ * certificate can be downloaded, as those of all public CAs do: any other may be signed by a root
+ * that clients have.
  */
 export function lonelyFindings([leaf, ...others]: Certificate[]): ExpiryFinding[] {
   if (!leaf?.issuerPublished || leaf.selfIssued || others.length > 0) return [];
@@ -66,7 +67,7 @@ interface Links {
   uncheckedText?: string;
 }
 
-/** Signatures are checked only where the names meet, so strangers cost nothing. */
+/** Signatures are checked only where the names match, so unrelated certificates cost nothing. */
 async function findLinks(
   all: Certificate[],
   crypto: Pick<CryptoCache, "issuedBy">,
@@ -106,7 +107,7 @@ function orderFindings([leaf, ...others]: Certificate[], { issuers }: Links): Ex
     return broken(
       "CRITICAL",
       `no certificate behind ${titleOf(leaf!)} signed it: clients will refuse it; ` +
-        "assemble the file anew with the chain that came with the certificate",
+        "assemble the file again with the chain that came with the certificate",
     );
   }
   const signers = new Set([...issuers.values()].flat());
@@ -141,7 +142,7 @@ function wayUp(leaf: Certificate, issuers: Links["issuers"]): Certificate[] {
 /**
  * The certificates that end too early. Without a valid issuer of its own no client accepts the
  * leaf; higher up, clients may know another way to a root (a cross-signed certificate that has
- * expired is common there). What has a valid twin is needed by nobody.
+ * expired is common there). A certificate that has a valid twin is not needed.
  */
 function endFindings(
   leaf: Certificate,
@@ -170,7 +171,7 @@ function endFindings(
   return findings;
 }
 
-/** The one that a client would get furthest with: valid now before others, then the last to end. */
+/** The best one for a client: valid now before others, then the last to end. */
 function latest(certificates: Certificate[], now: Date): Certificate | undefined {
   const rank = ({ notBefore, notAfter }: Certificate) => notBefore > now ? -1 : notAfter.getTime();
   return certificates.toSorted((a, b) => rank(b) - rank(a))[0];
@@ -179,7 +180,7 @@ function latest(certificates: Certificate[], now: Date): Certificate | undefined
 function extraFindings(certificate: Certificate, now: Date): ExpiryFinding[] {
   if (now < certificate.notAfter) return [];
   const text = `${titleOf(certificate)} in the chain expired ` +
-    `${formatRemaining(now, certificate.notAfter)}; another one does its work: leave it out`;
+    `${formatRemaining(now, certificate.notAfter)}; another one replaces it: leave it out`;
   return [{ state: "WARNING", reason: "chain_expires_first", text }];
 }
 

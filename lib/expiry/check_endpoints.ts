@@ -1,4 +1,4 @@
-/** The live endpoints of a check of expiry: asked all at once, and judged. */
+/** The live endpoints of a check of expiry: asked all at once, with their findings. */
 
 import { formatSocketAddress, parseIPv6, parsePort, type SocketAddress } from "../address.ts";
 import { isAddress, parseSubjectName } from "../cert/coverage.ts";
@@ -67,7 +67,7 @@ export async function checkEndpoints(
   return served.flat(2);
 }
 
-/** What keeps clients out is CRITICAL; what keeps only this program out is UNKNOWN. */
+/** A failure that clients have too is CRITICAL; one that only this program has is UNKNOWN. */
 const FAULTS: Record<ProbeFault, State> = {
   timeout: "CRITICAL",
   unreachable: "CRITICAL",
@@ -106,7 +106,7 @@ async function answerRecords(
   return [{ ...first, record: addFindings(first.record, failures) }, ...others];
 }
 
-/** A server without a choice may send the same whatever it is asked for. */
+/** A server with one certificate sends the same one for every question. */
 function different([first, ...others]: KindAnswers[]): KindAnswers[] {
   const leaves = new Set(first!.chains.map(({ chain }) => chain[0]!.toBase64()));
   return [
@@ -115,7 +115,9 @@ function different([first, ...others]: KindAnswers[]): KindAnswers[] {
   ];
 }
 
-/** Of several processes behind one address the one that is worst off speaks, the oldest of equals. */
+/**
+ * Of several processes behind one address the worst counts, among equals the oldest certificate.
+ */
 async function worstOf(
   chains: KindAnswers["chains"],
   { where, rules }: { where: Where; rules: Rules },

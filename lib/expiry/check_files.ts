@@ -1,10 +1,10 @@
 /**
- * The files of a check of expiry: found, read with a deadline for each, and judged.
+ * The files of a check of expiry: found, read with a deadline for each, with their findings.
  *
- * What belongs to no certificate is left out with a note, when nobody named it: hidden files,
- * HAProxy's side files, lone keys. What an editor or a package left behind is left out as well,
- * unless it holds a key and a certificate: HAProxy loads it then, whatever its name. Everything
- * else that cannot be judged is UNKNOWN, a README as well as a damaged file.
+ * Files in a directory that hold no certificate are skipped with a note, unless they were named:
+ * hidden files, HAProxy's side files, keys without a certificate. Files left behind by an editor or
+ * a package are skipped as well, unless they hold a key and a certificate: HAProxy loads those,
+ * whatever their name. Every other file without a readable certificate is UNKNOWN.
  */
 
 import { fingerprintOfMany } from "../cert/certificate.ts";
@@ -17,12 +17,12 @@ import { messageOf } from "../errors.ts";
 import { LOCK_NAME } from "../file_lock.ts";
 import { type Find, findFiles, type LeftOut, missingProblem } from "../find_files.ts";
 
-export interface CheckedFiles {
+interface CheckedFiles {
   records: ExpiryRecord[];
   notes: string[];
 }
 
-export interface CheckFilesOptions {
+interface CheckFilesOptions {
   files: BoundedFiles;
   /** Patterns of what is left out. */
   exclude?: string[];
@@ -32,10 +32,10 @@ export interface CheckFilesOptions {
   keys?: boolean;
 }
 
-/** Files that are read at once: few enough to leave threads to everything else. */
+/** Files that are read at once: few enough to leave threads for other work. */
 const AT_ONCE = 8;
 
-/** Files for which the quicker fingerprints are worth what they cost to load. */
+/** From this number of files on, the faster fingerprints are worth their loading time. */
 const MANY = 500;
 
 /** Looks at files, directories and patterns. Never throws for what they hold. */
@@ -64,7 +64,7 @@ export async function checkFiles(
   };
 }
 
-/** What one file came to; without a record it is none of our business. */
+/** The result for one file; without a record it is skipped. */
 interface Checked {
   record?: ExpiryRecord;
   note?: string;
@@ -98,16 +98,18 @@ async function checkFile(
   const { certificates, keys, others, damage } = contents;
   if (leftover && (certificates.length === 0 || keys.length === 0)) return { note: leftover };
   if (met && certificates.length + others.length + damage.length === 0 && keys.length > 0) {
-    return { note: `${path}: holds a private key alone` };
+    return { note: `${path}: holds only a private key` };
   }
   if (!compareKeys) contents.keys = [];
   const record = await fileRecord(where, { contents, rules, crypto });
   const leaf = sha1 && certificates[0];
   if (leaf) sha1.set(path, await crypto.fingerprint(leaf, "SHA-1"));
-  return { record, note: leftover ? `${leftover}; HAProxy loads it all the same` : undefined };
+  return { record, note: leftover ? `${leftover}; HAProxy loads it nevertheless` : undefined };
 }
 
-/** Names that are no certificate's, met in a directory. Our own lock is nobody's concern. */
+/**
+ * Names in a directory that no certificate has. The lock file of acme-lb is skipped without a note.
+ */
 export function leaveOut(name: string): LeftOut | undefined {
   if (name === LOCK_NAME) return {};
   if (name.startsWith(".")) return { note: "hidden" };

@@ -1,4 +1,7 @@
-/** What running HAProxies hold in memory, for a check of expiry: read first, compared later. */
+/**
+ * The certificates in the memory of running HAProxys, for a check of expiry: read first, compared
+ * later.
+ */
 
 import type { ExpiryRecord } from "./record.ts";
 import { loadedRecord } from "./loaded_record.ts";
@@ -8,7 +11,7 @@ import { JobError, messageOf } from "../errors.ts";
 import { type LoadedCertificate, readMemory } from "../haproxy/loaded_certificates.ts";
 import { isShown, plainPath } from "../haproxy/replies.ts";
 
-/** What one socket told, or why it told nothing. */
+/** The answer of one socket, or why there is none. */
 export type Memory =
   | { ok: true; socket: string; loaded: LoadedCertificate[] }
   | { ok: false; socket: string; text: string };
@@ -37,7 +40,7 @@ export function loadedPaths(memories: Memory[]): string[] {
     .map(fileOf).filter((path) => path?.startsWith("/") === true) as string[];
 }
 
-/** A record for each certificate, or one for a socket that told nothing. */
+/** A record for each certificate, or one for a socket without an answer. */
 export function compareMemories(
   memories: Memory[],
   { files, sha1, rules }: { files: ExpiryRecord[]; sha1: Map<string, string>; rules: Rules },
@@ -72,7 +75,7 @@ export function compareMemories(
   return { records, notes };
 }
 
-/** `@store/alias` names no file; HAProxy tells that of it from 3.2 on. */
+/** `@store/alias` names no file; HAProxy reports the file from 3.2 on. */
 function fileOf({ name, crtFile }: LoadedCertificate): string | undefined {
   return crtFile ?? (name.startsWith("@") ? undefined : name);
 }

@@ -1,7 +1,8 @@
 /**
- * Live endpoints against files: is what they serve the newest that lies on the disk?
+ * Compares live endpoints with files: do they serve the newest certificate on disk?
  *
- * "Renewed on disk, the old one served" is the outage that a check of either alone never sees.
+ * A certificate that is renewed on disk while the old one is served is an outage that neither check
+ * finds by itself.
  */
 
 import { isOlder } from "../cert/age.ts";
@@ -82,6 +83,6 @@ function compare(served: LeafFacts, files: OnDisk[]): ExpiryFinding[] {
 }
 
 /** `RSA 2048` and `RSA 4096` are one kind of key, and so are the curves. */
-export function keyFamily(key: string): string {
+function keyFamily(key: string): string {
   return /^(?:P-|EC)/.test(key) ? "EC" : key.split(" ")[0]!;
 }

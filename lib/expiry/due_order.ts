@@ -1,7 +1,7 @@
 /**
- * In which order a report is read, and what it comes to as a whole; the same in every format.
+ * The order of a report and its overall state, the same in every format.
  *
- * A glance at the top must show what to do next, so the worst and the soonest stand there.
+ * The first lines must show what to do next, so the worst and the soonest come first.
  */
 
 import { type ExpiryRecord, type ExpiryReport, type State, STATES } from "./record.ts";

@@ -1,10 +1,10 @@
 /**
- * A report for Nagios, Icinga and their kin, after the Monitoring Plugins' development guidelines:
- * `SSL STATE: text | perfdata` on one short line, more below it with -vv.
+ * A report for Nagios, Icinga and compatible systems, by the Monitoring Plugins' development
+ * guidelines: `SSL STATE: text | perfdata` on one short line, more below it with -vv.
  *
- * Whatever stands in files and certificates could end the text early or fake figures, so `|`,
- * controls and newlines are escaped, and labels are made of harmless characters. Nagios cuts what is
- * longer than 8 KiB, so text and figures are bounded, and the line says how many figures it lacks.
+ * Content of files and certificates could end the text early or forge performance data, so `|`,
+ * controls and newlines are escaped, and labels use safe characters. Nagios cuts output after 8
+ * KiB, so text and performance data are bounded, and the line says how many figures are left out.
  */
 
 import type { ExpiryFinding, ExpiryRecord, ExpiryReport } from "./record.ts";
@@ -12,7 +12,7 @@ import { printable } from "../log.ts";
 import { describeCounts, dueFirst, overallState } from "./due_order.ts";
 import { formatRemaining, isoSeconds } from "../time.ts";
 
-export interface NagiosOptions {
+interface NagiosOptions {
   /**
    * 0: what is worst, on one line. 1: the same line with everything that is not OK. 2: a line for
    * each record below it. 3: with the facts of each certificate and what was passed over.
@@ -77,7 +77,7 @@ function details({ leaf, findings }: ExpiryRecord): string[] {
   return [...reasons, ...facts].map((text) => safe(`  ${text}`));
 }
 
-/** As many figures as fit, with a word in the text when some do not. */
+/** As many figures as fit, with a remark in the text when some do not. */
 function withFigures(text: string, figures: string[]): string {
   const size = (line: string) => new TextEncoder().encode(line).length;
   const cutWords = (shown: number) =>
@@ -122,15 +122,15 @@ function figures({ now, records }: ExpiryReport): string[] {
 }
 
 /**
- * The record's place, for an endpoint behind what was typed. It depends on the record alone, so that
- * a graph goes on when a neighbour comes, goes or falls due.
+ * The record's place, for an endpoint behind what was typed. It depends only on the record, so that
+ * a graph continues when other records come, go or become due.
  */
 function labelOf({ place, target }: ExpiryRecord): string {
   const typed = target === undefined || place.startsWith(target) ? "" : `${target} `;
   const text = `${typed}${place}`;
   const harmless = text.replace(/[^A-Za-z0-9 .,:/@()[\]*_-]/g, "_").trim();
   if (harmless === text && text.length <= MAX_LABEL && text !== "") return text;
-  // The end of a long text tells more than its beginning.
+  // The end of a long text is more useful than its beginning.
   return `${harmless.slice(-MAX_LABEL)}#${digestOf(text)}`;
 }
 

@@ -3,10 +3,10 @@
  * the metrics port.
  *
  * Values are instants in Unix seconds, not "days left", and no sample carries a timestamp (the
- * collector would skip the file). Nothing vanishes when a certificate expires, and the state stays
- * when it cannot even be read, so that no alert falls silent; serial numbers stand in `_info`
- * alone, so that a renewal does not begin new series of the others. `target` is the endpoint as it
- * was typed: alerts group by it, since the addresses of a name come and go.
+ * collector would skip the file). No series disappears when a certificate expires, and the state
+ * remains when it cannot be read, so that no alert stops; serial numbers are only in `_info`, so
+ * that a renewal does not begin new series of the others. `target` is the endpoint as it was typed:
+ * alerts group by it, since the addresses of a name come and go.
  */
 
 import { formatFamilies, formatLabels } from "../prometheus_text.ts";
@@ -110,7 +110,10 @@ function recordSamples(record: ExpiryRecord): Sample[] {
   ];
 }
 
-/** No serial number here either: the place in the chain goes on when its certificate changes. */
+/**
+ * No serial number here either: the series of a place in the chain continues when its certificate
+ * changes.
+ */
 function chainSamples(labels: string, chain: ChainFacts[]): Sample[] {
   return chain.flatMap(({ title, notBefore, notAfter }, i): Sample[] => {
     const facts = formatLabels({ position: `${i + 1}`, title: cut(title) });

@@ -2,7 +2,7 @@
  * A report for a person at a terminal: a table with what is due first on top, what is wrong, what
  * was passed over, and one line that sums it up.
  *
- * The place is the last column and never cut, since it is what one copies into the next command.
+ * The place is the last column and never cut, because an operator copies it into the next command.
  */
 
 import type { ExpiryRecord, ExpiryReport, State } from "./record.ts";
@@ -10,7 +10,7 @@ import { printable } from "../log.ts";
 import { describeCounts, dueFirst, overallState } from "./due_order.ts";
 import { formatRemaining, formatSpan } from "../time.ts";
 
-export interface TextOptions {
+interface TextOptions {
   /** Whether to colour the states, with ANSI sequences. */
   colour: boolean;
 }

@@ -1,9 +1,12 @@
-/** How a certificate came about: by a real CA, and signed so that clients accept it? */
+/**
+ * Findings about the issuance of a certificate: by a trusted CA, and with a signature that clients
+ * accept?
+ */
 
 import { type Certificate, titleOf } from "../cert/certificate.ts";
 import type { ExpiryFinding } from "./record.ts";
 
-/** The test CAs of public ACME services; nobody trusts them. */
+/** The test CAs of public ACME services, which no client trusts. */
 const TEST_ISSUER = /\(STAGING\)|\bFake LE |\bhappy hacker fake CA\b|^Buypass Class \d Test\d/i;
 
 /** Broken digests, by signature algorithm. */

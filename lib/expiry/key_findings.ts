@@ -8,8 +8,8 @@ import { isEncrypted } from "../cert/private_key.ts";
 import type { CryptoCache } from "../cert/crypto_cache.ts";
 
 /**
- * About the first key, which is the one that HAProxy takes. A file without a key is a good file:
- * clients keep keys and certificates apart.
+ * About the first key, which HAProxy uses. A file without a key is no fault: clients keep keys and
+ * certificates in separate files.
  */
 export async function keyFindings(
   keys: PemBlock[],

@@ -1,8 +1,8 @@
 /**
- * What a running HAProxy holds against what lies on the disk.
+ * Compares the certificates in a running HAProxy with the files on disk.
  *
- * A certificate that is the file's is as good as the file. One that is not will be replaced by the
- * file's at the next start: that is the remedy when the file is newer, and a loss when the memory is.
+ * A certificate in memory that differs from its file is replaced by the file's at the next start:
+ * that is the remedy when the file is newer, and a loss when the one in memory is newer.
  */
 
 import type { LoadedCertificate } from "../haproxy/loaded_certificates.ts";
@@ -26,7 +26,7 @@ export interface Loaded {
   same: boolean;
 }
 
-/** What a certificate says of itself, wherever it is. */
+/** The facts that a certificate itself holds. */
 const OWN_REASONS: Reason[] = [
   "expired",
   "expires_soon",
@@ -93,7 +93,7 @@ function wouldGoBack(loaded: LoadedCertificate, file: LeafFacts): boolean {
   return isOlder(file, { notBefore, notAfter, authority }) === "older";
 }
 
-/** What HAProxy tells of a certificate, when it tells its dates. */
+/** HAProxy's facts about a certificate, if they include its dates. */
 function leafOf(loaded: LoadedCertificate): LeafFacts | undefined {
   const { name, serial = "", notBefore, notAfter, names, key = "unknown", authority = "" } = loaded;
   if (!notBefore || !notAfter) return undefined;

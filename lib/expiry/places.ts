@@ -1,4 +1,4 @@
-/** One check of expiry: files, live endpoints and HAProxy's memory, each judged, then compared. */
+/** One check of expiry: files, live endpoints and HAProxy's memory, each checked, then compared. */
 
 import { boundFiles } from "../bounded_files.ts";
 import { deadline } from "../time.ts";
@@ -19,18 +19,18 @@ export interface Places {
   exclude?: string[];
 }
 
-export interface PlaceRules extends Omit<EndpointRules, "deadline"> {
+interface PlaceRules extends Omit<EndpointRules, "deadline"> {
   /** For all endpoints together; a file has a quarter of it. */
   timeoutMs: number;
 }
 
-/** Looks at everything at once. The records stand in the order of their places. */
+/** Checks everything at once. The records are in the order of their places. */
 export async function checkPlaces(places: Places, rules: PlaceRules): Promise<ExpiryReport> {
   const { paths, sockets, exclude = [] } = places;
   const { timeoutMs } = rules;
   const sha1 = sockets.length > 0 ? new Map<string, string>() : undefined;
   using limit = deadline(timeoutMs);
-  // What follows the last answer needs time too, before whoever called loses patience.
+  // Comparing and printing need time too, before the deadline of the caller.
   using hurry = deadline(timeoutMs * 3 / 4);
   const system = boundFiles({ patienceMs: timeoutMs / 4, hurry: hurry.signal });
   const [{ files, memories }, served] = await Promise.all([

@@ -2,8 +2,8 @@
  * What a file holds, PEM or DER: certificates in their order, and private keys.
  *
  * Read as OpenSSL and HAProxy read it: the first certificate is the leaf, and blocks of other kinds
- * are passed over. What cannot be read is kept as damage and hides nothing else; but when it stands
- * where the leaf belongs, no other certificate is taken for the leaf.
+ * are passed over. A block that cannot be read is recorded as damage and hides no other; but at the
+ * place of the leaf, no other certificate is taken for the leaf.
  */
 
 import { messageOf } from "../errors.ts";
@@ -41,7 +41,7 @@ export function readContents(bytes: Uint8Array): Contents {
     others: [],
   };
   const { blocks, faults } = scanPem(bytes);
-  // A block without END is noticed at the next one's BEGIN, and stands before that.
+  // A block without END is noticed at the BEGIN of the next one, and comes before it.
   for (const part of [...faults, ...blocks].sort((a, b) => a.line - b.line)) {
     if ("text" in part) addDamage(contents, part);
     else if (isPrivateKey(part)) contents.keys.push(part);

@@ -1,5 +1,5 @@
 /**
- * What a check of expiry found: one record for each thing that was looked at.
+ * The results of a check of expiry: one record for each file, endpoint or certificate in memory.
  *
  * The words are the same in every format, in the README and in the alerts that build on them.
  */
@@ -8,7 +8,7 @@
 export const STATES = ["OK", "UNKNOWN", "WARNING", "CRITICAL"] as const;
 export type State = typeof STATES[number];
 
-/** Why a record is not OK, for programs; the text beside it is for people. */
+/** Why a record is not OK, for programs; the text is for people. */
 export type Reason =
   | "expires_soon"
   | "expired"

@@ -1,5 +1,5 @@
 /**
- * Addresses among each other: has one of them been left behind with an old certificate?
+ * Compares addresses with each other: does one of them still serve an old certificate?
  *
  * Balancers may share a certificate, or have one each for the same names, renewed on days of their
  * own; then being older means nothing. How many addresses serve the newer one means nothing either:

@@ -2,11 +2,11 @@
  * From when on the age of a certificate is a WARNING, and CRITICAL.
  *
  * A threshold is a share of the lifetime that is left, or a span of time, or both, of which the
- * smaller holds. The defaults are shares: fixed days alarm always for certificates of six days, and
- * never in time for those of a year. Both together fit either: `25%,30d` is 36 hours for six days
- * and 30 days for a year. Renewal is due with a third of the lifetime left (half of it below ten
- * days, RFC 9773 as Let's Encrypt uses it), so a quarter left means that a renewal has already
- * failed.
+ * smaller holds. The defaults are shares: fixed days raise an alarm all the time for certificates
+ * of six days, and too late for those of a year. Both together fit either: `25%,30d` is 36 hours
+ * for six days and 30 days for a year. Renewal is due with a third of the lifetime left (half of it
+ * below ten days, RFC 9773 as Let's Encrypt uses it), so a quarter left means that a renewal has
+ * already failed.
  */
 
 import { formatDuration, parseDuration } from "../time.ts";
@@ -82,7 +82,7 @@ export function formatThreshold({ share, ms }: Threshold): string {
 }
 
 /** Milliseconds that must be left of a lifetime of so many. */
-export function leftAt({ share, ms }: Threshold, lifetimeMs: number): number {
+function leftAt({ share, ms }: Threshold, lifetimeMs: number): number {
   return Math.min(share === undefined ? Infinity : Math.round(share * lifetimeMs), ms ?? Infinity);
 }
 

@@ -2,7 +2,7 @@
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What is no TLS, or breaks off: whoever sent it is no server that clients could use. */
+/** Bytes that are not TLS, or end too early; no client could use such a server. */
 export class TlsSyntaxError extends Error {
   override name = "TlsSyntaxError";
 }

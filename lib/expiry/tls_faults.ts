@@ -30,7 +30,7 @@ export interface ProbeFailure {
   refused?: true;
 }
 
-/** The alert for a name of which the server knows nothing: HAProxy's strict-sni, nginx, Apache. */
+/** The alert for a name that the server does not have: HAProxy's strict-sni, nginx, Apache. */
 const UNRECOGNIZED_NAME = 112;
 
 /** Alerts when no version, cipher or kind of key suits both sides (RFC 8446 section 6.2). */
@@ -87,15 +87,15 @@ export function explainFailure(error: unknown, servername: string | undefined): 
 
 /** The same server answered without the name, or with another. */
 export function nameRefused(servername: string): ProbeFailure {
-  const text = `it has no certificate for ${servername} and refuses whoever asks for it: ` +
-    "install one, or look why it was not loaded";
+  const text = `it has no certificate for ${servername} and refuses clients that ask for it: ` +
+    "install one, or find out why it was not loaded";
   return { fault: "no_certificate_for_name", text };
 }
 
 function explainAlert(alert: number, servername: string | undefined): ProbeFailure {
   if (alert === UNRECOGNIZED_NAME) {
     if (servername !== undefined) return nameRefused(servername);
-    const text = "it answers those alone who ask for a name: give --servername";
+    const text = "it answers only clients that ask for a name: give --servername";
     return { fault: "unsupported", text };
   }
   const name = ALERTS.get(alert) ?? `alert ${alert}`;
@@ -104,7 +104,7 @@ function explainAlert(alert: number, servername: string | undefined): ProbeFailu
   return { fault: "unsupported", text, refused: true };
 }
 
-/** Protocols that greet first, by how they do. */
+/** Protocols in which the server speaks first, by its greeting. */
 const GREETINGS: [RegExp, string][] = [
   [/^220[ -].*(?:SMTP|mail|postfix|exim)/i, "SMTP, which begins TLS with STARTTLS"],
   [/^220[ -].*FTP/i, "FTP, which begins TLS with AUTH TLS"],

@@ -3,8 +3,9 @@
  *
  * Written here because node:tls of this runtime cannot be told which kind of key to ask for, and
  * sees nothing of servers with old versions, old ciphers, small keys or a wish for client
- * certificates. Nobody is trusted and nothing is sent but the handshake: of TLS 1.3 all of it, so
- * that the server notes no failure; of older versions the part up to the server's key exchange.
+ * certificates. No certificate is trusted and nothing but the handshake is sent: with TLS 1.3 all
+ * of it, so that the server logs no failure; with older versions the part up to the server's key
+ * exchange.
  */
 
 import { isSignedBy } from "./tls_signature.ts";
@@ -52,7 +53,7 @@ export class TlsKeyError extends Error {
 }
 
 /** Both ends of a connection, in bytes. */
-export interface TlsConnection {
+interface TlsConnection {
   /** Null at the end. */
   read(buffer: Bytes): Promise<number | null>;
   write(bytes: Bytes): Promise<number>;
@@ -69,7 +70,7 @@ const MESSAGE = {
   finished: 20,
 } as const;
 
-/** A certificate list of 100 KiB is far beyond what any client takes. */
+/** A certificate list of 100 KiB is far beyond what any client accepts. */
 const MAX_HANDSHAKE_BYTES = 256 * 1024;
 const MAX_RECORD = 16_384 + 256;
 const TLS_1_3 = 0x0304;
@@ -189,7 +190,8 @@ async function finish13(
       if (!chain?.[0]) throw new TlsSyntaxError("it sent no certificate");
       const whole = joinBytes(transcript(), answer);
       const end = message(MESSAGE.finished, await secrets.finished("client", whole));
-      // What was asked is known; whether the server is content with the rest is its own affair.
+      // The certificate is known now; whether the server accepts the end of the handshake does not
+      // matter.
       await writeAll(connection, await secrets.encrypt(joinBytes(answer, end))).catch(() => {});
       return chain;
     }

@@ -4,8 +4,8 @@
  *
  * One handshake is one sample. A server may have a certificate of each kind, and behind one port
  * several processes may answer: an old one that a reload has left behind still gets its share of
- * the connections. Nothing is judged here; expired, untrusted and self-signed certificates are what
- * one is looking for.
+ * the connections. Certificates are not checked here; expired, untrusted and self-signed ones are
+ * what one is looking for.
  */
 
 import { formatSocketAddress, parseIPv4, parseIPv6, type SocketAddress } from "../address.ts";
@@ -53,8 +53,8 @@ export interface ProbeOptions {
 }
 
 /**
- * Further handshakes that are under way at once, over all endpoints; the first ones to each wait for
- * nobody, so that a hung endpoint holds up no other.
+ * Further handshakes in progress at once, over all endpoints; the first ones to each do not wait
+ * for a place, so that an endpoint that hangs does not delay the others.
  */
 const AT_ONCE = 32;
 const PER_ADDRESS = 8;
@@ -63,7 +63,7 @@ const further = new FairSemaphore({ limit: () => AT_ONCE, share: () => PER_ADDRE
 /** A handshake that was cut off earlier than this says nothing about the server. */
 const SHORTEST_TIMEOUT_MS = 1000;
 
-/** The more telling failure is told when the kinds of key fail differently. */
+/** The more specific failure is reported when the kinds of key fail differently. */
 const TELLING: ProbeFault[] = [
   "no_certificate_for_name",
   "key_mismatch",
@@ -212,7 +212,7 @@ async function handshake(
   return await orAborted(shakeHands(connection, hello), deadline);
 }
 
-/** Equal ones once, with their number. */
+/** Equal ones only once, with their number. */
 function countFailures(failures: ProbeFailure[]): (ProbeFailure & { count: number })[] {
   const groups = Map.groupBy(failures, ({ fault, text }) => `${fault} ${text}`);
   return [...groups.values()].map((same) => ({ ...same[0]!, count: same.length }));

@@ -25,7 +25,9 @@ const SCHEMES = new Map<number, Scheme>([
   [0x0807, { hash: null }],
 ]);
 
-/** The kinds of key whose signatures this runtime judges rightly; see issued_by.ts in lib/cert. */
+/**
+ * The kinds of key whose signatures this runtime verifies correctly; see issued_by.ts in lib/cert.
+ */
 function isJudged({ key: { family, name, bits } }: Certificate): boolean {
   if (family === "RSA") return bits! <= 8192;
   return name === "P-256" || name === "P-384" || name === "Ed25519";

@@ -1,23 +1,23 @@
 /**
- * A certificate that HAProxy does not use yet: made, filled, and put on a crt-list, which is what
- * HAProxy also calls a directory of certificates. All of it in memory only: after a reload only
- * what directory and crt-list say on disk counts.
+ * A certificate that HAProxy does not use yet: created, filled, and added to a crt-list, which in
+ * HAProxy may also be a directory of certificates. All of it in memory only: after a reload only
+ * the directory or the crt-list on disk counts.
  */
 import { type Haproxy, replyText, showCertificate } from "./haproxy_connection.ts";
 import { replaceCertificate, type Replacement } from "./replace_certificate.ts";
 import { type CommandOutcome, parseAdd, parseDelete, parseNew, plainPath } from "./replies.ts";
 import { SwapFault } from "./swap_fault.ts";
 
-export interface Addition extends Replacement {
+interface Addition extends Replacement {
   /** As HAProxy spells it. */
   crtList: string;
 }
 
 /**
  * `new`, the transaction of replaceCertificate, `add ssl crt-list`. A certificate that a crashed
- * run made and never added is taken over.
+ * run created and did not add is used.
  *
- * @returns what the operator should know although all went well
+ * @returns remarks for the operator when all went well
  * @throws {SwapFault} with the certificate removed again, if HAProxy still answers
  */
 export async function addCertificate(haproxy: Haproxy, addition: Addition): Promise<string[]> {
@@ -34,7 +34,10 @@ export async function addCertificate(haproxy: Haproxy, addition: Addition): Prom
       throw new SwapFault("not_served", `it added ${name} but shows it as ${status ?? "absent"}`);
     }
     if (plainPath(crtList) === plainPath(name.slice(0, name.lastIndexOf("/")))) return notes;
-    return [...notes, `the file ${crtList} must list ${name} too, or the next reload forgets it`];
+    return [
+      ...notes,
+      `add ${name} to the file ${crtList} too, or HAProxy loses it at the next reload`,
+    ];
   } catch (error) {
     await removeCertificate(haproxy, addition).catch(() => {});
     throw error;

@@ -99,7 +99,7 @@ export function unknownName(name: string, { names }: Inventory): SwapFault {
 
 /** Brings the old certificate back into memory, unless it is there. */
 async function restore(haproxy: Haproxy, name: string, job: SwapJob): Promise<void> {
-  // What is on disk was there before and stays, so there is nothing to go back to.
+  // The file on disk was there before and stays, so nothing has to be restored.
   if (job.written === "unchanged") return;
   if (job.previous === undefined) {
     if (!await serves(haproxy, { name, identity: job.content })) return;

@@ -1,5 +1,6 @@
 /**
- * A certificate with its key out of HAProxy's memory, where its own ACME keeps what it has ordered.
+ * Takes a certificate with its key from HAProxy's memory, where its own ACME keeps what it has
+ * ordered.
  */
 import { JobError } from "../errors.ts";
 import { findHaproxy, replyText } from "./haproxy_connection.ts";
@@ -24,9 +25,12 @@ export async function dumpCertificate(
     const text = replyText(await haproxy.ask(`dump ssl cert ${loaded.name}`));
     if (text.startsWith("-----BEGIN ")) return text;
     if (text.startsWith("Unknown command")) {
-      throw new SwapFault("refused", "its HAProxy cannot do so; dump ssl cert is in 3.1 and later");
+      throw new SwapFault(
+        "refused",
+        "this HAProxy has no dump ssl cert, which needs version 3.1 or later",
+      );
     }
-    // The beginning alone: nothing of a key may get into a message.
+    // Only the beginning: no part of a key may appear in a message.
     throw new SwapFault("refused", `it said: ${quoteReply(text.split("\n", 1)[0]!)}`);
   } catch (error) {
     if (!(error instanceof SwapFault)) throw error;

@@ -1,8 +1,8 @@
 /**
- * One running HAProxy behind a socket, and the questions put to it.
+ * One running HAProxy behind a socket, and the commands sent to it.
  *
- * A worker's own socket and the socket of its master speak differently; which one it is comes out
- * by asking, so that operators need not say.
+ * A worker's own socket and the socket of its master need different commands; which one it is is
+ * found by asking, so operators need not configure it.
  */
 import {
   type Identity,
@@ -68,7 +68,7 @@ export async function showCertificate(haproxy: Haproxy, name: string): Promise<S
   return parseShown(replyText(await haproxy.ask(`${LIST} ${name}`)), name);
 }
 
-/** Whether the certificate under `name` is the one meant. @throws {SwapFault} */
+/** Whether HAProxy has the expected certificate under `name`. @throws {SwapFault} */
 export async function serves(
   haproxy: Haproxy,
   { name, identity }: { name: string; identity: Identity },
@@ -77,7 +77,7 @@ export async function serves(
   return shown !== undefined && isShown(shown, identity);
 }
 
-/** The words of an answer. @throws {SwapFault} when there were none */
+/** The text of an answer. @throws {SwapFault} when there were none */
 export function replyText(answer: RuntimeAnswer): string {
   if (answer.kind === "reply") return answer.text;
   throw new SwapFault(answer.kind, answer.detail);

@@ -1,10 +1,10 @@
 /**
- * Puts a checked PEM file where HAProxy reads it and into every HAProxy that runs, or leaves both
- * as they were.
+ * Writes a checked PEM file where HAProxy reads it and loads it into every running HAProxy, or
+ * leaves both as they were.
  *
  * A crash between the two leaves the new file beside the old memory; the next run sees that the
- * file is unchanged and finishes the swap. Leaves out: what may be in the file, and the lock,
- * which must span the decision too.
+ * file is unchanged and finishes the swap. Not done here: checking the content, and taking the
+ * lock, which must cover that decision too.
  */
 
 import { atomicWrite, putBack } from "../atomic_write.ts";
@@ -12,12 +12,12 @@ import type { FileLock } from "../file_lock.ts";
 import { swapCertificate, type SwapResult } from "./swap.ts";
 import type { Running, SwapRequest, Written } from "./swap_state.ts";
 
-export interface Installation {
+interface Installation {
   path: string;
   pem: Uint8Array;
   /** The lock on `path`, taken before the installed file was read. */
   lock: FileLock;
-  /** What stands at `path` now; undefined when nothing does. */
+  /** The file at `path` now; undefined when there is none. */
   previous?: Uint8Array;
   /** Permission bits and owner; what is left out stays as it is. */
   rights?: { mode?: number; uid?: number; gid?: number };
@@ -25,7 +25,7 @@ export interface Installation {
   keyFile?: KeyFile;
   /** Without it no HAProxy is told. */
   haproxy?: HaproxyTarget & Pick<SwapRequest, "content" | "previous" | "leaf"> & {
-    /** Looks at what runs before anything is written; what it throws leaves all as it was. */
+    /** Checks running HAProxys before anything is written; if it throws, nothing changes. */
     approve?: (running: readonly Running[]) => void;
   };
 }

@@ -1,7 +1,7 @@
 /**
  * Which certificates a running HAProxy has in memory, to be compared with the files on disk.
  *
- * Reading alone: `level operator` is enough, and nothing is sent but `show ssl cert`. One question
+ * Only reads: `level operator` is enough, and nothing is sent but `show ssl cert`. One question
  * after the other, since a HAProxy has few connections for its runtime API (10 by default).
  */
 import { JobError } from "../errors.ts";
@@ -11,7 +11,7 @@ import { attributeOf, type Shown } from "./replies.ts";
 import type { RuntimeOptions } from "./runtime_socket.ts";
 import { SwapFault } from "./swap_fault.ts";
 
-/** A certificate as HAProxy tells of it; what it does not tell is undefined. */
+/** A certificate as HAProxy reports it; what it does not report is undefined. */
 export interface LoadedCertificate {
   /** As HAProxy knows it: the path in its configuration, or `@store/alias`. */
   name: string;
@@ -55,7 +55,9 @@ export async function readMemory(
   }
 }
 
-/** What HAProxy tells of each of these names, those left out that it has no more. @throws {SwapFault} */
+/**
+ * HAProxy's report on each of these names, without those that it no longer has. @throws {SwapFault}
+ */
 export async function showAll(
   haproxy: Haproxy,
   names: readonly string[],

@@ -7,9 +7,9 @@ import { realTarget } from "../resolve_target.ts";
 import { errnoOf } from "../system_reason.ts";
 
 /**
- * Takes the locks of all `sockets`, in an order that is the same for everybody. Where no lock
- * file can be made (no right to write there, HAProxy is down, TCP) there is none; what happens in
- * the transaction is still watched by replace_certificate.ts.
+ * Takes the locks of all `sockets`, in an order that is the same for everybody. Where no lock file
+ * can be made (no right to write there, HAProxy is down, TCP) there is none; replace_certificate.ts
+ * still watches the transaction.
  * @throws {JobError} when another run has held a lock for `waitMs`
  */
 export async function lockSockets(
@@ -40,7 +40,7 @@ async function lockPaths(sockets: readonly string[]): Promise<string[]> {
       await Deno.lstat(path);
       paths.add(`${directory}/.${path.slice(path.lastIndexOf("/") + 1)}.acme-lb.lock`);
     } catch {
-      // No socket, no HAProxy; whoever asks it finds out.
+      // Without a socket there is no HAProxy; the first command to it reports that.
     }
   }
   return [...paths].sort();

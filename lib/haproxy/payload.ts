@@ -3,11 +3,11 @@
  *
  * A blank line inside a payload ends it, and HAProxy then executes the rest as commands with the
  * rights of an admin (doc/management.txt warns of it; measured with 2.6.12). A space or semicolon
- * in a name does the same on the command line. So both are checked here, whoever made them.
+ * in a name does the same on the command line. So both are checked here, wherever they come from.
  */
 import { JobError } from "../errors.ts";
 
-/** What HAProxy reads out of a PEM file and has no business elsewhere. */
+/** The kinds of block that HAProxy reads from a PEM file. */
 const LABELS = /^(?:CERTIFICATE|(?:RSA |EC )?PRIVATE KEY|(?:DH|EC) PARAMETERS)$/;
 
 /** RFC 7468 section 3 writes 64 columns; up to 76 are read, as RFC 1421's heirs write them. */
@@ -17,9 +17,9 @@ const BASE64_LINE = /^[A-Za-z0-9+/]{1,76}={0,2}$/;
 const PART = /\.(?:key|ocsp|issuer|sctl)$/;
 
 /**
- * Why `name` cannot be given to HAProxy's command line, undefined when it can. Refused: what
- * the command line splits at or unescapes, a leading `*`, which there means a transaction, and
- * the suffixes with which a part of another certificate is meant.
+ * Why `name` cannot be used on HAProxy's command line, undefined when it can. Refused: what the
+ * command line splits at or unescapes, a leading `*`, which there means a transaction, and the
+ * suffixes with which a part of another certificate is meant.
  */
 export function nameProblem(name: string): string | undefined {
   if (name === "") return "it is empty";

@@ -1,9 +1,9 @@
 /**
- * A reload through the master socket: what is left when a certificate cannot be swapped.
+ * A reload through the master socket: the last means when a certificate cannot be swapped.
  *
- * The worker keeps serving when the new configuration does not load, so a failed reload costs
- * nothing yet; the next restart would. From 2.7 the master answers when it is done. Before that
- * it just hangs up, so the number of reloads in `show proc` is watched.
+ * The worker keeps serving when the new configuration does not load, so a failed reload is no
+ * outage yet; the next restart would be. From 2.7 on the master answers when it is done. Before
+ * that it only closes the connection, so the number of reloads in `show proc` is watched.
  */
 import { delay } from "../time.ts";
 import { unknownName } from "./change_memory.ts";
@@ -23,7 +23,7 @@ const POLL_MS = 100;
  * @param haproxy one behind a master socket
  * @throws {SwapFault} `reload_failed` when the configuration does not load
  */
-export async function reloadHaproxy(
+async function reloadHaproxy(
   haproxy: Haproxy,
   options: { reloadMs?: number } = {},
 ): Promise<void> {
@@ -61,18 +61,18 @@ function failed({ socket }: Haproxy, alert?: string): SwapFault {
     `its log says why, and so does: haproxy -c -f FILE (master socket ${socket})`;
   return new SwapFault(
     "reload_failed",
-    `it cannot load its configuration and goes on with the old one: ${why}`,
+    `it cannot load its configuration and keeps the old one: ${why}`,
   );
 }
 
 /** For a new worker to take over the sockets of the old one, in milliseconds. */
 const TAKEOVER_MS = 3_000;
 
-/** Reloads the masters behind the states that need it; false when that did not help. */
+/** Reloads the masters of the states that need it; false when that did not help. */
 export async function reloadWhereNeeded(states: SwapState[], job: SwapJob): Promise<boolean> {
   const needy = states.filter(({ needsReload }) => needsReload);
   const masters = states.filter(({ haproxy }) => haproxy?.kind === "master");
-  // A worker does not tell whose it is, so for its sake every master given is reloaded.
+  // A worker does not report its master, so every given master is reloaded for it.
   const forWorkers = needy.some(({ haproxy }) => haproxy?.kind === "worker");
   const needed = masters.filter(({ needsReload }) => needsReload || forWorkers);
   if (needy[0] && needed.length === 0) {

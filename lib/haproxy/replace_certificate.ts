@@ -4,7 +4,7 @@
  * HAProxy has a single transaction for the whole process. Without its commit 984d2cfb6 (October
  * 2024; Debian 12 lacks it) a `set` for one name while another's transaction is open puts our key
  * into that one. So the transaction is looked at between `set` and `commit`, and a mixed one is
- * aborted whoever began it.
+ * aborted, even if another client began it.
  */
 import { delay } from "../time.ts";
 import {
@@ -22,13 +22,13 @@ import { SwapFault } from "./swap_fault.ts";
 /** How long another certificate's transaction may stay open until it counts as abandoned. */
 const PATIENCE_MS = 10_000;
 
-/** Another client's content may slip in before `commit`; how often that is called bad luck. */
+/** Another client's content may get in before `commit`; how often this is tried again. */
 const MISTAKES = 3;
 
-/** From one look to the next, while somebody else is at work. */
+/** Between two checks, while another client is at work. */
 const PAUSE_MS = 100;
 
-/** Half of the default tune.bufsize, in bytes: silence after less has another cause. */
+/** Half of the default tune.bufsize, in bytes: no answer to a shorter command has another cause. */
 const LARGE = 8_192;
 
 export interface Replacement {
@@ -42,11 +42,11 @@ export interface Replacement {
 }
 
 /**
- * `set`, a look at the transaction, `commit`, a look at the result; `abort` wherever that fails.
- * A transaction that crashed runs left on this name is aborted at once, one on another name when
- * it has stood open all through `patienceMs`, twice as long as a live run lets a command take.
+ * `set`, a look at the transaction, `commit`, a look at the result; `abort` wherever that fails. A
+ * transaction that a crashed run left for this name is aborted at once, one for another name when
+ * it was open during all of `patienceMs`, twice the time that a running acme-lb allows a command.
  *
- * @returns what the operator should know although all went well
+ * @returns remarks for the operator when all went well
  * @throws {SwapFault} with no transaction of ours left behind, if HAProxy still answers
  */
 export async function replaceCertificate(
@@ -71,7 +71,7 @@ export async function replaceCertificate(
     }
     busyWith = retryReason(verdict, { name, payload });
     if (verdict.kind === "other" && verdict.mixed) {
-      // Its owner must not commit our key under the other name.
+      // The other client must not commit this key under its name.
       await abort(haproxy, verdict.name);
       notes.push(`aborted the transaction of ${verdict.name}, into which HAProxy had put ours`);
     }
@@ -80,7 +80,7 @@ export async function replaceCertificate(
   throw new SwapFault("busy", `gave up after ${patienceMs / 1000} s: ${busyWith}`);
 }
 
-/** One try; whatever keeps it from being done, the transaction is not left open. */
+/** One try; if it fails for any reason, the transaction is not left open. */
 async function transact(haproxy: Haproxy, replacement: Replacement): Promise<CommandOutcome> {
   const { name, payload, identity } = replacement;
   let open = true;
@@ -99,7 +99,7 @@ async function transact(haproxy: Haproxy, replacement: Replacement): Promise<Com
 
 /**
  * Ends leftover transactions. One of another name counts as leftover when it, and no other, was
- * seen at every look for `patienceMs`; while names change, somebody is at work.
+ * seen at every look for `patienceMs`; while names change, another client is at work.
  */
 async function clearTheWay(
   haproxy: Haproxy,
@@ -134,8 +134,8 @@ async function sendSet(haproxy: Haproxy, name: string, payload: string): Promise
 }
 
 /**
- * Positive proof that another content is in the transaction stops the commit; no proof does not,
- * because `commit` itself refuses when there is none.
+ * The commit is stopped when the transaction certainly has other content; without certainty it goes
+ * on, because `commit` itself refuses when there is no transaction.
  */
 async function lookBeforeCommit(
   haproxy: Haproxy,

@@ -1,12 +1,12 @@
 /**
- * What HAProxy's answers mean. Pure: text in, verdict out.
+ * What HAProxy's answers mean. Pure.
  *
- * The runtime API has no status codes. Each verdict rests on the exact sentence, with the name in
- * it, that src/ssl_ckch.c and src/ssl_crtlist.c print from 2.2 to 3.5; whatever else is said is a
- * refusal, never a success.
+ * The runtime API has no status codes. Each outcome depends on the exact sentence, with the name in
+ * it, that src/ssl_ckch.c and src/ssl_crtlist.c print from 2.2 to 3.5; any other text is a refusal,
+ * never a success.
  */
 
-/** What a changing command met with. */
+/** The outcome of a command that changes something. */
 export type CommandOutcome =
   | { kind: "done" }
   /** The open transaction is another certificate's; `mixed`: ours has gone into it (2.6 does so). */
@@ -171,7 +171,7 @@ function parseNames(alternatives: string | undefined, commonName: string | undef
   return [...new Set(names.map((name) => name.toLowerCase()))];
 }
 
-/** How a certificate is recognised in {@link Shown}. */
+/** By what a certificate is recognised in {@link Shown}. */
 export interface Identity {
   /** SHA-1 over the leaf in upper-case hexadecimal. */
   fingerprint: string;
@@ -179,7 +179,7 @@ export interface Identity {
   serial?: string;
 }
 
-/** Whether the certificate shown is the one meant: each fact that both sides know must agree. */
+/** Whether it is the expected certificate: every fact that both sides have must agree. */
 export function isShown(
   shown: Pick<Shown, "fingerprint" | "serial">,
   identity: Identity,
@@ -235,12 +235,12 @@ export function parseProcesses(text: string): Processes | undefined {
 }
 
 /**
- * `reload`: 2.7 and later tell how it went; before, the master just hangs up.
+ * `reload`: 2.7 and later tell how it went; before, the master only closes the connection.
  *
  * - `failed`: with the first alert of the configuration check, which names file and line; with the
  *   start-up log kept only in part, it may be missing
  */
-export type ReloadReply = { kind: "done" | "untold" } | { kind: "failed"; alert?: string };
+type ReloadReply = { kind: "done" | "untold" } | { kind: "failed"; alert?: string };
 
 export function parseReload(text: string): ReloadReply {
   const [, success] = /^Success=([01])$/m.exec(text) ?? [];
@@ -254,7 +254,7 @@ export function plainPath(path: string): string {
   return path.replace(/\/(?:\.?\/)+/g, "/").replace(/(?<=.)\/$/, "");
 }
 
-/** HAProxy's words on one line, bounded, fit for a terminal. */
+/** HAProxy's text on one line, bounded, and safe for a terminal. */
 export function quoteReply(text: string): string {
   const line = text.replace(/[\s\p{C}]+/gu, " ").trim();
   return line.length > 200 ? `${line.slice(0, 200)}…` : line;

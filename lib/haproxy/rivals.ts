@@ -1,9 +1,9 @@
 /**
- * Other certificates that HAProxy may show for the names of the one that was installed.
+ * Other certificates that HAProxy may use for the names of the installed one.
  *
- * Of two for one name and with one kind of key, a bind shows whichever was loaded first; a swap
- * puts the new one behind the other. A wildcard and an exact name do not compete: the exact one is
- * shown, as it should be.
+ * Of two for one name with the same kind of key, a bind uses the one that was loaded first; after a
+ * swap the new one comes after the other. A wildcard and an exact name do not compete: the exact
+ * one is shown, as it should be.
  */
 import { type Haproxy, listCertificates, replyText } from "./haproxy_connection.ts";
 import { type LoadedCertificate, showAll } from "./loaded_certificates.ts";
@@ -39,7 +39,7 @@ export async function askForRivals(haproxy: Haproxy, incumbent: Incumbent): Prom
   return findRivals(incumbent, loaded, entries);
 }
 
-/** Those in use with another leaf, the same kind of key and a name in common. */
+/** Certificates in use with another leaf, the same kind of key and a shared name. */
 export function findRivals(
   incumbent: Incumbent,
   loaded: readonly LoadedCertificate[],
@@ -57,7 +57,10 @@ export function findRivals(
   });
 }
 
-/** What a certificate answers for: its names, unless all lines of crt-lists with it narrow them. */
+/**
+ * The names for which a certificate is used: its own, unless all its lines in crt-lists restrict
+ * them.
+ */
 function answersFor(
   name: string,
   names: readonly string[],

@@ -1,9 +1,9 @@
 /**
  * One command to a HAProxy runtime API socket and its whole answer, within a deadline.
  *
- * A connection for each command, half-closed after it as the manual's `echo | socat` does, so
- * that worker and master both close after the answer: a part is never taken for the whole. What
- * the answer means is judged in replies.ts.
+ * A connection for each command, half-closed after it as with the manual's `echo | socat`, so that
+ * worker and master both close after the answer, and a part is never taken for the whole.
+ * replies.ts reads the answers.
  */
 import { messageOf } from "../errors.ts";
 import { errnoOf } from "../system_reason.ts";
@@ -17,11 +17,12 @@ const DEADLINE_MS = 5_000;
 const LONGEST_ANSWER = 16 << 20;
 
 /**
- * What came back. Only `reply` holds words of HAProxy; the other kinds say why there are none:
+ * The answer. Only `reply` holds text of HAProxy; the other kinds say why there is none:
  *
  * - `down`: nobody listens there
- * - `denied`: this user may not connect, or a key would reach somebody else's socket
- * - `silent`: closed without a word; HAProxy before 2.9 does so when a command is too long for it
+ * - `denied`: this user may not connect, or a key would go to a socket of another user
+ * - `silent`: closed without an answer; HAProxy before 2.9 does so when a command is too long for
+ *   it
  * - `timeout`: no complete answer within the deadline
  * - `broken`: the connection failed, or the answer was endless
  */
@@ -47,7 +48,7 @@ export async function askSocket(
   using limit = deadline(deadlineMs);
   const heard = { text: "" };
   try {
-    // Here, past which no key gets to a socket.
+    // Every command with a key passes this check.
     const carriesKey = command.includes("PRIVATE KEY-----") && socket.includes("/");
     const fault = carriesKey ? await socketFault(socket) : undefined;
     if (fault) return { kind: "denied", detail: `the private key is not sent to it: ${fault}` };
@@ -56,7 +57,8 @@ export async function askSocket(
     await send(connection, command + "\n");
     await listen(connection, heard);
   } catch (error) {
-    // HAProxy ends each answer with a blank line; what it does to the connection then is moot.
+    // HAProxy ends each answer with a blank line; errors of the connection after that do not
+    // matter.
     if (heard.text.endsWith("\n\n")) return { kind: "reply", text: heard.text };
     if (limit.passed) {
       return { kind: "timeout", detail: `no complete answer within ${deadlineMs / 1000} s` };
@@ -64,7 +66,7 @@ export async function askSocket(
     const hungUp = heard.text === "" && HANG_UPS.has(errnoOf(error) ?? "");
     return hungUp ? SILENT : faultOf(error);
   }
-  // A command without output is answered by an empty line, so that is no silence.
+  // A command without output is answered with an empty line, so this is an answer.
   return heard.text === "" ? SILENT : { kind: "reply", text: heard.text };
 }
 
@@ -73,10 +75,10 @@ const SILENT: RuntimeAnswer = {
   detail: "it closed the connection without an answer",
 };
 
-/** Errno names that a peer causes by closing while the command is still being sent. */
+/** Errno names when HAProxy closes while the command is still being sent. */
 const HANG_UPS = new Set(["EPIPE", "ECONNRESET", "ENOTCONN"]);
 
-/** A peer that hangs up while we send may have said why, so that is left for {@link listen}. */
+/** HAProxy may have sent a reason before it closed, so {@link listen} still reads it. */
 async function send(connection: Deno.Conn, text: string): Promise<void> {
   const bytes = new TextEncoder().encode(text);
   try {
@@ -87,7 +89,7 @@ async function send(connection: Deno.Conn, text: string): Promise<void> {
   }
 }
 
-/** Reads to the end into `heard`, which keeps what came before a failure. */
+/** Reads to the end into `heard`, which keeps what was received before a failure. */
 async function listen(connection: Deno.Conn, heard: { text: string }): Promise<void> {
   const decoder = new TextDecoder();
   const buffer = new Uint8Array(64 << 10);

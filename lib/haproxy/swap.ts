@@ -26,13 +26,13 @@ import {
 } from "./swap_state.ts";
 import { SwapFault } from "./swap_fault.ts";
 
-/** How long a socket that gives no answer is looked at before that counts as its answer. */
+/** How long a socket is tried again before it counts as not answering. */
 const ABSENCE_MS = 2_000;
 
 /**
  * - `served`: every HAProxy serves the certificate
  * - `down`: nothing failed, but at least one socket has no HAProxy behind it. The file stays:
- *   HAProxy reads it when it starts, and the old one might expire before anybody runs us again
+ *   HAProxy reads it when it starts, and the old one might expire before the next run
  * - `failed`: the old file is back, and so is the old certificate wherever the new one had arrived
  */
 export interface SwapResult {
@@ -44,9 +44,9 @@ export interface SwapResult {
 }
 
 /**
- * Swaps the certificate in; nothing is left half done that HAProxy still lets us undo. What a
- * crash leaves (an open transaction, a certificate without a crt-list, a file newer than the
- * memory) the next call puts right.
+ * Swaps the certificate in, or undoes everything that can be undone. The next call repairs what a
+ * crash leaves: an open transaction, a certificate without a crt-list, a file newer than the
+ * memory.
  *
  * @throws {JobError} when the content or `name` may not be sent, when `install` refuses, when the
  * old file cannot be put back, or when another run holds the sockets' lock for too long
@@ -95,7 +95,7 @@ async function putFileBack(job: SwapJob, states: SwapState[]): Promise<void> {
   try {
     await job.putBack();
   } catch (error) {
-    // Disk and memory are both new where the swap went well; undoing it would part them.
+    // Disk and memory are both new where the swap succeeded; undoing it would make them differ.
     const { socket, message } = states.find(isFailed) ?? states[0]!;
     throw new JobError(
       `${socket}: ${message}; and the old file could not be put back: ${messageOf(error)}`,
@@ -104,7 +104,7 @@ async function putFileBack(job: SwapJob, states: SwapState[]): Promise<void> {
   }
 }
 
-/** Takes the states as far as they come; true when one failed. */
+/** Advances the states; true when one failed. */
 async function advance(states: SwapState[], job: SwapJob): Promise<boolean> {
   for (const state of states) await attempt(state, () => probe(state, job));
   if (states.some(isFailed)) return true;
@@ -125,7 +125,7 @@ async function survey(state: SwapState, job: SwapJob): Promise<void> {
   state.loaded = await loadedFrom(state.haproxy!, state.inventory!.names, job);
 }
 
-/** The certificate is served by now, so a HAProxy that does not tell of others is no failure. */
+/** The certificate is served now, so a HAProxy that does not list the others is no failure. */
 async function findOthers(state: SwapState, job: SwapJob): Promise<void> {
   if (!job.leaf) return;
   try {
@@ -144,8 +144,8 @@ async function findOthers(state: SwapState, job: SwapJob): Promise<void> {
 }
 
 /**
- * Finds the HAProxy. While a master reloads (in 2.6: parses), nobody listens at its socket, and
- * who had just connected is hung up on: this first question changes nothing, so it is put again.
+ * Finds the HAProxy. While a master reloads (in 2.6: parses), its socket is not served, and a new
+ * connection is closed: this first command changes nothing, so it is sent again.
  */
 async function probe(state: SwapState, { timing }: SwapJob): Promise<void> {
   const until = performance.now() + ABSENCE_MS;
@@ -158,14 +158,15 @@ async function probe(state: SwapState, { timing }: SwapJob): Promise<void> {
       if (!(error instanceof SwapFault)) throw error;
       if (error.kind === "silent") hungUp = error;
       else if (error.kind !== "down") throw error;
-      // Somebody was there: that is not the HAProxy that is down and reads the file as it starts.
+      // A process answered before, so it is not a stopped HAProxy that will load the file when it
+      // starts.
       if (performance.now() >= until) throw hungUp ?? error;
     }
     await delay(100);
   }
 }
 
-/** Takes back what was done, or may have been done, at one state. */
+/** Undoes what was done, or may have been done, at one state. */
 async function undo(state: SwapState): Promise<void> {
   const { message } = state;
   const wasFine = !isFailed(state);
@@ -175,7 +176,7 @@ async function undo(state: SwapState): Promise<void> {
       if (wasFine && state.outcome !== "rollback_failed") state.outcome = "rolled_back";
     } catch (error) {
       if (wasFine) state.outcome = "rollback_failed";
-      const after = `it may still serve the new certificate, reload it: ${messageOf(error)}`;
+      const after = `it may still serve the new certificate; reload it: ${messageOf(error)}`;
       state.message = message === "" ? after : `${message}; ${after}`;
     }
   }

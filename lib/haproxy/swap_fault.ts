@@ -18,11 +18,11 @@ export type FaultKind =
   | "too_large"
   /** HAProxy has no certificate of that name in use. */
   | "unknown_name"
-  /** Others kept working on certificates all the while. */
+  /** Other clients kept working on certificates all the time. */
   | "busy"
   /** It said yes, but shows another certificate. */
   | "not_served"
-  /** Its master could not load the configuration anew. */
+  /** Its master could not load the configuration again. */
   | "reload_failed";
 
 /** A fault with its kind; the message is for the operator, without the name of the socket. */

@@ -1,4 +1,4 @@
-/** A socket on its way to its outcome: what the steps of swap.ts hand to each other. */
+/** The state of one socket, which the steps of swap.ts pass to each other. */
 import type { Haproxy } from "./haproxy_connection.ts";
 import type { LoadedCertificate } from "./loaded_certificates.ts";
 import type { Identity, Inventory } from "./replies.ts";
@@ -30,8 +30,8 @@ export interface SwapRequest {
   /** The crt-list that a new name is added to. @default the directory that `name` is in */
   crtList?: string;
   /**
-   * Called when every HAProxy has been asked and before any is changed: here the file is written.
-   * What it throws ends the run. @default the file has been written before
+   * Called when every HAProxy has answered and before any is changed, to write the file. If it
+   * throws, the run ends. @default the file has been written before
    */
   install?: (running: readonly Running[]) => Promise<Written>;
   /** Brings the old file back. Called at most once, on failure, before anything else is undone. */
@@ -40,7 +40,10 @@ export interface SwapRequest {
   timing?: {
     /** For each command. @default 5000 */
     deadlineMs?: number;
-    /** For another client's transaction to end, before it counts as abandoned. @default 10_000 */
+    /**
+     * How long another client's transaction may stay open before it counts as abandoned. @default
+     * 10_000
+     */
     patienceMs?: number;
     /** For a reload. @default 60_000 */
     reloadMs?: number;
@@ -63,7 +66,7 @@ export interface Running {
 }
 
 /**
- * What became of one socket:
+ * The outcome for one socket:
  *
  * - `swapped`, `added`, `reloaded`: the certificate is served since now; `current`: it was before
  * - `down`: nobody listens
@@ -96,14 +99,14 @@ export interface SwapJob extends SwapRequest {
 }
 
 export interface SwapState extends SocketOutcome {
-  /** Set when somebody answered. */
+  /** Set when a HAProxy answered. */
   haproxy?: Haproxy;
   inventory?: Inventory;
   /** What it has loaded from the file. */
   loaded: LoadedCertificate[];
   /** Memory cannot be changed; this is told when there is no master socket to reload with. */
   needsReload?: SwapFault;
-  /** Take back what may have been done, the latest first. */
+  /** Undo what may have been done, the latest first. */
   undo: (() => Promise<void>)[];
   rivals: Rival[];
 }
@@ -121,7 +124,8 @@ export async function attempt(state: SwapState, step: () => Promise<void>): Prom
     return true;
   } catch (error) {
     if (!(error instanceof SwapFault)) throw error;
-    // Nobody there at the first question is no failure; gone in the middle is one.
+    // It is no failure when the first command finds no HAProxy; it is one when HAProxy disappears
+    // later.
     state.outcome = error.kind === "down" && state.haproxy ? "broken" : error.kind;
     state.message = error.message;
     return false;

@@ -1,5 +1,5 @@
 /**
- * Who may connect, and who makes room when connections are short.
+ * Which connections are accepted, and which are closed when connections run out.
  *
  * A newcomer is admitted, and one that only waits goes: first a kept connection without a request,
  * then the one that has waited longest for a complete head, of the source that holds most of those
@@ -8,8 +8,8 @@
  *
  * A source is an IPv4 address or an IPv6 /64; see `sourceOf` of address.ts. The cap for one source
  * leaves room for the many users behind a NAT and for the CA, whose perspectives come from few
- * addresses at once. Every step takes constant time: a flood pays for it thousands of times a
- * second.
+ * addresses at once. Every step takes constant time, because in a flood it runs thousands of times
+ * a second.
  */
 
 import { networksOf } from "../address.ts";
@@ -22,15 +22,15 @@ export interface AdmissionLimits {
   perSource: number;
 }
 
-/** Why a connection is refused: no other could make room for it. */
+/** Why a connection is refused: no other could be closed for it. */
 export type Shortage = "full" | "source_full";
 
-/** What a connection does at present. One that is being answered never makes room. */
+/** What a connection does at present. One that is being answered is never closed for another. */
 export type Activity = "waiting" | "answering" | "idle" | "lingering";
 
 /**
- * Holdings of waiting connections that count as equal, as a share of all connections and at most
- * so many: beside thousands of sources with two each, a burst of the CA must not look like a flood.
+ * Numbers of waiting connections that count as equal, as a share of all connections and at most
+ * this: beside thousands of sources with two each, a burst of the CA must not look like a flood.
  */
 const SMALL_SHARE = 1 / 128;
 const SMALL_HOLDING = 32;
@@ -63,15 +63,15 @@ class Source extends Group {
   readonly groups: Group[];
 }
 
-/** A connection, as far as those who find it a place have to know it. */
-export interface Guest {
+/** The part of a connection that admission needs. */
+interface Guest {
   /** Ends it; the {@link Place.leave} of its place must follow before this returns. */
   abort(): void;
 }
 
 /** The place of one connection. */
 export class Place {
-  /** Where it stands now, and in which lists. */
+  /** Its current activity, and the lists that it is in. */
   activity: Activity | "left" = "answering";
   entries: ListEntry<Place>[] = [];
 
@@ -86,7 +86,7 @@ export class Place {
     return this.admissions.crowded;
   }
 
-  /** Says what the connection does from now on. */
+  /** Sets the activity of the connection. */
   become(activity: Activity): void {
     this.admissions.change(this, activity);
   }
@@ -108,7 +108,7 @@ export class Admissions {
 
   constructor(
     public limits: AdmissionLimits,
-    /** Told of each connection that made room. */
+    /** Called for each connection that was closed for another. */
     private readonly onEvict: (activity: Activity) => void = () => {},
   ) {}
 
@@ -136,7 +136,7 @@ export class Admissions {
     return place;
   }
 
-  /** Ends the connection that can best be spared; false when there is none. */
+  /** Closes the connection that matters least; false when there is none. */
   makeRoom(): boolean {
     return this.#evict(this.#idle.first ?? this.#longestWaiting() ?? this.#lingering.first);
   }

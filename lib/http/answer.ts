@@ -1,5 +1,5 @@
 /**
- * What acme-lb answers, and the bytes of it.
+ * The answers of acme-lb, and their bytes.
  *
  * Bodies and headers are constant but for the Location of a redirect and the content of a token
  * file, so nothing of a request is ever echoed (the reflected XSS of many challenge responders).
@@ -12,7 +12,7 @@ export interface Answer {
   headers: string;
   /** Sent for every method but HEAD. */
   body: string;
-  /** Close the connection afterwards, whatever the client would like. */
+  /** Close the connection afterwards, even when the client asked to keep it. */
   close: boolean;
   /** Why the request was refused; the word of the log and the metrics. */
   refused?: string;
@@ -51,8 +51,7 @@ export function headerLine(name: string, value: string): string {
 }
 
 /**
- * Text must not be sniffed into a page, run as one, or kept by anybody: a token's file is gone
- * a moment later.
+ * Text must not be taken for a page, run as one, or cached: a token's file is gone a moment later.
  */
 const TEXT_HEADERS = headerLine("Content-Type", "text/plain; charset=utf-8") +
   headerLine("X-Content-Type-Options", "nosniff") +

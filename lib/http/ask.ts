@@ -1,9 +1,9 @@
 /**
  * Asking a server for one target: the one HTTP client of acme-lb, for lookups and for self-test.
  *
- * Not fetch: it obeys proxy variables of the environment, follows redirects, unpacks gzip and has
- * no bound on size. A peer may be compromised: it must not gain more than that its text is offered
- * to the CA, nor cost more than an honest one.
+ * Not fetch: it uses proxy variables of the environment, follows redirects, unpacks gzip and has no
+ * bound on size. A peer may be compromised: all it can achieve is that its text is offered to the
+ * CA, and it must not cost more than a good one.
  */
 
 import type { SocketAddress } from "../address.ts";
@@ -27,13 +27,13 @@ export interface ReceivedResponse extends HttpResponse {
 }
 
 /** No answer, or none that can be read. */
-export interface Failed {
+interface Failed {
   fault: AskFault;
   /** There was a connection; without one the CA tries its second address, after it no other. */
   connected: boolean;
 }
 
-/** What came of asking, after so many milliseconds. */
+/** The result, and how long it took. */
 export type Reply = (Failed | ({ fault?: undefined } & ReceivedResponse)) & { ms: number };
 
 export interface AskOptions {
@@ -61,14 +61,15 @@ export interface AskOptions {
 export const HOP = "acme-lb";
 
 /**
- * Like the CA's (`Mozilla/5.0 (compatible; Let's Encrypt validation server; …)`) as far as honesty
- * allows: filters in front of a balancer look at the first words.
+ * Begins like the CA's (`Mozilla/5.0 (compatible; Let's Encrypt validation server; …)`), because
+ * filters in front of a balancer look at the first words.
  */
 const USER_AGENT = "Mozilla/5.0 (compatible; acme-lb self-test)";
 
 /**
- * An honest answer comes in one or two pieces. After so many, each further read waits, longer each
- * time, so that single bytes gather in the kernel and do not cost a wake-up each.
+ * A normal answer arrives in one or two pieces. After this number of reads, each further read
+ * waits, longer each time, so that single bytes collect in the kernel and do not each cost a
+ * wake-up.
  */
 const QUICK_READS = 4;
 const FIRST_PAUSE_MS = 2;
@@ -139,7 +140,7 @@ async function readAnswer(
     if (count === null) return reader.end();
     const answer = reader.push(buffer.subarray(0, count));
     if (answer) return answer;
-    // A full buffer is no drip; more of the same is there already.
+    // A full buffer means that more data is waiting already.
     if (reads < QUICK_READS || count === buffer.length) continue;
     await delay(pauseMs, { signal });
     pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);

@@ -15,12 +15,12 @@ export type ListenSystem = (
 /**
  * Connections that the kernel keeps until they are accepted; it caps this at net.core.somaxconn.
  * Long enough for a flood of some thousands a second to outlast a pause of the process: what does
- * not fit is dropped, and tries again after one second, then after two more. Not longer, because
- * in a lasting overload everybody waits for the whole queue.
+ * not fit is dropped, and tries again after one second, then after two more. Not longer, because in
+ * a lasting overload every client waits for the whole queue.
  */
 const BACKLOG = 2_048;
 
-export interface Bound {
+interface Bound {
   /** One, or two where IPv4 needs a socket of its own. */
   sockets: Deno.TcpListener[];
   /** The address with the real port where 0 was asked for. */
@@ -85,7 +85,7 @@ function lacksFamily(error: unknown): boolean {
     /address family/i.test(messageOf(error));
 }
 
-/** The reason in the operator's words, and the remedy. */
+/** The reason for an operator, and the remedy. */
 function explain(error: unknown, { port }: SocketAddress): string {
   if (error instanceof Deno.errors.AddrInUse) {
     return `another process has the port; find it with: ss -ltnp 'sport = :${port}'`;

@@ -1,5 +1,5 @@
 /**
- * Answers to the CA's question for a token.
+ * Answers to requests for a challenge token.
  *
  * On the challenge port from this machine alone: it never asks a peer, so no loop can form. On the
  * public port from this machine, then from the peers.
@@ -35,7 +35,7 @@ export interface AnsweredChallenge {
   token: string;
   /** The address that asked. */
   from: string;
-  /** As in the log: `own`, `solver` or `peer`; undefined when there was no text. */
+  /** As in the log: `own`, `solver` or `peer`; undefined when the token was not found. */
   source: string | undefined;
   /** The peer or solver that had it. */
   peer?: string | undefined;
@@ -43,21 +43,21 @@ export interface AnsweredChallenge {
   status: number;
 }
 
-export interface ChallengeOptions {
+interface ChallengeOptions {
   own: OwnTokens;
   log: Log;
 }
 
-export interface ChallengePortOptions extends ChallengeOptions {
+interface ChallengePortOptions extends ChallengeOptions {
   /** When given, only these addresses are answered. */
   onlyFrom?: PeerAddresses;
-  /** Who is told what concerns balancers alone; see {@link CONFIG_HEADER}. */
+  /** Which addresses get answers meant only for balancers; see {@link CONFIG_HEADER}. */
   balancers?: PeerAddresses;
   /** The digest of the configuration. */
   digest?: Promise<string>;
 }
 
-export interface PublicChallengeOptions extends ChallengeOptions {
+interface PublicChallengeOptions extends ChallengeOptions {
   lookup: PeerLookup;
   metrics: Metrics;
   /** Told each answer. */
@@ -66,10 +66,10 @@ export interface PublicChallengeOptions extends ChallengeOptions {
 
 /**
  * With a 404 of the challenge port: the digest of the configuration in use, for `self-test` on
- * another balancer. A client that guesses a whole configuration could confirm the guess with it, and
- * so learn addresses that are none of the public's business; hence it is told to balancers alone,
- * by their addresses, also where the port itself answers any client. Nothing is secret in it beyond
- * that, and nothing is decided by it.
+ * another balancer. A client that guesses a whole configuration could confirm the guess with it,
+ * and so learn addresses that are not public; so it is told to balancers alone, by their addresses,
+ * also where the port itself answers any client. Nothing is secret in it beyond that, and nothing
+ * is decided by it.
  */
 export const CONFIG_HEADER = "Acme-Lb-Config";
 
@@ -88,7 +88,7 @@ const FAILED: Record<Exclude<LookupVerdict, "found">, Readonly<Answer>> = {
 export function createChallengePortHandler(options: ChallengePortOptions): Handler {
   const { own, onlyFrom, balancers, digest, log } = options;
 
-  /** A 404 with what a balancer is told beside it. */
+  /** A 404 with header fields for other balancers. */
   async function absent(kind: OwnAnswer["kind"], from: string): Promise<Answer> {
     if (!await balancers?.includes(from)) return NOT_FOUND;
     return notFound(
@@ -132,7 +132,7 @@ export function createPublicChallengeHandler(
     const here = own.find(question);
     const early = await within(here, HEAD_START_MS);
     if (early?.kind === "found") return answerOf(early);
-    // A question from another acme-lb that has this port among its peers goes no further.
+    // A request from another acme-lb that has this port among its peers is not passed on.
     if (isPassedOn(head.via)) {
       const { answer, fields } = answerOf(await here);
       return { answer, fields: { ...fields, peers: "not_asked", reason: "via" } };
@@ -196,7 +196,7 @@ function answerOfPeers({ verdict, body, peer, outcomes }: LookupResult): Told {
     : { kind: verdict, answer: FAILED[verdict], fields: { reason: verdict, peers } };
 }
 
-/** The token, or the answer to a request that asks for none. */
+/** The token, or the answer to a request without a valid token. */
 function tokenAsked(head: RequestHead): string | Answer {
   if (head.method !== "GET" && head.method !== "HEAD") return NOT_ALLOWED;
   if (head.body) return BODY_REFUSED;

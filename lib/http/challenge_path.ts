@@ -1,9 +1,9 @@
 /**
  * The path of an HTTP-01 challenge (RFC 8555 section 8.3).
  *
- * One positive match on the raw request target; nothing is decoded or normalised, so that no
- * spelling of `..`, `%2f`, `\` or NUL ever comes near a file name. A query makes it another
- * target: the CA sends none.
+ * One match on the raw request target; nothing is decoded or normalised, so that no spelling of
+ * `..`, `%2f`, `\` or NUL can reach a file name. A target with a query does not match: the CA sends
+ * none.
  */
 
 export const CHALLENGE_PREFIX = "/.well-known/acme-challenge/";

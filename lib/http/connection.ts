@@ -1,10 +1,10 @@
 /**
- * One connection of a client: reads request heads, has them answered in order, and ends.
+ * One connection of a client: reads request heads, answers them in order, and ends.
  *
- * Every wait has a deadline, so that a client that drips, stalls or reads slowly holds a
- * descriptor for seconds at most. Bodies are never read for their content: the answer to a request
- * that announces one closes the connection, and what still comes is dropped for a bounded while.
- * Nothing in here throws to its caller.
+ * Every wait has a deadline, so that a client that sends slowly, stops or reads slowly holds a
+ * descriptor for some seconds at most. The content of bodies is never used: the answer to a request
+ * that announces one closes the connection, and the rest is read and dropped within bounds. Nothing
+ * in here throws to its caller.
  */
 
 import type { Clock } from "../time.ts";
@@ -21,11 +21,11 @@ export const HEAD_MS = 5_000;
  * From the first byte after a pause to the last answer: pipelined requests whose answers nobody
  * reads would otherwise hold a connection for as long as the client likes.
  */
-export const BURST_MS = 15_000;
+const BURST_MS = 15_000;
 /**
  * A kept connection without a request. Longer than the pools of nginx (60 s), HAProxy and cloud
- * balancers keep theirs, so that it is they who close first: a request that meets a connection in
- * the moment of its end is lost.
+ * balancers keep theirs, so that they close first: a request that arrives while the connection is
+ * being closed is lost.
  */
 export const IDLE_MS = 75_000;
 /**
@@ -34,12 +34,12 @@ export const IDLE_MS = 75_000;
  */
 const PIPELINED_IDLE_MS = 5_000;
 /** Requests on one connection; the last answer announces the end. */
-export const MAX_REQUESTS = 1_000;
+const MAX_REQUESTS = 1_000;
 
 /**
  * Lingering: what is read and dropped after the last answer, because closing with unread bytes
  * sends a reset, which can overtake the answer (RFC 9112 section 9.6). Each 16 KiB that arrive
- * prolong it by a second, so that a client must really send; nginx's bound is 30 s too.
+ * extend it by a second, so that a client must really send; nginx's bound is 30 s too.
  */
 const LINGER_MS = 5_000;
 const LINGER_BYTES_PER_MS = 16;
@@ -48,7 +48,7 @@ const MAX_LINGER_BYTES = 64 * 1024 * 1024;
 /** When all that was announced has come, or the listener stops. */
 const LAST_MOMENT_MS = 500;
 
-/** Answers a request; a promise where it has to ask others. */
+/** Answers a request; returns a promise when it has to ask others. */
 export type Handler = (
   head: RequestHead,
   clientAddress: string,
@@ -57,20 +57,20 @@ export type Handler = (
 ) => Answer | Promise<Answer>;
 
 /** Why a connection got an error without a handler being asked. */
-export type ConnectionFault = HeadRefusal["fault"] | "timeout" | "bad_preamble" | "proxy_protocol";
+type ConnectionFault = HeadRefusal["fault"] | "timeout" | "bad_preamble" | "proxy_protocol";
 
-/** What a connection needs of its listener. */
+/** What a connection needs from its listener. */
 export interface ConnectionContext {
   clock: Clock;
   handler: Handler;
   buffers: BufferPool;
-  /** Bytes that nobody will look at are read into this; shared by all. */
+  /** Bytes that are dropped are read into this; shared by all connections. */
   scrap: Uint8Array<ArrayBuffer>;
   /** Called for each answer sent; `refused` is the reason where it is a refusal. */
   onAnswer(connection: Connection, answered: AnsweredRequest): void;
   /** Called when a handler throws, which is a defect. */
   onDefect(error: unknown): void;
-  /** A front has said who the client is; false when that one is over its cap. */
+  /** A front has announced the client; false when that client is over its cap. */
   onEndpoints(connection: Connection, endpoints: Endpoints): boolean;
   /** Called once, when the socket has been closed; a handler may still be at work then. */
   onClose(connection: Connection): void;
@@ -83,10 +83,10 @@ export interface AnsweredRequest {
   head?: RequestHead;
 }
 
-export interface ConnectionOptions {
+interface ConnectionOptions {
   address: string;
   local: string;
-  /** The client may begin with a preamble of the PROXY protocol, which is believed. */
+  /** The connection may begin with a trusted preamble of the PROXY protocol. */
   fronted: boolean;
 }
 
@@ -124,14 +124,14 @@ export class Connection implements Waiting {
     try {
       if (!this.options.fronted || await this.#readPreamble()) await this.#serveRequests();
     } catch {
-      // Reset, broken pipe, or closed by a deadline: the client is gone either way.
+      // Reset, broken pipe, or closed by a deadline: in each case the client is gone.
     } finally {
       this.abort();
       this.#received.release();
     }
   }
 
-  /** A deadline has passed: a head that was begun gets its 408, all else is closed. */
+  /** A deadline has passed: an incomplete head is answered with 408, any other state is closed. */
   expire(): void {
     if (this.#activity !== "waiting" || this.#isUnbegun()) return this.abort();
     this.#become("lingering");
@@ -142,7 +142,7 @@ export class Connection implements Waiting {
   }
 
   /**
-   * Lets go soon: a kept connection at once, a new one after a moment in which its request may
+   * Ends soon: a kept connection at once, a new one after a short time in which its request may
    * still arrive, and one that is being answered after the answer.
    */
   stop(): void {
@@ -165,7 +165,7 @@ export class Connection implements Waiting {
     this.context.onClose(this);
   }
 
-  /** Whether the connection goes on, with the client that the front has named, if it named one. */
+  /** Whether the connection continues, with the client that the front has announced, if any. */
   async #readPreamble(): Promise<boolean> {
     while (true) {
       const preamble = parsePreamble(this.#received.bytes);
@@ -299,7 +299,7 @@ export class Connection implements Waiting {
   }
 
   #become(activity: Activity): void {
-    // A deadline, or a newcomer that needed room, may have ended it while something was awaited.
+    // A deadline or a new connection may have closed it during an await.
     if (this.#activity === "closed") return;
     this.#activity = activity;
     this.place?.become(activity);

@@ -1,13 +1,13 @@
 /**
- * Connecting to another machine within a deadline, and the one word for why it did not work.
+ * Connecting to another machine within a deadline, and the fault when that fails.
  *
- * `Deno.connect` alone waits for minutes when packets are swallowed.
+ * `Deno.connect` by itself waits for minutes when packets are dropped.
  */
 
 import type { SocketAddress } from "../address.ts";
 import { deadline, DeadlineError } from "../time.ts";
 
-export interface DialOptions {
+interface DialOptions {
   /** For the connection to be made. */
   timeoutMs: number;
   /** Ends the waiting early. */
@@ -30,7 +30,7 @@ export async function dial(
 
 export type NetworkFault = "timeout" | "refused" | "reset" | "unreachable";
 
-/** The word for an error of connecting, sending or receiving. */
+/** The fault of an error of connecting, sending or receiving. */
 export function networkFault(error: unknown): NetworkFault {
   if (error instanceof DeadlineError || error instanceof Deno.errors.TimedOut) return "timeout";
   if (error instanceof Deno.errors.ConnectionRefused) return "refused";

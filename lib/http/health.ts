@@ -1,10 +1,10 @@
 /**
  * What `/healthz` says: whether this process serves, for keepalived and monitoring.
  *
- * It fails for what another balancer would do better: a port that is not served, an event loop
- * that stands still. What is wrong with this balancer alone and leaves the others' tokens passing
- * through, such as a webroot that cannot be read, is named and fails nothing: a virtual address
- * that moves for it would cost connections and mend nothing.
+ * It fails only for faults that moving a virtual address would cure: a port that is not served, an
+ * event loop that is blocked. A fault with which tokens of the other balancers still pass through,
+ * such as a webroot that cannot be read, is reported without a failure: moving the address would
+ * cost connections and cure nothing.
  */
 
 import { type Clock, SYSTEM_CLOCK } from "../time.ts";
@@ -12,11 +12,11 @@ import { type Clock, SYSTEM_CLOCK } from "../time.ts";
 export interface Health {
   /** Each a reason to fail. */
   faults: string[];
-  /** Each worth knowing and no more. */
+  /** Reported, without a failure. */
   notes: string[];
 }
 
-/** Looks at one thing; must not wait. */
+/** Checks one thing; must not wait. */
 export type HealthCheck = () => Partial<Health>;
 
 export function healthOf(checks: readonly HealthCheck[]): Health {
@@ -30,10 +30,10 @@ export function healthOf(checks: readonly HealthCheck[]): Health {
 
 const LOOK_MS = 250;
 const MAX_LAG_MS = 1_000;
-/** A lag is told for so long, so that a check every few seconds meets it. */
+/** How long a lag is reported, so that a check every few seconds sees it. */
 const REMEMBERED_MS = 5_000;
 
-/** How late timers come: the time for which nothing at all was answered. */
+/** How late timers fire: the time in which nothing was answered. */
 export class EventLoopLag implements Disposable {
   #cancel: () => void = () => {};
   #worst = { ms: 0, at: 0 };
@@ -46,7 +46,7 @@ export class EventLoopLag implements Disposable {
   /** The longest of the last seconds, in milliseconds. */
   get worstMs(): number {
     const now = this.clock.monotonic();
-    // What is overdue at this moment counts too.
+    // A timer that is overdue now counts too.
     this.#note(now);
     return this.#worst.ms;
   }

@@ -1,9 +1,9 @@
 /**
- * A listening port: an accept loop that outlives every error, caps, and an orderly end.
+ * A listening port: an accept loop that survives every error, caps, and an orderly end.
  *
- * `Deno.serve` ends the process when descriptors run out and has no timeouts; `node:http` accepts
- * nothing ever again after that. So this is `Deno.listen` and a loop that catches what accept()
- * throws, pauses, and goes on. `for await` over a listener would end on the first error.
+ * `Deno.serve` ends the process when descriptors run out and has no timeouts; `node:http` never
+ * accepts again after that. So this is `Deno.listen` and a loop that catches what accept() throws,
+ * pauses, and goes on. `for await` over a listener would end on the first error.
  */
 
 import {
@@ -32,13 +32,13 @@ import type { Metrics } from "./metrics.ts";
 import { OpenConnections } from "./open_connections.ts";
 import { BufferPool } from "./received_bytes.ts";
 
-/** Pause after accept() failed for want of descriptors or memory. */
+/** Pause after accept() failed because descriptors or memory ran out. */
 const EXHAUSTED_PAUSE_MS = 50;
 /** The same after connections were ended to give back theirs. */
 const FREED_PAUSE_MS = 5;
 /** Connections ended at once when descriptors have run out. */
 const FREED_AT_ONCE = 16;
-/** A port on which nothing could be accepted for so long is not served. */
+/** After this time without a successful accept, the port counts as not served. */
 const UNSERVED_MS = 1_000;
 const SCRAP_BYTES = 64 * 1024;
 
@@ -73,7 +73,7 @@ export interface Listener {
   readonly address: SocketAddress;
   /** Why connections are not accepted at present; undefined while they are. */
   readonly unserved: string | undefined;
-  /** Replaces behaviour for requests to come; connections stay. */
+  /** Replaces the behaviour for further requests; connections stay. */
   update(behaviour: ListenerBehaviour): void;
   /** Stops accepting, lets requests in flight finish within so many milliseconds. */
   stop(graceMs: number): Promise<void>;
@@ -150,13 +150,13 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
       role,
       from,
       reason: behaviour.fronts === undefined
-        ? "this client sends the PROXY protocol, which this port does not take; switch it off there"
+        ? "this client sends the PROXY protocol, which this port does not take; switch it off at the client"
         : "this client sends the PROXY protocol and is not listed under public.proxy_protocol: " +
           "list its network there, or switch the protocol off at the client",
     });
   }
 
-  /** Finds a place for the connection; the reason where there is none. */
+  /** Admits the connection; the reason where it cannot. */
   function place(
     connection: Connection,
     { privileged }: { privileged: boolean },
@@ -182,7 +182,7 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
       local: unmapped(conn.localAddr.hostname),
       fronted,
     });
-    // Who it is that a front speaks for is known a moment later, and is capped then.
+    // The client behind a front is known a moment later, and is capped then.
     if (place(connection, { privileged: fronted }) !== undefined) return turnAway(conn);
     connections.add(connection);
     void connection.serve();
@@ -196,7 +196,7 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
       } catch (error) {
         if (stopped) return;
         counts.acceptFailed();
-        // A client that reset before it was accepted is no reason to pause.
+        // A client that reset its connection before the accept is no reason to pause.
         if (isConnectionError(error)) continue;
         failingSince ??= clock.monotonic();
         log.error("accept_failed", { role, reason: systemReason(error) });
@@ -241,7 +241,7 @@ export function listen(address: SocketAddress, options: ListenerOptions): Listen
   };
 }
 
-/** A dual-stack socket shows IPv4 as ::ffff:192.0.2.1; people and peer lists do not. */
+/** A dual-stack socket shows IPv4 as ::ffff:192.0.2.1; logs and peer lists use 192.0.2.1. */
 function unmapped(hostname: string): string {
   if (!hostname.startsWith("::ffff:")) return hostname;
   // As the system spells it; a front's preamble may have it in groups.
@@ -249,8 +249,8 @@ function unmapped(hostname: string): string {
 }
 
 /**
- * Says why in one write and closes. Under an attack this is the path taken, so nothing is read
- * and nothing is waited for.
+ * Sends the reason in one write and closes. This path is taken under an attack, so it reads nothing
+ * and waits for nothing.
  */
 function turnAway(conn: Deno.TcpConn): void {
   conn.write(OVERLOADED).catch(() => {}).finally(() => {

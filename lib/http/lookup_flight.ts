@@ -1,4 +1,4 @@
-/** One lookup: asks every peer, and decides when its result stands. */
+/** One lookup: asks every peer, and decides when its result is final. */
 
 import { formatSocketAddress, type SocketAddress } from "../address.ts";
 import { type Clock, type Deadline, deadline } from "../time.ts";
@@ -6,21 +6,21 @@ import type { Others } from "./peer_addresses.ts";
 import { type AnswerOutcome, isKeyAuthorization, type PeerAnswer } from "./peer_answer.ts";
 import { type PeerGate, WON } from "./peer_gate.ts";
 
-/** What came of a peer or of a name; the same words stand in the log, the metrics and the README. */
+/** The outcome for a peer or a name; the log and the metrics use the same words. */
 export type PeerOutcome = AnswerOutcome | "unresolved" | "not_awaited";
 
-/** The verdict over all peers: `failed` when one answered wrongly, `overloaded` when not asked. */
+/** The result over all peers: `failed` when one answered wrongly, `overloaded` when not asked. */
 export type LookupVerdict = "found" | "absent" | "timeout" | "failed" | "overloaded";
 
 export interface LookupResult {
   verdict: LookupVerdict;
-  /** The text and who gave it, when found. */
+  /** The text and the peer that had it, when found. */
   body?: string;
   peer?: string;
   outcomes: { peer: string; outcome: PeerOutcome }[];
 }
 
-export interface FlightOptions {
+interface FlightOptions {
   token: string;
   source: string;
   timeoutMs: number;
@@ -42,18 +42,20 @@ interface Entry {
 
 /**
  * The shares of the deadline for which a lookup waits when only suspect peers are left, and names
- * that do not resolve: half, and less when it has a line that would do.
+ * that do not resolve: half, and less when a short line would be acceptable.
  */
 const SUSPECT_SHARE = 0.5;
 const SUSPECT_SHARE_WITH_LINE = 0.25;
 
 export class Flight {
-  /** Resolves once no peer is awaited but slow and suspect ones, and names that do not resolve. */
+  /**
+   * Resolves when only slow and suspect peers, and names that do not resolve, are still awaited.
+   */
   readonly livingDone: Promise<void>;
   #result = Promise.withResolvers<LookupResult>();
   #living = Promise.withResolvers<void>();
   #entries: Entry[] = [];
-  /** Ends every question; outlives the result when only suspect peers are left. */
+  /** Ends every request; lasts longer than the result when only suspect peers are left. */
   #limit: Deadline;
   /** Ends the waiting for a socket, with the result. */
   #queue = new AbortController();
@@ -75,7 +77,7 @@ export class Flight {
     }
   }
 
-  /** Asks them, and those of the names that resolve meanwhile. Never rejects. */
+  /** Asks the peers, and those of names that resolve in time. Never rejects. */
   over({ peers, pending, unresolved }: Others): Promise<LookupResult> {
     const asking = peers.map((peer) => this.#ask(peer));
     const joining = pending.map(({ name, peers }) => this.#join(name, peers));
@@ -133,7 +135,7 @@ export class Flight {
     this.#consider();
   }
 
-  /** Whether the result stands, and whether the living have all answered. */
+  /** Whether the result is final, and whether all peers that answer at all have answered. */
   #consider(): void {
     if (this.#over) return;
     const open = this.#entries.filter((entry) => entry.open);
@@ -146,7 +148,7 @@ export class Flight {
       if (withLine!.passed) this.#finish(this.#second);
       return;
     }
-    // One that waits for a socket has not had its chance: the peer may be back.
+    // A peer that still waits for a socket has not been asked: it may be up again.
     const askedAll = open.every(({ gate, asked }) => asked || !gate);
     if (askedAll && without!.passed) this.#finish(undefined);
   }
@@ -173,7 +175,7 @@ export class Flight {
   }
 }
 
-/** RFC 9110: 404 needs everybody's no; else the one that did not answer weighs more. */
+/** RFC 9110: 404 needs a no of every peer; otherwise a peer that did not answer decides. */
 function verdictOf(outcomes: { outcome: PeerOutcome }[]): LookupVerdict {
   if (outcomes.every(({ outcome }) => outcome === "absent")) return "absent";
   return outcomes.some(({ outcome }) => outcome === "timeout") ? "timeout" : "failed";

@@ -1,18 +1,18 @@
 /**
  * Counters and gauges of the running servers, and their Prometheus text.
  *
- * Label values are fixed words and configured addresses, never anything a client chose, so their
- * number is bounded.
+ * Label values are fixed words and configured addresses, never chosen by a client, so their number
+ * is bounded.
  */
 
 import { formatFamilies } from "../prometheus_text.ts";
 
 /** What a listener counts. */
-export interface RoleCounts {
+interface RoleCounts {
   answered(status: number): void;
   /** One of the answers was a refusal, for that reason. */
   refused(reason: string): void;
-  /** A connection that did only this was ended to make room for another. */
+  /** A connection in this activity was closed for another. */
   evicted(activity: string): void;
   turnedAway(reason: string): void;
   acceptFailed(): void;
@@ -63,8 +63,8 @@ const HELP = {
 } as const;
 
 type Family = keyof typeof HELP;
-export type Counter = Extract<Family, `${string}_total`>;
-export type Gauge = Exclude<Family, Counter>;
+type Counter = Extract<Family, `${string}_total`>;
+type Gauge = Exclude<Family, Counter>;
 
 export function createMetrics(version: string): Metrics {
   const counters = new Map<Counter, Map<string, number>>();

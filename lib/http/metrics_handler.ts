@@ -9,7 +9,7 @@ const NOT_ALLOWED = methodNotAllowed("GET, HEAD");
 const HEADERS = headerLine("Content-Type", "text/plain; version=0.0.4; charset=utf-8") +
   headerLine("X-Content-Type-Options", "nosniff") + headerLine("Cache-Control", "no-store");
 
-export interface MetricsHandlerOptions {
+interface MetricsHandlerOptions {
   metrics: Metrics;
   /** Further families of metrics, in the text format; never rejects. */
   more: () => Promise<string>;

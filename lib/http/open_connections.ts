@@ -1,7 +1,7 @@
 /**
  * Deadlines of many connections with one timer.
  *
- * A timer for each connection would be a good part of the cost of a redirect; all deadlines here
+ * A timer for each connection would be a large part of the cost of a redirect; all deadlines here
  * are seconds long, so one sweep every {@link SWEEP_MS} is exact enough. The sweep runs only while
  * connections are open.
  */
@@ -40,7 +40,7 @@ export class OpenConnections<T extends Waiting> {
     this.#open.delete(connection);
   }
 
-  /** Ends the timer; what is still open is forgotten. */
+  /** Stops the timer; connections that are still open are dropped from the list. */
   stop(): void {
     this.#open.clear();
     this.#cancel?.();

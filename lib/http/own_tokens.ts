@@ -1,6 +1,6 @@
 /**
- * What this machine itself has for a token: a file in one of its webroots, then the answer of a
- * solver that listens here.
+ * Looks a token up on this machine: a file in one of its webroots, then the answer of a solver that
+ * listens here.
  */
 
 import type { Log, LogFields } from "../log.ts";
@@ -9,12 +9,12 @@ import type { AnswerOutcome } from "./peer_answer.ts";
 import { createSolvers, type SolverQuestion, type Solvers } from "./solvers.ts";
 import { findInWebroots, type OwnFile, type Webroot } from "./webroots.ts";
 
-/** What came of it: `unreadable` or `silent` where it could not be looked for everywhere. */
+/** The outcome: `unreadable` or `silent` when not every place could be searched. */
 export type OwnAnswer =
   & { fields: LogFields }
   & ({ kind: "found"; body: string } | { kind: OwnFault });
 
-export type OwnFault = Exclude<OwnFile["kind"], "found">;
+type OwnFault = Exclude<OwnFile["kind"], "found">;
 
 export interface OwnTokens {
   /** Never rejects, and takes little more than a second. */
@@ -31,7 +31,7 @@ const SAID_NO: AnswerOutcome[] = ["absent", "refused", "redirected", "bad_body",
 /** Of these, what solvers say when all is well. */
 const UNREMARKABLE: AnswerOutcome[] = ["absent", "refused", "redirected"];
 
-/** A local file system answers in less; after so long others are asked as well. */
+/** A local file system answers faster; after this time the peers are asked as well. */
 export const HEAD_START_MS = 50;
 
 export function createOwnTokens(
@@ -102,7 +102,7 @@ export async function within<T>(work: Promise<T>, ms: number): Promise<T | undef
   }
 }
 
-/** The first of two answers that is found; what `combine` makes of both when neither is. */
+/** The first of two answers that is found; the result of `combine` when neither is. */
 export async function firstFound<A extends { kind: string }, B extends { kind: string }>(
   a: Promise<A>,
   b: Promise<B>,

@@ -2,8 +2,8 @@
  * Which addresses to ask: the peers of the configuration, without this balancer itself.
  *
  * The same list stands on every balancer, so each must recognise its own entry: an address of one
- * of its interfaces with the port of its own challenge listener. Interfaces are looked at again
- * and again, because virtual addresses come and go.
+ * of its interfaces with the port of its own challenge listener. Interfaces are read again and
+ * again, because virtual addresses move.
  */
 
 import { comparableAddress, isWildcard, type SocketAddress } from "../address.ts";
@@ -15,7 +15,7 @@ import { PeerNames } from "./peer_names.ts";
 /** How long the resolver is waited for when a client may be a peer by a name alone. */
 const RECOGNISE_MS = 1_000;
 
-export interface PeerAddressesOptions {
+interface PeerAddressesOptions {
   peers: readonly Peer[];
   /** The challenge listeners of this balancer. */
   own: readonly SocketAddress[];
@@ -29,7 +29,7 @@ export interface PeerAddressesOptions {
 export interface Others {
   /** Each address once; a name that does not resolve at present keeps its last addresses. */
   peers: SocketAddress[];
-  /** Names of which the resolver is being asked; undefined comes of one without an address. */
+  /** Names that are being resolved; undefined for one without an address. */
   pending: { name: string; peers: Promise<SocketAddress[] | undefined> }[];
   /** Names that have none. */
   unresolved: string[];

@@ -1,5 +1,5 @@
 /**
- * What the answer of a peer, or of a solver of this machine, amounts to.
+ * The outcome of asking a peer, or a solver of this machine, for a token.
  *
  * The lookup of `serve` and self-test decide with the same function, so that self-test approves
  * exactly what is served.
@@ -28,7 +28,7 @@ export interface PeerAnswer {
 
 export interface AskPeerOptions {
   token: string;
-  /** The Host of the caller, validated; a peer that is a solver of its own looks at it. */
+  /** The Host of the caller, validated; some solvers check it. */
   host: string | undefined;
   connectTimeoutMs: number;
   /** For all of it. */
@@ -38,8 +38,8 @@ export interface AskPeerOptions {
 }
 
 /**
- * With a 404 of the challenge port, to balancers alone: the token may be there, and acme-lb could
- * not look (a file or a webroot that its user cannot read, a file system that does not answer).
+ * Sent with a 404 of the challenge port, only to balancers: the token may be there, but acme-lb
+ * could not read it (a file or a webroot without permission, a file system that does not answer).
  */
 export const UNREADABLE_HEADER = "Acme-Lb-Unreadable";
 
@@ -55,7 +55,7 @@ export async function askPeer(
   return peerAnswerOf(await askServer(peer, { ...options, target, as: "balancer" }), token);
 }
 
-/** The outcome of asking for the token. Header fields are looked at, never copied. */
+/** The outcome of asking for the token. Header fields are read, never copied. */
 export function peerAnswerOf(reply: Reply, token: string): PeerAnswer {
   if (reply.fault !== undefined) return { outcome: reply.fault };
   const { status, fields, body } = reply;
@@ -79,7 +79,7 @@ export function isKeyAuthorization(text: string, token: string): boolean {
     /^[A-Za-z0-9_-]{43}(?:\r?\n)?$/.test(text.slice(token.length + 1));
 }
 
-/** A short token is that of a test by hand, for which any printable line will do. */
+/** A short token belongs to a test by hand, for which any printable line is accepted. */
 function isAcceptable(text: string, token: string): boolean {
   return isKeyAuthorization(text, token) ||
     (token.length < CA_TOKEN_LENGTH && isTokenText(text));

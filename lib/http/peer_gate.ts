@@ -1,7 +1,7 @@
 /**
- * The way to one peer: how many questions it is asked at once, and whether it is suspected to be
- * dead. Nothing here leaves a peer out: a suspect one is asked with fewer sockets, and lookups do
- * not wait for it as long.
+ * The limits for one peer: how many requests it gets at once, and whether it is suspected to be
+ * down. No peer is ever left out: a suspect one is asked with fewer sockets, and lookups do not
+ * wait for it as long.
  */
 
 import { formatSocketAddress, type SocketAddress } from "../address.ts";
@@ -16,12 +16,12 @@ export interface GateLimits {
   perSuspectPeer: number;
 }
 
-/** A question that is open for so long, without any other being answered, makes its peer slow. */
+/** A request that is open for this time, while no other is answered, makes its peer slow. */
 const SLOW_AFTER_MS = 500;
-/** Peers of which anything is remembered: those of a configuration, and some that went. */
+/** Peers that are remembered: those of the configuration, and some former ones. */
 const MAX_GATES = 4096;
 
-/** All peers that a process has asked; what is known of one stays over a new configuration. */
+/** All peers that a process has asked; their state is kept when the configuration is reloaded. */
 export class PeerGates {
   #gates = new Map<string, PeerGate>();
 
@@ -58,7 +58,7 @@ export class PeerGate {
     return this.#suspect;
   }
 
-  /** Whether it is suspect, or may be about to: it answers nothing for a while. */
+  /** Whether it is suspect, or may soon be: it has answered nothing for a while. */
   get slow(): boolean {
     return this.#slow || this.#suspect;
   }
@@ -80,7 +80,7 @@ export class PeerGate {
   ): Promise<PeerAnswer> {
     if (!await this.#slots.acquire(source, queue)) return { outcome: "timeout" };
     const askedAt = this.clock.monotonic();
-    // One that is slow because it has much to do answers others meanwhile.
+    // A peer that is slow because it is busy answers other requests in that time.
     const unheard = () => this.#answeredAt < askedAt;
     const cancel = this.clock.schedule(SLOW_AFTER_MS, () => {
       if (unheard()) this.#become({ slow: true, suspect: this.#suspect });
@@ -91,7 +91,7 @@ export class PeerGate {
         this.#answeredAt = this.clock.monotonic();
         this.#become({ slow: false, suspect: false });
       } else if (end.reason !== WON && unheard()) {
-        // Ended by another's answer it would say nothing of this peer.
+        // A request that another peer's answer ended says nothing about this peer.
         this.#become({ slow: true, suspect: true });
       }
       return answer;

@@ -1,10 +1,10 @@
 /**
  * Looking a token up among all peers at once, under one deadline.
  *
- * The holder of a token is alive, since it has just spoken to the CA; so the first right answer
- * wins however many others are dead. No peer is ever left out for past failures: an exclusion
- * hides the only right answer for seconds after one reset. Nothing is kept after an answer; only
- * requests that arrive while the same question is under way share it.
+ * The balancer with the token is up, because it has just talked to the CA; so the first right
+ * answer wins, however many others are down. No peer is ever left out for past failures: an
+ * exclusion hides the only right answer for seconds after one reset. No answer is cached; only
+ * requests that arrive during a lookup of the same token share it.
  */
 
 import type { SocketAddress } from "../address.ts";
@@ -20,7 +20,7 @@ export interface LookupLimits extends GateLimits {
   fanOuts: number;
 }
 
-export interface PeerLookupOptions {
+interface PeerLookupOptions {
   addresses: PeerAddresses;
   gates: PeerGates;
   connectTimeoutMs: number;
@@ -37,7 +37,7 @@ export interface Question {
   token: string;
   /** The caller's validated Host. */
   host: string | undefined;
-  /** Whose share of the lookups it counts against. */
+  /** The source of the request, for its share of the lookups. */
   source: string;
 }
 
@@ -83,7 +83,7 @@ export function createPeerLookup(options: PeerLookupOptions): PeerLookup {
 
   return {
     find(question) {
-      // The Host is part of the question: a peer may judge by it.
+      // The Host is part of the question: a peer's answer may depend on it.
       const key = `${question.token} ${question.host ?? ""}`;
       const known = flights.get(key);
       if (known) return known;

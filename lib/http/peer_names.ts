@@ -2,8 +2,8 @@
  * The addresses of the names among the peers: looked up in the background, and kept while the
  * resolver is silent, also when the configuration is read again.
  *
- * Resolving cannot be ended, and each takes one of the runtime's 32 threads for blocking work for as
- * long as the resolver is silent; so few are under way at once.
+ * Resolving cannot be cancelled, and each takes one of the runtime's 32 threads for blocking work
+ * until the resolver answers; so only a few run at once.
  */
 
 import { FairSemaphore } from "../fair_semaphore.ts";
@@ -11,7 +11,7 @@ import type { Log } from "../log.ts";
 import { resolveName } from "../resolve_name.ts";
 import { type Clock, SYSTEM_CLOCK } from "../time.ts";
 
-/** For which addresses, and the failure to find any, are taken as known. */
+/** How long addresses, and the failure to find any, are kept. */
 const FRESH_MS = 10_000;
 const FAILED_MS = 5_000;
 /** Names being resolved at once. */
@@ -19,7 +19,7 @@ const THREADS = 8;
 /** The name's DNS server decides how many addresses it has; no cluster has more balancers. */
 export const MAX_ADDRESSES = 16;
 
-export interface PeerNamesOptions {
+interface PeerNamesOptions {
   log: Pick<Log, "warn">;
   /** All addresses of a name. @default the system's resolver, hosts file included */
   resolve?: (name: string) => Promise<string[]>;
@@ -66,7 +66,7 @@ export class PeerNames {
       known.addresses = found.slice(0, MAX_ADDRESSES);
       known.until = clock.monotonic() + FRESH_MS;
     } catch {
-      // Its last addresses serve on.
+      // Its last addresses are used further.
       known.until = clock.monotonic() + FAILED_MS;
     } finally {
       this.#threads.release(name);

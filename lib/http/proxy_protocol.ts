@@ -2,8 +2,8 @@
  * The preamble of the PROXY protocol, versions 1 and 2: who the client of a balancer of layer 4 in
  * front is (HAProxy, doc/proxy-protocol.txt).
  *
- * It is believed where the connection comes from a network that the configuration lists, and
- * nowhere else: anybody could write one.
+ * It is trusted only on connections from a network that the configuration lists, because anybody
+ * can send one.
  */
 
 import { parseIPv4, parseIPv6 } from "../address.ts";
@@ -25,7 +25,7 @@ export interface Endpoints {
   local: string;
 }
 
-export type Preamble =
+type Preamble =
   | { kind: "none" }
   | { kind: "incomplete" }
   | { kind: "malformed" }

@@ -1,6 +1,6 @@
 /**
  * The public port: challenges below the well-known prefix, everything else redirected or, for
- * `proxy`, not found. A malformed Host is refused for both alike.
+ * `proxy`, not found. A malformed Host is refused for both.
  */
 
 import { parseHost } from "../host.ts";
@@ -9,7 +9,7 @@ import { CHALLENGE_PREFIX, isChallengeTarget } from "./challenge_path.ts";
 import type { Handler } from "./connection.ts";
 import type { RequestHead } from "./request_head.ts";
 
-export interface PublicOptions {
+interface PublicOptions {
   challenge: (head: RequestHead, from: string) => Promise<Answer>;
   /** Without it, what is no challenge is 404. */
   redirect?: (head: RequestHead, from: string, local: string) => Answer;
@@ -26,7 +26,7 @@ const ABSOLUTE_CHALLENGE = new RegExp(
 export function createPublicHandler({ challenge, redirect }: PublicOptions): Handler {
   return (head, from, local) => {
     if (isChallengeTarget(head.target)) {
-      // HTTP/1.0 may lack a Host: so does the request of a reverse proxy in front of this one.
+      // A request of HTTP/1.0 may have no Host, such as that of a reverse proxy.
       const bad = head.host !== undefined && parseHost(head.host) === undefined;
       return bad ? BAD_HOST : challenge(head, from);
     }

@@ -12,7 +12,7 @@ import type { Log } from "../log.ts";
 import { type Answer, headerLine, methodNotAllowed, refusalAnswer } from "./answer.ts";
 import type { RequestHead } from "./request_head.ts";
 
-export interface RedirectOptions {
+interface RedirectOptions {
   /** `auto`: 301 for GET and HEAD, 308 (which keeps the method) for the others. */
   status: "auto" | 301 | 302 | 307 | 308;
   /** See {@link isListedHost}. */
@@ -21,7 +21,7 @@ export interface RedirectOptions {
   log: Log;
 }
 
-/** The one asks for a tunnel, the other for its own fields back: neither is for the service. */
+/** CONNECT asks for a tunnel, TRACE for its own fields: neither is meant for the service. */
 const REFUSED_METHODS = ["CONNECT", "TRACE"];
 const NOT_ALLOWED = methodNotAllowed("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 const BAD_HOST = refusalAnswer(400, "bad_host");
@@ -50,7 +50,7 @@ export function createRedirectHandler(
       host: authority,
       from,
       reason: "a proxy in front says that the client came by https, and is told to come by https " +
-        "again: let it pass to port 80 only what came by http, and the rest to the service itself",
+        "again: send only requests by http to port 80, and the others to the service itself",
     });
   }
 
@@ -58,7 +58,7 @@ export function createRedirectHandler(
     if (REFUSED_METHODS.includes(head.method)) return NOT_ALLOWED;
     const target = readTarget(head);
     if (!target) return BAD_TARGET;
-    // HTTP/1.0 knows no Host: health checks of balancers ask so, and need to go nowhere.
+    // HTTP/1.0 has no Host: health checks of balancers send such requests, and follow no redirect.
     const probe = head.minor === 0 && !head.host && target.authority === undefined;
     const authority = probe ? authorityOf(local) : target.authority ?? head.host ?? "";
     const host = hostOf(authority);

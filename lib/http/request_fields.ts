@@ -7,7 +7,7 @@
 /** Why the fields of a head that is good in form are refused; the word of the log and the metrics. */
 export type FieldFault = "bad_host" | "bad_framing" | "body_too_large";
 
-export interface FieldRefusal {
+interface FieldRefusal {
   status: 400 | 413;
   fault: FieldFault;
 }
@@ -22,14 +22,14 @@ export interface FieldMeaning {
   keepAlive: boolean;
   /** The Via values, joined; how a request of another acme-lb is recognised. */
   via: string;
-  /** A proxy in front says that the client came to it by https. */
+  /** A proxy in front reports that the client used https. */
   cameByHttps: boolean;
 }
 
 const MAX_U64 = 2n ** 64n - 1n;
 
 /** Where a header field stands in the bytes; `nameEnd` is its colon. */
-export interface FieldSpan {
+interface FieldSpan {
   nameStart: number;
   nameEnd: number;
   valueEnd: number;

@@ -19,11 +19,11 @@ import { type FieldFault, type FieldMeaning, latin1, RequestFields } from "./req
 export const MAX_HEAD_BYTES = 16_384;
 export const MAX_FIELDS = 101;
 export const MAX_TARGET_BYTES = 8_192;
-/** Longer than any registered method; ends a method of ten thousand letters early. */
+/** Longer than any registered method; refuses a method of ten thousand letters early. */
 const MAX_METHOD = 64;
 
 /** Why a head was refused; the word that the log and the metrics use. */
-export type HeadFault =
+type HeadFault =
   | "bad_request_line"
   | "bad_version"
   | "bad_method"
@@ -104,7 +104,8 @@ export class HeadReader {
     while (at < stop) {
       switch (this.#part) {
         case START:
-          // RFC 9112 section 2.2: one empty line before a request line is forgiven, with CRLF alone.
+          // RFC 9112 section 2.2: one empty line before a request line is ignored, if it ends in
+          // CRLF.
           if (bytes[at] === CR) {
             if (at + 1 === stop) return this.#pause(at, mark, start, stop);
             if (bytes[at + 1] !== LF) return refusal(400, "bad_request_line");
@@ -185,8 +186,8 @@ export class HeadReader {
 
   /**
    * Versions 0.x, 1.2 and on, and 2.0 (whose only request line is the preface of HTTP/2) never
-   * stand in a request line of HTTP/1 and are 400; a later major version is a promise that cannot
-   * be kept here: 505 (RFC 9110 section 15.6.6).
+   * stand in a request line of HTTP/1 and are 400; a later major version is not supported: 505 (RFC
+   * 9110 section 15.6.6).
    */
   #readVersion(major: number, minor: number): HeadRefusal | undefined {
     if (major > 2) return refusal(505, "bad_version");

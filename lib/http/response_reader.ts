@@ -101,7 +101,7 @@ export class ResponseReader {
 
   #framingOf(fields: Record<string, string>): Framing | { fault: ReadFault } {
     const coding = fields["content-encoding"];
-    // A decoder would be one more thing to attack.
+    // Compressed bodies are refused: a decoder would be one more thing to attack.
     if (coding !== undefined && coding.toLowerCase() !== "identity") {
       return { fault: "bad_framing" };
     }

@@ -3,7 +3,7 @@
  * SIGTERM.
  *
  * A configuration that is wrong, or a new port that cannot be bound, changes nothing: the old one
- * goes on. Ports that stay keep their sockets, so no request is lost to a reload.
+ * stays in use. Ports that stay keep their sockets, so no request is lost to a reload.
  */
 
 import { formatSocketAddress, type SocketAddress } from "../address.ts";
@@ -20,14 +20,17 @@ const GRACE_MS = 3_000;
 export interface PortSpec extends ListenerBehaviour {
   role: string;
   address: SocketAddress;
-  /** What `/healthz` has to know of what is behind the port. */
+  /** Checks for `/healthz` of what is behind the port. */
   check?: HealthCheck;
 }
 
-export interface ServiceOptions {
+interface ServiceOptions {
   log: Log;
   metrics: Metrics;
-  /** Told when the ports are open, and after every reload: nothing, or why the old ones stay. */
+  /**
+   * Called when the ports are open, and after every reload: with nothing, or with why the old ones
+   * stay.
+   */
   onLoad?: (faults: string[]) => Promise<void>;
 }
 
@@ -132,7 +135,7 @@ class Ports {
     }
   }
 
-  /** Says so when it is this very process that has the port, under another address or role. */
+  /** Reports it when this process itself has the port, under another address or role. */
   #listen(spec: PortSpec): Listener {
     try {
       return listen(spec.address, { ...spec, ...this.options });

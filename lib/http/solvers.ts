@@ -1,7 +1,7 @@
 /**
  * ACME clients of this machine that listen and answer challenges themselves: HAProxy's own ACME,
- * certbot --standalone, lego --http.port, Caddy. They are asked where they run, by their own
- * acme-lb, so that their port need not be open to other balancers. Most of the time none listens.
+ * certbot --standalone, lego --http.port, Caddy. Only the acme-lb of the same machine asks them, so
+ * their port need not be open to other balancers. Most of the time none listens.
  */
 
 import { comparableAddress, formatSocketAddress, type SocketAddress } from "../address.ts";
@@ -19,18 +19,18 @@ export interface SolverQuestion {
   token: string;
   /** The caller's validated Host. */
   host: string | undefined;
-  /** Whose share of the questions it counts against. */
+  /** The source of the request, for its share of the requests. */
   source: string;
 }
 
-export interface SolverAnswer {
+interface SolverAnswer {
   solver: string;
   outcome: AnswerOutcome;
   body?: string;
 }
 
 export interface Solvers {
-  /** The first answer that is found; else what each came to. Never rejects. */
+  /** The first answer that is found; else the outcome of each. Never rejects. */
   find(question: SolverQuestion): Promise<SolverAnswer[]>;
 }
 

@@ -1,16 +1,17 @@
 /**
  * Reading a token's file from a webroot that other users may write to.
  *
- * Who can write there can already obtain certificates for the name; what must not happen is that
- * they read, through port 80, files that only acme-lb may read. So a token file is a regular file
- * with one link, readable by everybody, of at most 1 KiB, with one line of printable ASCII, and no
- * step below the webroot is a symbolic link. The descriptor is judged, not the path: a name may be
- * exchanged between any two looks at it.
+ * Users who can write there can already obtain certificates for the name; they must not be able to
+ * read, through port 80, files that only acme-lb may read. So a token file is a regular file with
+ * one link, readable by everybody, of at most 1 KiB, with one line of printable ASCII, and no step
+ * below the webroot is a symbolic link. The descriptor is checked, not the path: a name may be
+ * replaced between any two checks.
  *
- * A directory can be exchanged for a link and back in microseconds, so that every look at the path
- * comes out as it should while the descriptor is another's. A text that begins with the token's
- * own name and a dot, as every key authorization does, is no secret wherever it lies. For any other
- * (the test files of operators) the directories on the way must not have changed while it was read.
+ * A directory can be replaced by a link and restored within microseconds, so that every check of
+ * the path succeeds while the descriptor is that of another file. A text that begins with the
+ * token's own name and a dot, as every key authorization does, is no secret wherever the file is.
+ * For any other (the test files of operators) the directories on the way must not have changed
+ * while it was read.
  *
  * O_NOFOLLOW is not honoured under --allow-read, `/proc/self/fd` is refused without all rights,
  * and Deno.chdir makes no relative open: the runtime opens the absolute path.
@@ -36,7 +37,7 @@ export type TokenFileFault =
   | "not_public"
   | "unreadable";
 
-/** The faults of a token that may be there and right: the file's rights are in the way. */
+/** The faults of a token that may be right, but whose file may not be read. */
 const COULD_NOT_LOOK: TokenFileFault[] = ["unreadable", "not_public"];
 
 export interface IgnoredFile {
@@ -57,7 +58,7 @@ export function isTokenText(text: string): boolean {
  * The token's file in the webroot: flat (`TOKEN`, as acmetool and dehydrated write it), then nested
  * (`.well-known/acme-challenge/TOKEN`, as certbot and lego do). `unreadable` says that it may be
  * there, and this user cannot read it. The token has been checked; see challenge_path.ts. Never
- * throws, but may take for ever on a file system that does not answer.
+ * throws, but may never return on a file system that does not answer.
  */
 export async function readTokenFile(
   webroot: string,
@@ -100,7 +101,7 @@ async function readContent(webroot: string, name: string): Promise<Content> {
   if (seen.isSymlink) return { fault: "symlink" };
   if (!seen.isFile) return { fault: "not_a_file" };
   const { open, constants } = await fileSystem();
-  // Non-blocking: a FIFO that was exchanged for the file would hold the opening for ever.
+  // Non-blocking: opening a FIFO that replaced the file would block forever.
   await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const held = await file.stat();
   if (!held.isFile() || held.dev !== seen.dev || held.ino !== seen.ino) {
@@ -120,7 +121,7 @@ async function readContent(webroot: string, name: string): Promise<Content> {
   return ONE_LINE.test(text) ? text : { fault: "not_one_line" };
 }
 
-/** The same, if nothing was exchanged in the directories on the way meanwhile. */
+/** The same, if nothing was replaced in the directories on the way during the read. */
 async function readUnmoved(
   webroot: string,
   { name, now }: { name: string; now: () => number },
@@ -139,7 +140,10 @@ async function readUnmoved(
   return await restingState(directories, now) === before ? text : { fault: "changed_while_read" };
 }
 
-/** The runtime tells the time of a change in whole seconds; the kernel's clock for it ticks too. */
+/**
+ * The runtime reports the time of a change in whole seconds, and the kernel's clock for it has
+ * ticks.
+ */
 const CHANGE_SETTLED_MS = 1_050;
 
 /**
@@ -163,7 +167,7 @@ async function restingState(
 }
 
 /**
- * Whether the webroot is a link by which another user leads to what is not theirs (as Apache's
+ * Whether the webroot is a link of another user to a directory that is not theirs (as Apache's
  * SymLinksIfOwnerMatch).
  */
 async function isForeignLink(webroot: string): Promise<boolean> {

@@ -1,10 +1,12 @@
-/** The Via header (RFC 9110 section 7.6.3), by which a question that acme-lb passed on is known. */
+/**
+ * The Via header (RFC 9110 section 7.6.3), by which a request from another acme-lb is recognised.
+ */
 
 import { HOP } from "./ask.ts";
 
 /**
  * Whether one of the elements of the header, `PROTOCOL RECEIVED-BY`, names acme-lb as the one that
- * received the request. A host that is called alike, or a word in a comment, is no sign of it.
+ * received the request. A host with the same name, or a word in a comment, does not count.
  */
 export function isPassedOn(via: string): boolean {
   if (via === "") return false;

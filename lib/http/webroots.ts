@@ -1,9 +1,10 @@
 /**
- * The own webroots, side by side, on file systems that may stop answering.
+ * The webroots of this machine, read in parallel, on file systems that may stop answering.
  *
- * A read of a dead NFS server cannot be ended; it keeps one of the runtime's 32 threads for blocking
- * work until the server is back. So each webroot has few reads under way, all have a deadline, and
- * one that misses it is not asked again but now and then. Nobody waits for it meanwhile.
+ * A read from an NFS server that is down cannot be cancelled; it keeps one of the runtime's 32
+ * threads for blocking work until the server is back. So each webroot has few reads in progress,
+ * each read has a deadline, and a webroot that misses it is only tried again from time to time. No
+ * request waits for it in that time.
  */
 
 import { FairSemaphore } from "../fair_semaphore.ts";
@@ -12,7 +13,7 @@ import { type Clock, deadline, orAborted, SYSTEM_CLOCK } from "../time.ts";
 import type { HealthCheck } from "./health.ts";
 import { type IgnoredFile, prepareReading, readTokenFile, type TokenFile } from "./token_file.ts";
 
-/** For one token in one webroot: less than a balancer that asks this one waits. */
+/** For one token in one webroot: less than the time that another balancer waits for this one. */
 const READ_TIME_MS = 1_000;
 /** Until a webroot that does not answer is tried again. */
 const RETRY_MS = 10_000;
@@ -20,27 +21,27 @@ const RETRY_MS = 10_000;
 const THREADS = 12;
 const RETRY_THREADS = 4;
 
-/** How often a webroot is looked at for its state alone, and for what. */
+/** How often the state of a webroot is checked, and with which token. */
 const LOOK_MS = 5_000;
 const NO_TOKEN = "acme-lb-looks-here";
 const NO_SOURCE = "";
 
-/** Why a webroot counts for nothing at present. */
-export type WebrootFault = "silent" | "unreadable";
+/** Why a webroot is not used at present. */
+type WebrootFault = "silent" | "unreadable";
 
 /** What the webroots have; `unreadable` where one could not be looked at. */
 export type OwnFile =
   | { kind: "found"; body: string; path: string }
   | { kind: "absent" | "unreadable" | "silent"; faults: IgnoredFile[] };
 
-export interface WebrootsOptions {
+interface WebrootsOptions {
   log: Pick<Log, "info" | "warn">;
   clock?: Clock;
   /** @default {@link readTokenFile} */
   read?: (webroot: string, token: string) => Promise<TokenFile>;
 }
 
-/** All webroots of a process; what is known of one stays when the configuration is read again. */
+/** All webroots of a process; their state is kept when the configuration is reloaded. */
 export class Webroots {
   #known = new Map<string, Webroot>();
   #retries = new FairSemaphore({ limit: () => RETRY_THREADS });
@@ -63,14 +64,14 @@ export class Webroots {
     return webroots;
   }
 
-  /** For /healthz: tokens of the other balancers still pass through here, so nothing fails. */
+  /** For /healthz: tokens of the other balancers still pass through here, so this is no failure. */
   readonly check: HealthCheck = () => ({
     notes: this.states().flatMap(({ path, fault }) =>
       fault ? [`the webroot ${printable(path)} ${WORDS[fault]}`] : []
     ),
   });
 
-  /** Those of the last configuration, with what is wrong with them at present. Waits for none. */
+  /** Those of the last configuration, with their present faults. Waits for none. */
   states(): { path: string; fault: WebrootFault | undefined }[] {
     return [...this.#known.values()].map((webroot) => {
       webroot.look();
@@ -106,7 +107,7 @@ export class Webroot {
     return this.#unreadable ? "unreadable" : undefined;
   }
 
-  /** Has the state told anew, in the background, unless that was done a moment ago. */
+  /** Checks the state again, in the background, unless that was done a moment ago. */
   look(): void {
     const { clock = SYSTEM_CLOCK } = this.options;
     if (clock.monotonic() < this.#lookedAt + LOOK_MS) return;
@@ -118,7 +119,7 @@ export class Webroot {
   /**
    * The token's file; `silent` when the file system did not answer in time, or did not lately.
    * Never rejects.
-   * @param source whose share of the reads it counts against
+   * @param source the source of the request, for its share of the reads
    */
   async find(token: string, source: string): Promise<OwnFile> {
     const { clock = SYSTEM_CLOCK } = this.options;
@@ -131,11 +132,11 @@ export class Webroot {
     });
   }
 
-  /** One read at a time and a while apart, with a thread that the others have not used up. */
+  /** One read at a time, with a pause between them, on a thread reserved for this. */
   async #retry(token: string): Promise<OwnFile> {
     const { clock = SYSTEM_CLOCK, retries } = this.options;
     if (clock.monotonic() < this.#retryAt || !retries.tryAcquire(this.path)) return SILENT;
-    // As long as this one hangs there is no other.
+    // While this read hangs, no other begins.
     this.#retryAt = Infinity;
     using limit = deadline(READ_TIME_MS, { clock, whileRunning: true });
     return await this.#read(token, {
@@ -153,7 +154,7 @@ export class Webroot {
   ): Promise<OwnFile> {
     const { read = readTokenFile } = this.options;
     const reading = read(this.path, token).finally(release);
-    // However late it comes, an answer says that the file system is back.
+    // An answer, however late, means that the file system is back.
     reading.then((file) => this.#answered(file), () => {});
     try {
       return await orAborted(reading, signal);
@@ -165,7 +166,8 @@ export class Webroot {
 
   #answered(file: TokenFile): void {
     const { clock = SYSTEM_CLOCK, log } = this.options;
-    // A token's own rights say nothing of the webroot; that both layouts are out of reach does.
+    // The mode of one token file says nothing about the webroot; both layouts without permission
+    // do.
     const unreadable = file.kind === "unreadable" &&
       file.faults.filter(({ fault }) => fault === "unreadable").length > 1;
     if (unreadable && !this.#unreadable) {

@@ -2,7 +2,7 @@
  * The man page, in the man(7) macros that groff and mandoc both read.
  *
  * Commands, operands, flags and examples come from the command line's own definitions; what no
- * definition holds (files, environment, signals) stands in manual_text.ts. It bears no date: the
+ * definition holds (files, environment, signals) stands in manual_text.ts. It has no date: the
  * version says which program it belongs to, and the same version gives the same page.
  */
 
@@ -18,7 +18,7 @@ import {
 } from "./manual_text.ts";
 import { bold, escapeRoff, filled, italic, paragraph, tagged, verbatim } from "./roff.ts";
 
-/** Administrators' commands; where a manual of this section goes is the installer's affair. */
+/** The section of administrators' commands. */
 const SECTION = "8";
 
 export function manPage(usage: Usage, version: string): string {
@@ -31,7 +31,7 @@ export function manPage(usage: Usage, version: string): string {
     section("COMMANDS", ...usage.commands.map((command) => commandPart(usage.name, command))),
     section(
       "OPTIONS",
-      paragraph("Every command takes these, before or behind its name."),
+      paragraph("Every command takes these, before or after its name."),
       ...usage.flags.map(flagPart),
     ),
     section("FILES", ...entries(FILES)),
@@ -101,7 +101,7 @@ function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** The line that `apropos` shows, which by custom bears no full stop. */
+/** The line that `apropos` shows, by convention without a full stop. */
 function named({ name, description }: Usage): string {
   return `${escapeRoff(name)} \\-\n${filled(description.replace(/\.$/, ""))}`;
 }

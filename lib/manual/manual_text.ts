@@ -1,6 +1,6 @@
 /**
- * What the man page tells beside the command line: what it is for, files, environment, exit codes,
- * signals, a first use. Texts and nothing else.
+ * The texts of the man page beside the command line: purpose, files, environment, exit codes,
+ * signals, examples.
  */
 
 import { CLIENTS } from "../clients/clients.ts";
@@ -8,7 +8,7 @@ import { CLIENTS } from "../clients/clients.ts";
 type Entries = [name: string, text: string][];
 
 export const STORY = [
-  "Several balancers share a name, and each runs an ACME client of its own with a key and a certificate of its own. The CA's question for /.well-known/acme-challenge/TOKEN lands on any of them. acme-lb runs on every balancer with the same configuration. On port 80 it answers from its own webroot or from whichever peer holds the token, and redirects everything else to HTTPS. There is no shared storage, no leader and no state.",
+  "Several balancers share a name, and each runs an ACME client of its own with a key and a certificate of its own. The CA's request for /.well-known/acme-challenge/TOKEN reaches any of them. acme-lb runs on every balancer with the same configuration. On port 80 it answers from its own webroot or from whichever peer holds the token, and redirects everything else to HTTPS. There is no shared storage, no leader and no state.",
   "The same executable assembles the PEM files that HAProxy reads, puts them into running HAProxy without a reload, and checks configurations and certificates.",
   "Nothing needs to be configured on a single machine. Where there is a configuration file, flags on the command line win over it.",
 ];
@@ -48,7 +48,7 @@ export const EXIT_STATUS: Entries = [
   ["78", "The configuration is wrong."],
   [
     "0, 1, 2, 3",
-    "Of check-expiry alone: OK, WARNING, CRITICAL, UNKNOWN; 3 also where others have 64 or 78.",
+    "Only of check-expiry: OK, WARNING, CRITICAL, UNKNOWN; 3 also where other commands have 64 or 78.",
   ],
 ];
 
@@ -63,7 +63,7 @@ export const SIGNALS: Entries = [
   ],
   [
     "SIGUSR1",
-    "Never send it: the runtime takes it as the wish for a debugger, and opens a port for one on loopback.",
+    "Never send it: the runtime would open a port for a debugger on loopback.",
   ],
 ];
 

@@ -1,5 +1,5 @@
 /**
- * Text as roff: whatever stands in it is shown, never obeyed.
+ * Text as roff: its content is shown and never interpreted.
  *
  * A backslash, a dot or an apostrophe at the start of a line would be a request; a hyphen would
  * become another character, which nobody could paste into a shell.

@@ -1,9 +1,10 @@
 /**
  * acmetool on one balancer, as Debian packages it: what to obtain, through acme-lb's webroot, and
- * the hook that brings it into HAProxy. acmetool's own timer does the rest.
+ * the hook that loads it into HAProxy. acmetool's own timer runs it.
  *
- * Every balancer has an account, a key and a certificate of its own; nothing here is shared. Leaves
- * out the responses file: agreeing to a CA's terms is for a person, who runs a script for it once.
+ * Every balancer has an account, a key and a certificate of its own; nothing here is shared. The
+ * responses file is not rendered: a person has to agree to the CA's terms, and runs a script for it
+ * once.
  */
 
 import type { Config } from "../config/schema.ts";
@@ -66,7 +67,7 @@ printf '"acme-enter-email": "%s"\\n"acme-agreement:%s": true\\n' ${
 `;
 }
 
-/** acmetool passes over events whose hook ends with 42; acme-lb does for all but one. */
+/** acmetool ignores events whose hook ends with 42, as acme-lb does for all events but one. */
 function hook(sockets: string[]): string {
   const flags = sockets.map((socket) => ` \\\n  --haproxy-socket ${shellWord(socket)}`).join("");
   return `#!/bin/sh
@@ -90,7 +91,7 @@ ExecStartPost=/bin/sh -c 'find ${STATE}/live -mindepth 1 -maxdepth 1 -type l -pr
 `;
 }
 
-/** Values of which acmetool cannot be told, a line each. */
+/** Values that acmetool does not support, a line each. */
 export function acmetoolFaults({ cluster }: Config): string[] {
   return cluster.names.flatMap((name, i) => {
     if (name.startsWith("*.")) {

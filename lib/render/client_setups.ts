@@ -3,8 +3,8 @@
  * brings a new certificate into HAProxy, and what runs the client twice a day where its package
  * does not. acmetool is in acmetool_setup.ts.
  *
- * Rendered rather than copied from an example, so that nothing is ordered for another's names or
- * under another's address.
+ * Rendered and not copied from an example, so that nothing is ordered for other names or under
+ * another's address.
  */
 
 import type { Config } from "../config/schema.ts";
@@ -13,12 +13,12 @@ import { caDirectory } from "./haproxy_acme.ts";
 import type { RenderedFile } from "./rendered_file.ts";
 import { shellWord } from "./shell_word.ts";
 
-export interface ClientOptions {
+interface ClientOptions {
   /** From the staging CA, whose certificates are for trying. */
   staging?: boolean | undefined;
 }
 
-/** Names for which HTTP-01 obtains nothing, a line each. */
+/** Names for which HTTP-01 cannot obtain a certificate, a line each. */
 export function clientFaults({ cluster }: Config): string[] {
   return cluster.names.flatMap((name, i) =>
     name.startsWith("*.")
@@ -188,7 +188,10 @@ function webrootOf({ webroot: [webroot = ""] }: Config): string {
   return webroot;
 }
 
-/** dehydrated calls its hook for every event, with arguments; the others say all in variables. */
+/**
+ * dehydrated calls its hook for every event, with arguments; the others pass everything in
+ * variables.
+ */
 function hook(client: string, { haproxy }: Config): RenderedFile {
   const sockets = haproxy.sockets.length > 0 ? haproxy.sockets : [DEFAULT_SOCKET];
   const flags = sockets.map((socket) => ` \\\n  --haproxy-socket ${shellWord(socket)}`).join("");

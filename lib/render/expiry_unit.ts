@@ -2,9 +2,9 @@
  * acme-lb-check-expiry.service and its timer: the certificates and the running HAProxys that the
  * configuration names, to the journal and, where node_exporter is installed, to its text files.
  *
- * The files hold private keys: 0600, of root, of haproxy or of an ACME client's user. A group for
- * this check would have to be kept up by every hook; so it runs as root, with the one capability to
- * read, and without a network.
+ * The files hold private keys: 0600, of root, of haproxy or of an ACME client's user. Every hook
+ * would have to maintain a group for this check; so it runs as root, with only the capability to
+ * read, and without network.
  */
 
 import { HARDENING } from "./hardening.ts";

@@ -29,11 +29,11 @@ export function haproxyListener(config: Config): { hostname: string; port: numbe
 }
 
 /**
- * The listener that a balancer asks to learn whether its own acme-lb is well, or undefined.
+ * The listener that a balancer asks to find out whether its own acme-lb is healthy, or undefined.
  *
- * Only one on every address, on loopback or on an own address of the balancer: whatever answers at
- * any other may be another balancer. The public port where it can be asked so, else the challenge
- * port of the same process.
+ * Only one on every address, on loopback or on an own address of the balancer: at any other address
+ * another balancer may answer. The public port where it can be asked so, else the challenge port of
+ * the same process.
  */
 export function ownListener(config: Config, node: string): SocketAddress | undefined {
   const own = config.cluster.nodes[node]?.map(comparableAddress) ?? [];

@@ -3,8 +3,8 @@
  * for HAProxy 2.6 (Debian 12) and later.
  *
  * It listens on every address instead of on each virtual one. A balancer lacks most of these most
- * of the time, and HAProxy would not start without net.ipv6.ip_nonlocal_bind; this way nothing has
- * to be set, a new address needs no reload, and each balancer's certificate can be checked at the
+ * of the time, and HAProxy would not start without net.ipv6.ip_nonlocal_bind; this way no sysctl is
+ * needed, a new address needs no reload, and each balancer's certificate can be checked at the
  * balancer's own address. Port 80 is acme-lb's.
  */
 
@@ -29,10 +29,10 @@ const CIPHERS = [
   "ECDHE-RSA-CHACHA20-POLY1305",
 ].join(":");
 
-/** Where keepalived asks, on loopback; what HAProxy's manual uses for such things. */
+/** Where keepalived asks, on loopback; the path of HAProxy's manual. */
 export const HEALTH_PORT = 8404;
 
-export interface HaproxyOptions {
+interface HaproxyOptions {
   /** Whether HAProxy orders its certificate itself, which takes 3.2. */
   acme?: boolean | undefined;
   /** From the staging CA, whose certificates are for trying. */
@@ -105,13 +105,13 @@ defaults
 
 /** HAProxy asks the CA over IPv6 when the CA has it, and over IPv4 only when told so. */
 function orderingOptions(config: Config): string {
-  return "  # HAProxy's ACME is experimental by its own word.\n  expose-experimental-directives\n" +
+  return "  # ACME is an experimental feature of HAProxy.\n  expose-experimental-directives\n" +
     (servedFamilies(config).ipv6
       ? ""
       : "  # The CA has IPv6 addresses too.\n  httpclient.resolvers.prefer ipv4\n");
 }
 
-/** What makes HAProxy order at once, through its runtime API. */
+/** The command of the runtime API that makes HAProxy order at once. */
 const ORDER_NOW = `# and, once HAProxy runs, to order at once instead of within a day:
 #   echo "acme renew @acme-lb/NAME" | socat - /run/haproxy/admin.sock
 `;
@@ -156,7 +156,7 @@ ${tls.comment}${servers.join("")}`;
 }
 
 /**
- * The words of a server line, and what they mean for the backends' certificates. `sni` sends the
+ * The options of a server line, and what they mean for the backends' certificates. `sni` sends the
  * name with requests, `check-sni` with checks; with either HAProxy looks for that name in the
  * certificate (configuration manual, `verify` and `verifyhost`).
  */
@@ -203,7 +203,7 @@ const RESOLVERS = `resolvers system
 
 function serverAddress(backend: Peer): string {
   if ("name" in backend) return `${backend.name}:${backend.port}`;
-  // An IPv4 address in IPv6 spelling is IPv4 to everybody but HAProxy.
+  // An IPv4 address in IPv6 spelling, which only HAProxy does not take as IPv4.
   return formatPeer({ ...backend, hostname: comparableAddress(backend.hostname) });
 }
 

@@ -1,10 +1,10 @@
 /**
- * What HAProxy 3.2 and later need to order by themselves (configuration manual, 12.7 and 12.8),
- * and the timer that saves what they obtain: HAProxy keeps certificates in memory alone.
+ * The configuration with which HAProxy 3.2 and later order certificates themselves (configuration
+ * manual, 12.7 and 12.8), and the timer that saves them: HAProxy keeps them only in memory.
  *
- * Each balancer's HAProxy answers for the tokens of its own orders alone, and the CA may come to
- * another one. acme-lb asks it as a solver of the machine (`challenge.solvers`), so that it is
- * found through all of them.
+ * Each balancer's HAProxy answers only for the tokens of its own orders, and the CA may ask another
+ * balancer. acme-lb asks it as a solver of the machine (`challenge.solvers`), so that it is found
+ * through all of them.
  */
 
 import { formatSocketAddress } from "../address.ts";
@@ -14,7 +14,7 @@ import type { RenderedFile } from "./rendered_file.ts";
 import { argumentWord, unitWord } from "./systemd_escape.ts";
 
 /** Where HAProxy answers challenges, for acme-lb on the same machine. */
-export const SOLVER = { hostname: "127.0.0.1", port: 31081 };
+const SOLVER = { hostname: "127.0.0.1", port: 31081 };
 
 /** Of root alone: releases of HAProxy before August 2026 let everybody read the key they make. */
 export const ACCOUNTS = "/etc/haproxy/acme";
@@ -38,7 +38,7 @@ export function storedCertificate({ cluster }: Config): string {
   return `@${STORE}/${cluster.names[0]}`;
 }
 
-/** Names for which HTTP-01 obtains nothing, or HAProxy does not, a line each. */
+/** Names for which HTTP-01 or HAProxy cannot obtain a certificate, a line each. */
 export function haproxyAcmeFaults({ cluster, challenge }: Config): string[] {
   const asked = challenge.solvers.some((one) =>
     one.hostname === SOLVER.hostname && one.port === SOLVER.port
@@ -61,7 +61,7 @@ function nameFaults(names: string[]): string[] {
   });
 }
 
-/** Sections beside the usual ones: how to order, what for, and where challenges are answered. */
+/** The additional sections: how to order, for which names, and where challenges are answered. */
 export function acmeSections(
   { cluster }: Config,
   { certificates, staging }: { certificates: string; staging?: boolean | undefined },

@@ -1,8 +1,8 @@
 /**
- * What no unit of acme-lb may do. Both units hold this, and add what their own job allows.
+ * Restrictions of all units of acme-lb, to which each adds its own.
  *
- * MemoryDenyWriteExecute= is missing on purpose: the runtime compiles JavaScript to machine code and
- * ends at once under it. It needs /proc, of which its own process is enough.
+ * MemoryDenyWriteExecute= is missing on purpose: the runtime compiles JavaScript to machine code
+ * and ends at once under it. It needs /proc, but only its own process there.
  */
 
 /** Lines of a `[Service]` section. */

@@ -1,13 +1,13 @@
 /**
  * keepalived's configuration for one balancer: the source document's instances, with checks that
- * make a balancer give its addresses away while its ports are dead.
+ * make a balancer give up its addresses while its ports do not answer.
  *
  * A failing check lowers the priority (`weight`) and never puts an instance into FAULT: when it
- * fails on every balancer, the addresses stay where they are instead of being nowhere. For the
- * same reason instances preempt: without, a lowered priority would move nothing.
+ * fails on every balancer, the addresses stay where they are. For the same reason instances
+ * preempt: without preemption a lowered priority would move nothing.
  *
- * Nothing about an address changes because another one comes or goes: its name and its router id
- * are its own, and its preferred balancer has the same priority in a cluster of any size. So
+ * An address is not affected when another one is added or removed: its name and its router id do
+ * not change, and its preferred balancer has the same priority in a cluster of any size. So
  * balancers can be reloaded one after the other.
  */
 
@@ -19,15 +19,15 @@ import { EXECUTABLE, type RenderedFile } from "./rendered_file.ts";
 
 /** Of the preferred balancer of an address; each next one has one less, down to 101 for 50. */
 const TOP_PRIORITY = 150;
-/** Below every balancer that is well, and above those without HTTPS. */
+/** Below every healthy balancer, and above those without HTTPS. */
 const PORT_80_WEIGHT = -50;
-/** Below those whose port 80 alone is dead: visitors need HTTPS more than the CA needs an answer. */
+/** Below those where only port 80 fails: visitors need HTTPS more than the CA needs an answer. */
 const HTTPS_WEIGHT = -100;
 
-/** Longer than this, the comment with every balancer's priority helps nobody. */
+/** Beyond this length, the comment with every balancer's priority is no longer useful. */
 const MAX_COMMENT = 90;
 
-export const KEEPALIVED_CONF = "/etc/keepalived/keepalived.conf";
+const KEEPALIVED_CONF = "/etc/keepalived/keepalived.conf";
 
 /** @param node a name among the cluster's nodes */
 export function keepalivedFiles(
@@ -56,7 +56,7 @@ export function placesOf(addresses: readonly VirtualAddress[]): number[] {
 /**
  * The priority of each node for the address at a place among those of its family, in the order of
  * the nodes. Balancer i is preferred for address i, the balancers after it are next in line. One
- * more node at the end raises nobody's priority, so it moves no address.
+ * more node at the end raises no priority, so it moves no address.
  */
 export function prioritiesOf(nodes: readonly string[], place: number): Map<string, number> {
   const count = nodes.length;
@@ -105,7 +105,8 @@ function checksOf(
   const listener = ownListener(config, node);
   const port80 = listener
     ? [check("acme_lb", {
-      why: `acme-lb answers on port ${listener.port}; that its process exists proves less.`,
+      why:
+        `acme-lb answers on port ${listener.port}, which proves more than that its process exists.`,
       command: `${executable} healthy ${formatSocketAddress(listener)}`,
       weight: PORT_80_WEIGHT,
       interval: 5,
@@ -115,7 +116,7 @@ function checksOf(
   return [
     ...port80,
     check("haproxy", {
-      why: "HAProxy is there and sees a backend; a balancer without goes last for every address.",
+      why: "HAProxy runs and has a backend; a balancer without one comes last for every address.",
       command: `${executable} healthy ${formatSocketAddress(haproxy)}`,
       weight: HTTPS_WEIGHT,
       interval: 3,
@@ -124,8 +125,8 @@ function checksOf(
 }
 
 /**
- * keepalived drops a check whose program is missing when it starts, and goes on as if it
- * succeeded. A shell is always there, and says 127 for a program that is not.
+ * keepalived drops a check whose program is missing when it starts, and goes on as if it succeeded.
+ * A shell always exists, and returns 127 for a missing program.
  */
 function check(
   name: string,

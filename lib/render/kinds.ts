@@ -1,4 +1,4 @@
-/** The kinds of configuration that are made from the cluster, and what each needs of it. */
+/** The kinds of configuration that are rendered from the cluster, and what each needs from it. */
 
 import type { Config } from "../config/schema.ts";
 import { acmetoolFaults, acmetoolFiles } from "./acmetool_setup.ts";
@@ -17,7 +17,7 @@ import { type ClusterList, missingLists } from "./missing_lists.ts";
 import type { RenderedFile } from "./rendered_file.ts";
 import { systemdFiles, type SystemdOptions } from "./systemd.ts";
 
-export interface RenderOptions {
+interface RenderOptions {
   /** A name among the cluster's nodes. */
   node: string;
   /** How rendered files call acme-lb. @default EXECUTABLE */
@@ -33,7 +33,7 @@ export interface RenderOptions {
 interface Kind {
   /** Lists of the cluster that must not be empty. */
   needs: ClusterList[];
-  /** What else of the configuration the program could not be told, a line each. */
+  /** Values of the configuration that the program does not support, a line each. */
   faults?: (config: Config, options: RenderOptions) => string[];
   /** Whether each balancer gets files of its own; those of the other kinds are the same on all. */
   differs: boolean;
@@ -75,7 +75,7 @@ function client(
   return { needs: ["names"], faults, differs: false, orders: true, files };
 }
 
-/** Everything that keeps a kind of file from being made, a line each with its key. */
+/** Everything that prevents a kind of file from being rendered, a line each with its key. */
 export function faultsOf(
   { needs, faults }: Kind,
   config: Config,

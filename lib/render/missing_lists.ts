@@ -1,5 +1,5 @@
 /**
- * Which lists of the cluster a kind of file needs and finds empty, told as the key and what to add.
+ * Lists of the cluster that a kind of file needs and that are empty, as the key and what to add.
  *
  * Asked by `render` alone: a configuration without a cluster is a good one for `serve`. All that
  * is wrong in any case is a mistake of the configuration (config/cluster_rules.ts).

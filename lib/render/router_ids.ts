@@ -1,13 +1,13 @@
 /**
- * The router ids that a keepalived.conf gives its addresses, whoever wrote it.
+ * The router ids of the addresses in a keepalived.conf, rendered or written by hand.
  *
- * Two balancers that know an address under different ids both hold it: neither hears the other.
- * So a change of one is a change for the whole fleet at once, and is told before it is written.
+ * Two balancers with different ids for an address both hold it, because each ignores the other's
+ * packets. So an id has to change on all balancers at once, and is reported before it is written.
  */
 
 import { comparableAddress, parseIPv4, parseIPv6 } from "../address.ts";
 
-/** The id of each address of each vrrp_instance; what is no such thing is passed over. */
+/** The id of each address of each vrrp_instance; everything else is skipped. */
 export function routerIdsOf(text: string): Map<string, number> {
   const ids = new Map<string, number>();
   // The blocks that are open, outermost first; and what the instance among them has so far.

@@ -12,7 +12,7 @@ import type { Config } from "../config/schema.ts";
 import { HARDENING } from "./hardening.ts";
 import { type Invocation, unitWord } from "./systemd_escape.ts";
 
-/** Where HAProxy and ACME clients keep private keys; the server has no business there. */
+/** Where HAProxy and ACME clients keep private keys, which the server must not read. */
 const KEY_DIRECTORIES = [
   "/etc/haproxy",
   "/etc/letsencrypt",

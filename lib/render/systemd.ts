@@ -1,9 +1,9 @@
 /**
- * What systemd is told of acme-lb: users, webroot, the server's unit, the hourly check of expiry.
- * Pure text from the configuration.
+ * The files for systemd: users, webroot, the server's unit, the hourly check of expiry. Pure text
+ * from the configuration.
  *
- * Units hold the limits and rights that follow from the configuration; what the programs read there
- * themselves is left to them, so that most changes of it need no new unit.
+ * Units hold only the limits and rights that follow from the configuration, so that most changes of
+ * it need no new unit.
  */
 
 import type { Config } from "../config/schema.ts";
@@ -21,7 +21,7 @@ export interface SystemdOptions {
 
 /** The server's own user. */
 const USER = "acme-lb";
-/** Whoever is in it may write to the webroot. */
+/** Its members may write to the webroot. */
 const GROUP = "acme-challenge";
 
 /** All files, in the order in which they are needed. */
@@ -52,7 +52,7 @@ u ${USER} - "acme-lb, challenges on port 80"
 `;
 }
 
-/** Only what is gone after a boot: elsewhere a webroot has an owner, who made it as it is. */
+/** Only a directory that is gone after a boot: any other webroot exists with an owner. */
 function webroots({ webroot }: Config): string {
   const fleeting = webroot.map((path) => path.replace(/^\/var\/run\//, "/run/"))
     .filter((path) => path.startsWith("/run/"));

@@ -1,6 +1,6 @@
 /**
- * Asks along all paths at once: for the planted token, for one that nobody has, and on public
- * addresses for a page that must be redirected. Decides nothing.
+ * Sends the requests on all paths at once: for the planted token, for one that nobody has, and on
+ * public addresses for a page that must be redirected. Decides nothing.
  *
  * Many names may lead to one address. It is asked for one of them first, and where that has no
  * answer the others share it: a hundred names with a dead address take 10 s and not 10 min.
@@ -22,16 +22,16 @@ export interface Questions {
   page: string;
 }
 
-/** What came of it; without an answer for the token nothing else is asked. */
+/** The answers; without an answer for the token nothing else is asked. */
 export interface Replies {
   token: Reply;
   unknown?: Reply;
   redirect?: Reply;
 }
 
-export interface AskPathsOptions {
+interface AskPathsOptions {
   questions: Questions;
-  /** Ends the asking: everything that is under way counts as timed out. */
+  /** Ends the requests: those in progress count as timed out. */
   signal: AbortSignal;
   /** @default {@link askServer} */
   ask?: (address: SocketAddress, options: AskOptions) => Promise<Reply>;
@@ -39,7 +39,7 @@ export interface AskPathsOptions {
 
 /**
  * Paths at once: as many lookups as a balancer runs for one source, a quarter of `limits.fan_outs`.
- * With more, names that all lead to one balancer would be told 503 when a peer of it is slow.
+ * With more, names that all lead to one balancer would get 503 when a peer of it is slow.
  */
 const AT_ONCE = 16;
 

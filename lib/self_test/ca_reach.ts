@@ -2,14 +2,14 @@
  * Which addresses no CA on the internet can connect to, by the registries of special purposes
  * (RFC 6890, iana-ipv4-special-registry and iana-ipv6-special-registry).
  *
- * Ranges for documentation are left out: examples and tests are written with them, and a name that
- * leads there is told by its paths.
+ * Ranges for documentation are left out: examples and tests use them, and for a name that leads
+ * there its paths report the fault.
  */
 
 import { comparableAddress, ipv6Groups } from "../address.ts";
 
 /** `never` holds anywhere; `private` may be right where the CA is one of your own. */
-export interface UnreachableRange {
+interface UnreachableRange {
   kind: "never" | "private";
   /** As in `127.0.1.1 is a loopback address`. */
   name: string;

@@ -26,7 +26,7 @@ export function checkChallengePort(
   } else if (outcome === "absent") {
     findings.push(fault(
       outcome,
-      `acme-lb here does not give what stands in ${around.webroot}: it runs with another webroot, ` +
+      `acme-lb here does not serve the token in ${around.webroot}: it runs with another webroot, ` +
         "or its user may not read this one (its log says token_file_ignored)",
     ));
   } else findings.push(fault(outcome, advice(outcome, { path, token, around })));
@@ -56,32 +56,36 @@ function advice(
         return "it takes connections and does not answer; look at its log, restart it";
       }
       return around.alive
-        ? `a firewall swallows port ${port}, while the machine answers on another; open it ` +
+        ? `a firewall drops packets to port ${port}, while the machine answers on another; open it ` +
           "between the balancers"
-        : "no sign of life; is the machine up, or does a firewall swallow everything?";
+        : "no answer on any port; is the machine up, or does a firewall drop all packets?";
     case "unreachable":
-      return "there is no way to it; is the machine up, and the address right?";
+      return "no route to it; is the machine up, and the address right?";
     case "reset":
     case "empty":
       return "it closes the connection without an answer; look at its log";
     case "unreadable":
       return path.own
-        ? `acme-lb here cannot read what stands in ${around.webroot}: ` + UNREADABLE
-        : `it cannot look into its own webroot: ${UNREADABLE}`;
+        ? `acme-lb here cannot read the token in ${around.webroot}: ` + UNREADABLE
+        : `it cannot read its own webroot: ${UNREADABLE}`;
     case "redirected":
       return `${
         statusOf(token)
       }; is that the public port of a web server? peers wants challenge ports`;
     case "bad_status":
       return token.fault === undefined && token.status === 403
-        ? "HTTP 403: under challenge.allow: peers it answers balancers alone, and does not know " +
+        ? "HTTP 403: with challenge.allow: peers it answers only balancers, and does not know " +
           "this one; compare its peers and cluster"
-        : `${statusOf(token)}: that is no challenge port, or a broken one; look at its log`;
+        : `${
+          statusOf(token)
+        }: that is not a challenge port of acme-lb, or it fails; look at its log`;
     case "too_large":
     case "bad_body":
     case "leading_bytes":
-      return `not the text that stands in the webroot, but ${excerpt(token)}; what listens there?`;
+      return `it answers ${
+        excerpt(token)
+      } instead of the planted text; which program listens there?`;
     case "bad_framing":
-      return "its answer is cut short or is no plain HTTP; what listens there?";
+      return "its answer is cut short or is not plain HTTP; which program listens there?";
   }
 }

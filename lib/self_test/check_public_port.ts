@@ -53,7 +53,7 @@ function foreignAdvice(outcome: CaOutcome, { address, of }: Path): string {
   return `${outcome}, and ${address.hostname} is none of the cluster's addresses; correct the ` +
     `record of ${of.join(", ")}, or cluster.virtual_addresses` +
     (silent
-      ? "; or the router does not lead back to here what comes from here (ask from outside)"
+      ? "; or the router does not pass requests from inside back to here (ask from outside)"
       : "");
 }
 
@@ -65,7 +65,9 @@ function unknownTokenFinding(reply: Reply, around: DiagnosisContext): SelfTestFi
   if (reply.status === 200) {
     return fault(
       "catch_all",
-      `200 for a token that nobody has: ${excerpt(reply)}; it, or one of its peers, answers ` +
+      `200 for a token that nobody has: ${
+        excerpt(reply)
+      }; this server, or one of its peers, answers ` +
         "everything",
     );
   }
@@ -98,14 +100,14 @@ function advice(
         return "it takes the connection and does not answer; see its log";
       }
       if (around.alive) {
-        return "a firewall swallows port 80, while the challenge port answers; open it to the world";
+        return "a firewall drops packets to port 80, while the challenge port answers; open it to the internet";
       }
       if (around.otherFamily) {
-        return `a firewall swallows port 80 of ${family}, while ${other} answers; open it for both`;
+        return `a firewall drops packets to port 80 of ${family}, while ${other} answers; open it for both`;
       }
       return virtual
-        ? "no balancer has the address (see keepalived), or a firewall swallows port 80"
-        : "is the machine up, or does a firewall swallow port 80?";
+        ? "no balancer has the address (see keepalived), or a firewall drops packets to port 80"
+        : "is the machine up, or does a firewall drop packets to port 80?";
     case "unreachable":
       return virtual ? "no balancer has the address; see keepalived" : "is the machine up?";
     case "reset":
@@ -114,7 +116,7 @@ function advice(
     case "absent":
       return around.held === false
         ? "HTTP 404, as this balancer itself does not give the token; see its challenge port"
-        : "HTTP 404: the balancer there has not got the token from this one; is this one among its " +
+        : "HTTP 404: the balancer there did not get the token from this one; is this one among its " +
           "peers?";
     case "redirected":
       return `${statusOf(token)}: a challenge must be answered, not redirected; something else ` +
@@ -128,15 +130,19 @@ function advice(
       return `the CA reads ${CA_BODY_BYTES} bytes and refuses more` +
         (token.fault === undefined ? `, here are ${token.body.length}` : "");
     case "leading_bytes":
-      return `the CA trims nothing before the text, and here is ${leading(token, around)}`;
+      return `the answer begins with ${
+        leading(token, around)
+      }, which the CA does not accept before the text`;
     case "bad_body":
-      return `200 with another text: ${excerpt(token)}; what answers there, or which of its peers?`;
+      return `200 with another text: ${
+        excerpt(token)
+      }; which program, or which of its peers, answers?`;
     case "bad_framing":
-      return "the answer is cut short, compressed, or no HTTP";
+      return "the answer is cut short, compressed, or not HTTP";
   }
 }
 
-/** What stands before the text that was planted. */
+/** What the answer has before the planted text. */
 function leading(token: Reply, { text }: DiagnosisContext): string {
   const before = token.fault === undefined ? token.body.slice(0, token.body.indexOf(text)) : "";
   if (before === "\xef\xbb\xbf") return "a byte order mark";

@@ -1,5 +1,5 @@
 /**
- * Whether the balancers run with the configuration that stands here, and which one is the odd one.
+ * Whether the balancers run with the configuration of this one, and which of them differs.
  *
  * An operator who is told to copy this file to the others spreads the old one when it is this one
  * that was forgotten. So they are counted: the file that most have is taken for the right one.
@@ -12,7 +12,7 @@ import { fault, type SelfTestFinding } from "./findings.ts";
 import type { Path } from "./paths.ts";
 
 /** What an answer tells of the configuration behind it. */
-export interface ToldConfig {
+interface ToldConfig {
   path: Path;
   /** Undefined where the answer tells none. */
   digest: string | undefined;
@@ -62,7 +62,7 @@ export function compareConfigurations(
 const NO_DIGEST: SelfTestFinding = {
   level: "note",
   rule: "configuration",
-  text: "its configuration cannot be compared: it is no acme-lb, or none that has this " +
+  text: "its configuration cannot be compared: it is not acme-lb, or does not have this " +
     "balancer's address in peers or cluster",
 };
 

@@ -1,6 +1,6 @@
 /**
- * What is known beside a path's own answers, and decides what an operator should do: a port that
- * is silent on a machine that answers elsewhere is a firewall, on one that never answers a crash.
+ * Facts beside a path's own answers that decide the advice: a port without an answer on a machine
+ * that answers on others means a firewall, on a machine that never answers a crash.
  */
 
 import type { Reply } from "../http/ask.ts";
@@ -33,7 +33,7 @@ export interface Asked {
   replies: Replies;
 }
 
-/** What stands around one of the paths. */
+/** The context of one of the paths. */
 export function diagnosisContext(
   { path }: Asked,
   { all, unresolved, ...given }:
@@ -79,7 +79,7 @@ export function excerpt(reply: Reply): string {
   return reply.fault === undefined ? quoted(reply.body) : "nothing";
 }
 
-/** Text of a server in quotes, and cut; whoever prints it escapes it. */
+/** Text of a server in quotes, and cut; not escaped. */
 export function quoted(text: string): string {
   return `"${text.length > 60 ? `${text.slice(0, 60)}…` : text}"`;
 }

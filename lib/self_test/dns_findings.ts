@@ -70,8 +70,8 @@ export function listed(words: readonly string[]): string {
 }
 
 /**
- * A resolver may serve names from a hosts file or from a zone for the inside, so that all seems
- * well on this very machine. What the configuration names may be private: for a CA of one's own.
+ * A resolver may answer from a hosts file or an internal zone, so that everything seems right on
+ * this machine. Addresses in the configuration may be private, for an internal CA.
  */
 function unreachable(
   records: ReadonlyMap<string, NameRecords>,
@@ -92,7 +92,7 @@ function unreachable(
     const range = unreachableRange(address);
     if (!range || (range.kind === "private" && configured.has(address))) return [];
     const text = `the resolver here says ${address}, ${range.name}, where no CA can connect; it ` +
-      "may answer from a hosts file or an inner zone: ask one outside with --resolver ADDRESS";
+      "may answer from a hosts file or an internal zone: ask an external one with --resolver ADDRESS";
     return [{
       ...fault("no_public_address", text),
       about: listed(found.map(({ name }) => name)),
@@ -100,7 +100,7 @@ function unreachable(
   });
 }
 
-/** Where a router translates addresses, the virtual ones are inside by design. */
+/** Behind a router that translates addresses, the virtual ones are internal by design. */
 function unpublished(
   records: ReadonlyMap<string, NameRecords>,
   { cluster }: Pick<Config, "cluster">,
@@ -112,6 +112,6 @@ function unpublished(
   const spare = cluster.virtual_addresses.map(({ address }) => address)
     .filter((address) => !named.has(comparableAddress(address)));
   if (spare.length === 0) return [];
-  const text = "no name leads there, so neither the CA nor visitors ask it";
+  const text = "no name has this address, so neither the CA nor visitors use it";
   return [{ level: "note", rule: "unpublished", about: listed(spare), text }];
 }

@@ -33,7 +33,7 @@ export type Rule =
   | "weekly_limit";
 
 /** `fail` decides the exit code; `warn` wants attention; `note` only tells. */
-export type Level = "fail" | "warn" | "note";
+type Level = "fail" | "warn" | "note";
 
 export interface SelfTestFinding {
   level: Level;

@@ -7,9 +7,9 @@ import { listed } from "./dns_findings.ts";
 /** Of challenge ports that are well, but for the one that has the token. */
 const OUTCOMES: { [outcome: string]: string } = { absent: "absent, as it should be" };
 
-/** Lines, each with its end; whatever servers said is escaped. */
+/** Lines, each with its end; text of servers is escaped. */
 export function formatReport(report: SelfTestReport): string {
-  // What clients meet at once comes before the paths.
+  // Faults that clients notice at once come before the paths.
   const [first, last] = [true, false].map((held) =>
     report.findings.filter(({ rule }) => rule.startsWith("address_") === held)
       .map((finding) => line(finding.level, `${finding.about}: ${said(finding)}`))

@@ -1,6 +1,6 @@
 /**
- * What cannot be told from this machine, and what concerns nobody: so that self-test claims no more
- * than it has seen, and fails for nothing that the CA never asks.
+ * Results that are uncertain from this machine, or that do not matter to the CA, so that self-test
+ * claims only what it has seen, and fails only for what the CA asks.
  */
 
 import { comparableAddress, familyOf } from "../address.ts";
@@ -16,7 +16,7 @@ export function familiesOf(machine: readonly string[]): Set<4 | 6> {
   );
 }
 
-/** A note in place of every finding on a public path, where nothing can be told from here. */
+/** A note in place of every finding on a public path that cannot be tested from here. */
 export function notFromHere(
   { path, replies }: Asked,
   { outcome, families }: { outcome: CaOutcome; families: ReadonlySet<4 | 6> },
@@ -31,7 +31,7 @@ export function notFromHere(
       level: "note",
       rule: "no_family",
       text:
-        `this machine has no IPv${family} address, so ${hostname} cannot be judged from here; ` +
+        `this machine has no IPv${family} address, so ${hostname} cannot be tested from here; ` +
         `run self-test on a balancer with IPv${family}`,
     };
   }
@@ -40,15 +40,15 @@ export function notFromHere(
     level: "note",
     rule: "not_from_here",
     text:
-      `${outcome}; it cannot be judged from here, for many a router that translates addresses ` +
-      "does not lead back from inside: ask it from outside",
+      `${outcome}; it cannot be tested from here, because many routers that translate addresses do ` +
+      "not allow this from inside: ask it from outside",
   };
 }
 
 /**
- * Findings on an address that no name leads to. What else may answer on port 80 of a balancer's own
- * address is nobody's fault. What acme-lb itself answers there is: it is the next one that holds a
- * virtual address.
+ * Findings on an address that no name leads to. It is no fault when another program answers on port
+ * 80 of a balancer's own address. An answer of acme-lb itself counts: it is the next one that holds
+ * a virtual address.
  */
 export function unlessUnasked(
   findings: SelfTestFinding[],
@@ -58,7 +58,7 @@ export function unlessUnasked(
   return findings.map(({ rule, text }) => ({
     level: "note",
     rule,
-    text: `${text} (no name leads there, so the CA does not ask it)`,
+    text: `${text} (no name has this address, so the CA does not ask it)`,
   }));
 }
 

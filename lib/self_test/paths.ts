@@ -30,7 +30,7 @@ export interface Path {
   translated: boolean;
 }
 
-export interface PathsOptions {
+interface PathsOptions {
   config: Config;
   /** The addresses of each of `cluster.names`. */
   records: ReadonlyMap<string, NameRecords>;

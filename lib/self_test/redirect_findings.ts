@@ -1,6 +1,6 @@
 /**
- * Whether what is no challenge is redirected to the same page over https, and without HSTS, which
- * RFC 6797 section 7.2 forbids over plain HTTP.
+ * Whether other targets than challenges are redirected to the same page over https, and without
+ * HSTS, which RFC 6797 section 7.2 forbids over plain HTTP.
  */
 
 import type { Reply } from "../http/ask.ts";

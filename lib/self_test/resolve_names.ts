@@ -1,6 +1,6 @@
 /**
- * The addresses of names as the CA finds them: from the DNS, not from this machine's hosts file,
- * in which balancers commonly name themselves.
+ * The addresses of names as the CA finds them: from the DNS, not from this machine's hosts file, in
+ * which balancers often have their own name.
  */
 
 import { comparableAddress, parseIPv4, type SocketAddress } from "../address.ts";
@@ -9,9 +9,9 @@ import { messageOf } from "../errors.ts";
 import type { NameRecords } from "./dns_findings.ts";
 
 /** @throws when there is no answer; Deno.errors.NotFound when there is no such record */
-export type ResolveDns = (name: string, type: "AAAA" | "A") => Promise<string[]>;
+type ResolveDns = (name: string, type: "AAAA" | "A") => Promise<string[]>;
 
-/** A resolver that is silent counts as one that does not know. */
+/** A resolver that does not answer counts as one without the name. */
 const RESOLVER_TIMEOUT_MS = 10_000;
 
 /** The DNS by the resolver of this machine, or by the one that is named. */
@@ -50,7 +50,7 @@ async function recordsOf(name: string, resolve: ResolveDns): Promise<NameRecords
       ? { addresses }
       : { reason: "it has neither AAAA nor A records, so the CA finds no balancer" };
   } catch (error) {
-    return { reason: `the DNS does not tell its addresses: ${messageOf(error)}` };
+    return { reason: `the DNS gave no addresses: ${messageOf(error)}` };
   }
 }
 

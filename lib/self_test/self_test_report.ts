@@ -24,7 +24,7 @@ import { weeklyLimitFinding } from "./weekly_limit.ts";
 
 export interface Evidence {
   config: Config;
-  /** The configuration file, or what stands for it. */
+  /** The configuration file, or a description when there is none. */
   file: string;
   /** Of this configuration; see configDigest. */
   digest: string;
@@ -148,12 +148,12 @@ function webrootFindings({ places }: Evidence, own: PathReport | undefined): Sel
     if (reason !== undefined) {
       return [{ ...at, level: "note", text: `no token can be tried there: ${reason}` }];
     }
-    // A balancer that gives none at all is told by its own path.
+    // A balancer that serves no token at all is reported on its own path.
     if (!reply || !own || own.outcome !== "found") return [];
     const outcome = balancerOutcome(reply, { token, text });
     if (outcome === "found") return [];
-    const said = `${outcome}: acme-lb here does not give a token that stands there, so a client ` +
-      "that writes there fails; is the directory among its webroots, and may its user read it?";
+    const said = `${outcome}: acme-lb here does not serve a token from there, so a client ` +
+      "that writes there fails; is the directory one of its webroots, and may its user read it?";
     return [{ ...at, level: "fail", text: said }];
   });
 }
@@ -162,13 +162,14 @@ function webrootFindings({ places }: Evidence, own: PathReport | undefined): Sel
 function ownPeerFindings({ config, paths }: Evidence): SelfTestFinding[] {
   if (config.peers.length === 0 || paths.some(({ own }) => own)) return [];
   const listeners = config.challenge.listen.map(formatSocketAddress).join(", ") || "nothing";
-  const text = "none of them is this machine with the port of its challenge listener " +
+  const text = "no entry is this machine with the port of its challenge listener " +
     `(${listeners}), so no balancer asks this one; add it or correct its port`;
   return [{ ...fault("not_a_peer", text), about: "peers" }];
 }
 
 function unresolvedPeer(name: string): SelfTestFinding {
-  const text = "it has no address here, so no balancer behind it is asked; see the resolver, or " +
+  const text =
+    "this name does not resolve here, so its balancers are not asked; check the resolver, or " +
     "/etc/hosts";
   return { ...fault("unresolved", text), about: `dns:${name}` };
 }

@@ -1,4 +1,4 @@
-/** What a self-test asks for: made anew each time, so that no cache and no old file can answer. */
+/** The targets of a self-test: new each time, so that no cache and no old file can answer. */
 
 import { comparableAddress } from "../address.ts";
 import type { Config } from "../config/schema.ts";

@@ -1,4 +1,4 @@
-/** Whether the CA gets its answer now, through which addresses, and what to mend first. Pure. */
+/** Whether the CA gets its answer now, through which addresses, and what to repair first. Pure. */
 
 import { comparableAddress } from "../address.ts";
 import type { NetworkFault } from "../http/dial.ts";
@@ -8,7 +8,7 @@ import { listed } from "./dns_findings.ts";
 import type { Path } from "./paths.ts";
 
 /** A path and what was found on it. */
-export interface ReportedPath {
+interface ReportedPath {
   path: Path;
   report: PathReport;
 }
@@ -18,7 +18,7 @@ export function verdictOf(
   findings: readonly SelfTestFinding[],
 ): SelfTestVerdict {
   const open = paths.filter(({ path }) => path.port === "public" && path.published);
-  // The DNS decides, where it tells anything.
+  // If the DNS has addresses, only these count.
   const named = open.filter(({ path }) => path.named);
   const asked = named.length > 0 ? named : open;
   const byAddress = Map.groupBy(asked, ({ path }) => comparableAddress(path.address.hostname));
@@ -74,7 +74,7 @@ function textOf(
   }
 }
 
-/** Outcomes of a port behind which nothing listens, or nothing that is alive. */
+/** Outcomes of a port on which no program listens or answers. */
 const SILENT: ReadonlySet<string> = new Set<NetworkFault>([
   "refused",
   "unreachable",
@@ -82,7 +82,7 @@ const SILENT: ReadonlySet<string> = new Set<NetworkFault>([
   "reset",
 ]);
 
-/** What others follow from comes first: without this balancer's token no other path has it. */
+/** Causes come first: without this balancer's token no other path has it. */
 function causeOf(
   paths: readonly ReportedPath[],
   findings: readonly SelfTestFinding[],

@@ -12,7 +12,8 @@ import type { StatusFinding } from "./status_finding.ts";
  */
 export function findAddressFaults(view: FleetView): StatusFinding[] {
   const { rows, expected } = view;
-  // Where no balancer tells anything, nothing can be said of addresses; each has its own line.
+  // When no balancer reports anything, nothing is known of addresses; each balancer has its own
+  // line.
   if (!rows.some(({ report }) => report !== undefined)) return [];
   const held = expected.virtualAddresses.map((address) => ({
     address,
@@ -43,7 +44,7 @@ function heldTwice(
     rule: "address_twice",
     about: address,
     text:
-      `held by ${names} at once: they do not hear each other's VRRP. Allow protocol 112 ${way}, ` +
+      `held by ${names} at once: they do not receive each other's VRRP packets. Allow protocol 112 ${way}, ` +
       "and compare virtual_router_id in their keepalived.conf",
   };
 }

@@ -1,4 +1,4 @@
-/** In what the balancers differ from each other, and who does not reach whom. */
+/** Differences between the balancers, and which of them does not reach which. */
 
 import type { PeerContact } from "./balancer_report.ts";
 import type { FleetView } from "./fleet.ts";
@@ -15,7 +15,9 @@ export function findDisagreements(view: FleetView): StatusFinding[] {
   ];
 }
 
-/** What most of them run is taken for right; where none is in the majority, what is here. */
+/**
+ * The configuration of the majority is taken for the right one; without a majority, the one here.
+ */
 function differingConfigurations({ rows, expected }: FleetView): StatusFinding[] {
   const told = rows.flatMap(({ name, here, report }) =>
     report ? [{ name, here, config: report.config }] : []
@@ -55,7 +57,7 @@ function differingVersions({ rows }: FleetView): StatusFinding[] {
   }];
 }
 
-/** What came of a question long ago says little of now. */
+/** The outcome of a request long ago says little about now. */
 const RECENT_MS = 3_600_000;
 
 /**

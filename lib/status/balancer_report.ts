@@ -1,9 +1,9 @@
 /**
- * What one balancer tells the others of itself: the shape on the wire, and its bounds.
+ * The report of one balancer to the others: its format on the wire, and its bounds.
  *
  * It holds no key, no key authorization and no path that the configuration, which all balancers
  * share, does not name. Instants are ISO 8601 in UTC, to the second, by the clock of that balancer.
- * The bounds hold for both sides: who tells cuts to them, who reads refuses what is beyond.
+ * The bounds hold for both sides: the sender cuts to them, the reader refuses more.
  */
 
 import type { State } from "../expiry/record.ts";
@@ -44,7 +44,7 @@ export interface ServedPort {
   address: string;
 }
 
-/** What came of the last question to a peer. */
+/** The outcome of the last request to a peer. */
 export interface PeerContact {
   /** Its challenge port, as in the configuration. */
   peer: string;

@@ -1,4 +1,4 @@
-/** The certificates of the status page: each as a bar of its life, the worst first. */
+/** The certificates of the status page: each as a bar of its lifetime, the worst first. */
 
 import { formatRemaining } from "../time.ts";
 import type { FleetView } from "./fleet.ts";

@@ -42,7 +42,7 @@ export function certificatesOf({ rows }: FleetView): PlacedCertificate[] {
   ).toSorted((a, b) => rank(b) - rank(a) || (end(a) < end(b) ? -1 : end(a) > end(b) ? 1 : 0));
 }
 
-export interface PlacedChallenge {
+interface PlacedChallenge {
   /** The balancer that answered it. */
   at: string;
   challenge: SeenChallenge;

@@ -12,8 +12,8 @@ import { Html, html } from "./html.ts";
 import { isReached, outcomeOf } from "./reach.ts";
 import type { StatusFinding } from "./status_finding.ts";
 
-/** More than these would lie upon each other; the tables have them all. */
-const MOST_DRAWN = 12;
+/** More than these, with their addresses, would lie upon each other; the tables have them all. */
+export const MOST_DRAWN = 6;
 /** Addresses at one balancer. */
 const MOST_ADDRESSES = 3;
 
@@ -29,9 +29,9 @@ interface Node {
   y: number;
 }
 
-/** An SVG image, legible from 360 pixels on. */
+/** An SVG image, legible from 360 pixels on, of at most {@link MOST_DRAWN} balancers. */
 export function fleetPicture(view: FleetView, findings: readonly StatusFinding[]): Html {
-  const rows = view.rows.slice(0, MOST_DRAWN);
+  const { rows } = view;
   const [wide, high] = rows.length < 2 ? [0, 0] : rows.length < 6 ? [112, 90] : [118, 130];
   const middle = high + NODE + 8 + MOST_ADDRESSES * PILL;
   const nodes = rows.map((row, i): Node => {
@@ -66,7 +66,7 @@ export function fleetPicture(view: FleetView, findings: readonly StatusFinding[]
 }
 
 /** `ok` when one of them reached the other and neither failed to. */
-export function linkState(a: BalancerRow, b: BalancerRow): "ok" | "fail" | "unknown" {
+function linkState(a: BalancerRow, b: BalancerRow): "ok" | "fail" | "unknown" {
   const outcomes = [outcomeOf(a, b), outcomeOf(b, a)].filter((word) => word !== undefined);
   if (outcomes.some((outcome) => !isReached(outcome))) return "fail";
   return outcomes.length > 0 ? "ok" : "unknown";
@@ -87,7 +87,7 @@ function drawnNode({ row, x, y }: Node, findings: readonly StatusFinding[]): Htm
     : row.silence ?? "timeout";
   return html`
     <circle class="n-${kind}" cx="${x}" cy="${y}" r="${NODE}" />
-    <text class="n-name" x="${x}" y="${y + 1}">${shortened(row.name, 9)}</text>
+    <text class="n-name" x="${x}" y="${y + 1}">${shortened(shortName(row.name), 9)}</text>
     <text class="n-sub" x="${x}" y="${y + 14}">${shortened(below, 11)}</text>
   `;
 }
@@ -126,6 +126,11 @@ function drawnPill({ x, y, bad, text }: Pill): Html {
       rx="7.5" />
     <text class="${bad ? "a-fail" : "a-ok"}" x="${left + width / 2}" y="${y + 3.5}">${text}</text>
   `;
+}
+
+/** Without the domain; an address, which a balancer of no node has for a name, as it is. */
+function shortName(name: string): string {
+  return name.includes(":") ? name : name.split(".")[0]!;
 }
 
 /** The beginning and the end, which is what differs, of what would not fit. */

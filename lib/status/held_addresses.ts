@@ -12,7 +12,7 @@ import type { HeldAddress } from "./balancer_report.ts";
 
 const LOOK_EVERY_MS = 1_000;
 
-export interface HeldAddresses {
+interface HeldAddresses {
   /** Replaces the addresses to look for; those that stay keep their `since`. */
   watch(addresses: readonly string[]): void;
   /** Which of the addresses are held at this moment, in their order. */
@@ -20,7 +20,7 @@ export interface HeldAddresses {
   stop(): void;
 }
 
-export interface HeldAddressesOptions {
+interface HeldAddressesOptions {
   /** Addresses of this machine's interfaces. */
   interfaceAddresses: () => string[];
   clock?: Clock;

@@ -4,7 +4,7 @@
  *
  * A client logs a failing hook somewhere and goes on; the next thing that anybody sees is an expired
  * certificate. The installation makes the directory (systemd-tmpfiles): it belongs to root, mode
- * 0755: where it is missing nothing is kept, and a hook never fails for it. One file for each target,
+ * 0755. Where it is missing nothing is kept, and a hook never fails for it. One file for each target,
  * so that hooks that run at once need no lock. Nothing secret stands there: the reason is the text
  * that assemble-pem prints, which never holds key material.
  */
@@ -13,6 +13,7 @@ import { atomicWrite } from "../atomic_write.ts";
 import { tryToRead } from "../read_input.ts";
 import { isoSeconds } from "../time.ts";
 import { BOUNDS, type HookRun } from "./balancer_report.ts";
+import { clip } from "./clip.ts";
 import { flag, instant, listOf, objectOf, orNull, textUpTo } from "./value_reader.ts";
 
 /** @default of the configuration's `state` */
@@ -81,8 +82,8 @@ export async function leaveHookState(
     const state: HookState = {
       at,
       ...run,
-      out: run.out.slice(0, BOUNDS.word),
-      text: run.text.slice(0, BOUNDS.text),
+      out: clip(run.out, BOUNDS.word),
+      text: clip(run.text, BOUNDS.text),
       renewed_at: renewed ? at : before?.renewed_at ?? null,
       leaf: leaf ? clipped(leaf) : before?.leaf ?? null,
     };
@@ -93,8 +94,14 @@ export async function leaveHookState(
   }
 }
 
-/** The last run for each target; what is damaged or not readable is left out. Never rejects. */
-export async function readHookStates(directory: string): Promise<HookState[]> {
+/**
+ * The last run for each target; what is damaged or not readable is left out. Never rejects.
+ * @param read what the server reads files with, which counts the threads that silence costs it
+ */
+export async function readHookStates(
+  directory: string,
+  read: typeof tryToRead = tryToRead,
+): Promise<HookState[]> {
   const names: string[] = [];
   try {
     for await (const { name } of Deno.readDir(directory)) {
@@ -103,7 +110,9 @@ export async function readHookStates(directory: string): Promise<HookState[]> {
   } catch {
     return [];
   }
-  const states = await Promise.all(names.map((name) => readStateFile(`${directory}/${name}`)));
+  const states = await Promise.all(
+    names.map((name) => readStateFile(`${directory}/${name}`, read)),
+  );
   return states.filter((state) => state !== undefined);
 }
 
@@ -119,8 +128,8 @@ export function runToTell(states: readonly HookState[]): HookRun | null {
 function clipped({ names, issuer, ...leaf }: LeftLeaf): LeftLeaf {
   return {
     ...leaf,
-    names: names.slice(0, BOUNDS.names).map((name) => name.slice(0, BOUNDS.word)),
-    issuer: issuer.slice(0, BOUNDS.word),
+    names: names.slice(0, BOUNDS.names).map((name) => clip(name, BOUNDS.word)),
+    issuer: clip(issuer, BOUNDS.word),
   };
 }
 
@@ -130,11 +139,14 @@ async function digestOf(out: string): Promise<string> {
   return new Uint8Array(hash).slice(0, 8).toHex();
 }
 
-async function readStateFile(path: string): Promise<HookState | undefined> {
-  const read = await tryToRead(path);
-  if (!("bytes" in read)) return undefined;
+async function readStateFile(
+  path: string,
+  read: typeof tryToRead = tryToRead,
+): Promise<HookState | undefined> {
+  const found = await read(path);
+  if (!("bytes" in found)) return undefined;
   try {
-    return readState(JSON.parse(new TextDecoder().decode(read.bytes)), "");
+    return readState(JSON.parse(new TextDecoder().decode(found.bytes)), "");
   } catch {
     return undefined;
   }

@@ -27,7 +27,7 @@ const LOOK_FRESH_MS = 10_000;
 /** Less than the least that a balancer waits which asks; see LEAST_ASK_MS in ask_fleet.ts. */
 const LOOK_PATIENCE_MS = 600;
 
-export interface OwnStatus {
+interface OwnStatus {
   /** Filled by the handlers: the last challenges and contacts. */
   readonly events: RecentEvents;
   /** What is told while that configuration, which leads to these ports, is in use. */
@@ -40,7 +40,7 @@ export interface StatusSource {
   facts(): Promise<{ held: Map<string, boolean> } & Pick<OwnLook, "hooks" | "renewedAt">>;
 }
 
-export interface OwnStatusOptions {
+interface OwnStatusOptions {
   metrics: Pick<Metrics, "sum">;
   log: Log;
   /** What /healthz says. */

@@ -14,7 +14,7 @@ const FRESH_MS = 2_000;
 /** Longer than the question may take; a request that waits for so long gets the last page. */
 const PATIENCE_MS = 3_000;
 
-export interface PageHandlerOptions {
+interface PageHandlerOptions {
   ask: () => Promise<FleetView>;
   onError: (error: unknown) => void;
   clock?: Clock;
@@ -37,18 +37,14 @@ export function createPageHandler(
     if (target !== "/" && target !== "/?still") return undefined;
     const made = await pages();
     if (!made) return NOT_YET;
-    const { headers, refreshing, still, refreshHeader } = made;
-    return target === "/"
-      ? { status: 200, headers: headers + refreshHeader, body: refreshing, close: false }
-      : { status: 200, headers, body: still, close: false };
+    return target === "/" ? made.refreshing() : made.still();
   };
 }
 
+/** Each is rendered when it is asked for first. */
 interface Pages {
-  headers: string;
-  refreshHeader: string;
-  refreshing: string;
-  still: string;
+  refreshing(): Answer;
+  still(): Answer;
 }
 
 const NOT_YET: Answer = {
@@ -66,15 +62,26 @@ async function makePages(view: FleetView): Promise<Pages> {
     import("./page_style.ts"),
   ]);
   const findings = findFleetFaults(view);
+  const headers = headersFor(await sha256(PAGE_STYLE));
+  const page = (refreshes: boolean, more = "") =>
+    once((): Answer => ({
+      status: 200,
+      headers: headers + more,
+      body: statusPage(view, findings, { refreshes }),
+      close: false,
+    }));
   return {
-    headers: headersFor(await sha256(PAGE_STYLE)),
-    refreshHeader: headerLine("Refresh", String(REFRESH_S)),
-    refreshing: statusPage(view, findings, { refreshes: true }),
-    still: statusPage(view, findings, { refreshes: false }),
+    refreshing: page(true, headerLine("Refresh", String(REFRESH_S))),
+    still: page(false),
   };
 }
 
-/** The one sheet and the icon in the page itself are all that a browser may use. */
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => made ??= make();
+}
+
+/** A browser may use only the style sheet and the icon in the page itself. */
 function headersFor(styleDigest: string): string {
   const policy = "default-src 'none'; " +
     `style-src 'sha256-${styleDigest}'; img-src data:; base-uri 'none'; form-action 'none'; ` +

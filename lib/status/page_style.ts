@@ -2,7 +2,7 @@
 
 export const PAGE_STYLE = `
 :root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--line:#d9dde3;--text:#1c2430;--soft:#56606e;
---ok:#1a7f4b;--ok-bg:#e3f4ea;--warn:#8a5a00;--warn-bg:#fdf0d2;--fail:#b3261e;--fail-bg:#fbe4e2;
+--ok:#177544;--ok-bg:#e3f4ea;--warn:#8a5a00;--warn-bg:#fdf0d2;--fail:#b3261e;--fail-bg:#fbe4e2;
 --note:#2b5fa8;--note-bg:#e6eefa;--z-ok:#5cb885;--z-warn:#e3a520;--z-fail:#d9534a;--now:#1c2430}
 @media (prefers-color-scheme:dark){:root{--bg:#12161c;--card:#1b2129;--line:#323b47;--text:#e6eaf0;
 --soft:#a3adba;--ok:#63d197;--ok-bg:#12301f;--warn:#f0b94a;--warn-bg:#35280b;--fail:#ff8d84;
@@ -25,7 +25,7 @@ border-radius:.75rem;border-left:.5rem solid}
 section{background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:1rem 1.1rem;margin:0 0 1rem;min-width:0}
 .cols{display:grid;grid-template-columns:minmax(0,25rem) minmax(0,1fr);gap:1rem;align-items:start}
 .todo{list-style:none;margin:0;padding:0}
-.todo li{padding:.55rem 0;border-top:1px solid var(--line);display:grid;grid-template-columns:4.2rem minmax(0,1fr);gap:.1rem .75rem}
+.todo li{padding:.55rem 0;border-top:1px solid var(--line);display:grid;grid-template-columns:4.9rem minmax(0,1fr);gap:.1rem .6rem}
 .todo li:first-child{border-top:0}
 .todo p{margin:0}
 .tag{display:inline-block;font-size:.78rem;font-weight:650;padding:.05rem .5rem;border-radius:1rem;white-space:nowrap;justify-self:start;align-self:start}
@@ -64,7 +64,7 @@ svg.fleet circle{stroke-width:3px}
 .scroll{overflow-x:auto}
 .scroll:focus-visible{outline:2px solid var(--note);outline-offset:2px}
 .matrix td,.matrix thead th{text-align:center;padding:.35rem .5rem}
-.matrix thead th:first-child{text-align:left}
+.matrix thead th:first-child{text-align:left;padding-left:0}
 footer{color:var(--soft);font-size:.85rem;padding-bottom:2rem}
 a{color:var(--note)}
 @media (max-width:60rem){.cols{grid-template-columns:minmax(0,1fr)}}

@@ -41,7 +41,7 @@ export function balancerTable({ rows }: FleetView): Html {
     ],
     rows.map(({ name, address, here, report, silence, ms }) => {
       const first: HtmlValue[] = [
-        html`${name}${
+        html`${name}${here ? " " : ""}${
           here && html`
             <span class="soft">(this one)</span>
           `
@@ -77,11 +77,13 @@ export function reachTable({ rows }: FleetView): Html {
   const cell = (from: typeof rows[number], to: typeof rows[number]): Html => {
     if (from === to) return html`<td class="soft">&#183;</td>`;
     const outcome = outcomeOf(from, to);
-    if (outcome === undefined) return html`<td class="soft">not asked</td>`;
+    if (outcome === undefined) {
+      return html`<td class="soft">${from.report ? "not asked" : "unknown"}</td>`;
+    }
     return html`<td>${tag(isReached(outcome) ? "ok" : "fail", outcome)}</td>`;
   };
   return html`
-    <div class="scroll" role="region" aria-labelledby="reach" tabindex="0">
+    <div class="scroll" role="group" aria-labelledby="reach" tabindex="0">
       <table class="matrix">
         <thead>
           <tr><th scope="col">From, to</th>${rows.map(({ name }) =>

@@ -9,9 +9,9 @@ import { type Answer, headerLine } from "../http/answer.ts";
 import type { Handler } from "../http/connection.ts";
 import type { PeerAddresses } from "../http/peer_addresses.ts";
 import { printable } from "../log.ts";
-import { type BalancerReport, STATUS_TARGET } from "./balancer_report.ts";
+import { type BalancerReport, BOUNDS, STATUS_TARGET } from "./balancer_report.ts";
 
-export interface ReportHandlerOptions {
+interface ReportHandlerOptions {
   report: () => Promise<BalancerReport>;
   /** Who is told. */
   told: Pick<PeerAddresses, "includes">;
@@ -32,11 +32,24 @@ export function createReportHandler({ report, told, otherwise }: ReportHandlerOp
   };
 }
 
-/** One line of ASCII, so that its length is that of the text. */
+/**
+ * Within the bounds of a report: certificates with many long names may not all have room, and the
+ * worst, which stand first, stay.
+ */
 function reportAnswer(report: BalancerReport): Answer {
-  const body = printable(JSON.stringify(report), "\\u").replace(
+  let body = asciiLine(report);
+  for (let left = report.certificates.length; body.length > BOUNDS.bytes && left > 0;) {
+    left = Math.floor(left / 2);
+    body = asciiLine({ ...report, certificates: report.certificates.slice(0, left) });
+  }
+  return { status: 200, headers: HEADERS, body, close: true };
+}
+
+/** JSON in ASCII, so that its length in bytes is that of the text. */
+function asciiLine(report: BalancerReport): string {
+  const line = printable(JSON.stringify(report), "\\u").replace(
     /[^\x20-\x7e]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
-  return { status: 200, headers: HEADERS, body: `${body}\n`, close: true };
+  return `${line}\n`;
 }

@@ -18,7 +18,7 @@ export interface JsonStatus {
 }
 
 /** What is not known of a balancer that tells nothing is null, or an empty list. */
-export interface JsonBalancer {
+interface JsonBalancer {
   name: string;
   address: string;
   /** It told of itself, and no finding fails or warns of it. */

@@ -7,7 +7,7 @@ import { isoSeconds } from "../time.ts";
 import { certificateList } from "./certificate_list.ts";
 import type { FleetView } from "./fleet.ts";
 import { stateOf } from "./fleet_findings.ts";
-import { fleetPicture } from "./fleet_picture.ts";
+import { fleetPicture, MOST_DRAWN } from "./fleet_picture.ts";
 import { counted, countsOf, headlineOf } from "./headline.ts";
 import { Html, html } from "./html.ts";
 import { toTheMinute } from "./instants.ts";
@@ -87,18 +87,16 @@ function sections(view: FleetView, findings: readonly StatusFinding[]): Html[] {
   const challenges = rows.some(({ report }) => report && report.challenges.length > 0)
     ? challengeTable(view, CHALLENGES_SHOWN)
     : soft("None was asked for since the balancers started.");
+  const tables = html`
+    ${section("held", "Who holds which address", addresses)}
+    ${section("reach", "Who reaches whom", reachTable(view))}
+  `;
   return [
     ...findings.length > 0 ? [section("todo", "What to do", findingList(findings))] : [],
-    html`
+    rows.length > MOST_DRAWN ? tables : html`
       <div class="cols">
         ${section("fleet", "Fleet", fleetPicture(view, findings))}
-        <div>
-          ${section("held", "Who holds which address", addresses)} ${section(
-            "reach",
-            "Who reaches whom",
-            reachTable(view),
-          )}
-        </div>
+        <div>${tables}</div>
       </div>
     `,
     section("certificates", "Certificates", certificateList(view)),

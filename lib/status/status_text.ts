@@ -20,7 +20,7 @@ interface StatusTextOptions {
   dated?: boolean;
 }
 
-/** Lines, each with its end; whatever balancers told is escaped. */
+/** Lines, each with its end; text of balancers is escaped. */
 export function formatStatus(
   view: FleetView,
   findings: readonly StatusFinding[],

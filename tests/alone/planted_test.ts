@@ -216,7 +216,7 @@ Deno.test({
 
     // A secret is not root's to leave there, unless it is that user's.
     await assert.rejects(atomicWrite(at.at("acme/webroot/a.pem"), "KEY"), {
-      message: /user 65533 could exchange .*webroot meanwhile; .* --owner 65533$/,
+      message: /user 65533 could replace .*webroot at the same time; .* --owner 65533$/,
     });
     await atomicWrite(at.at("acme/webroot/a.pem"), "KEY", { uid: STRANGER });
     assert.equal(await factsOf(at.at("acme/webroot/a.pem")), `${STRANGER}:${STRANGER} 600`);
@@ -238,7 +238,7 @@ Deno.test({
       replaceLink: true,
     }).catch((error) => error.message);
     assert.equal(done, "written");
-    await assert.rejects(atomicWrite(at.at("prometheus/text/a.pem"), "KEY"), /could exchange/);
+    await assert.rejects(atomicWrite(at.at("prometheus/text/a.pem"), "KEY"), /could replace/);
   },
 });
 

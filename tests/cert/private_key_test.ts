@@ -45,7 +45,7 @@ Deno.test("readPrivateKey refuses, with what to do, when the key is encrypted", 
   assert.match(forms[0]!, /BEGIN ENCRYPTED PRIVATE KEY/);
   assert.match(forms[1]!, /Proc-Type: 4,ENCRYPTED/);
   for (const form of forms) {
-    await assert.rejects(readPrivateKey(keyBlock(form)), /is encrypted; .* needs it plain/);
+    await assert.rejects(readPrivateKey(keyBlock(form)), /is encrypted; .* so decrypt it first/);
   }
 });
 

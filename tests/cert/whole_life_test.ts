@@ -65,7 +65,7 @@ Deno.test("a state never gets better while a certificate ages, whatever the thre
             thresholds,
             changes,
           });
-          // The same that whoever draws the changes on a graph would see.
+          // The same as in a graph of the changes.
           const state = now >= changes.criticalFrom
             ? "CRITICAL"
             : now >= changes.warningFrom
@@ -102,7 +102,7 @@ Deno.test("the text of a finding says since when, until when, and what to do", a
     (await judge(pem, { now: new Date(NOW.getTime() + days * DAY) })).findings[0]!.text;
   assert.match(await textAt(70), /^expires in 20d, on \S+Z, less than 25% of its lifetime ahead: /);
   assert.match(await textAt(85), /^expires in 5d, on \S+Z, less than 12\.5% of its lifetime ahead/);
-  assert.match(await textAt(90), /^expired this very second, on \S+Z: renew it now$/);
+  assert.match(await textAt(90), /^expired this second, on \S+Z: renew it now$/);
   assert.match(await textAt(93), /^expired 3d ago, on \S+Z: renew it now$/);
   assert.match(
     await textAt(-1),

@@ -174,7 +174,7 @@ Deno.test({
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /^acme-lb: HAProxy does not answer \(.*nobody\.sock: .*\); it reads .*\.pem when it starts$/m,
+      /^acme-lb: HAProxy does not answer \(.*nobody\.sock: .*\); it will load .*\.pem when it starts$/m,
     );
     assert.equal(await Deno.readTextFile(haproxy.path("certs/default.pem")), pemOf(issued));
   },

@@ -186,7 +186,7 @@ Deno.test("assemble-pem refuses flags that make no whole, with 64 and what to gi
     [[...k, ...c, "--fullchain", "f", "--out", "o"], /give either --fullchain/],
     [[...k, "--chain", "i", "--fullchain", "f", "--out", "o"], /--chain needs --cert/],
     [[...k, ...c, "--out", "o", "--out-dir", "d"], /--out-dir needs --hook/],
-    [[...k, ...c, "--out", "o", "live-updated"], /"live-updated" means nothing without --hook/],
+    [[...k, ...c, "--out", "o", "live-updated"], /"live-updated" is only allowed with --hook/],
     [["--hook", "certbot", "--out-dir", "d", ...k], /--key cannot be used with --hook/],
     [["--hook", "certbot", "--out-dir", "d"], /RENEWED_LINEAGE is not set/],
     [["--from-haproxy", "--out", "o"], /--from-haproxy needs --haproxy-socket/],
@@ -202,7 +202,10 @@ Deno.test("assemble-pem refuses flags that make no whole, with 64 and what to gi
       [...k, ...c, "--out", "o", "--haproxy-socket", "/s,mode,600"],
       /without options behind a comma/,
     ],
-    [[...k, ...c, "--out", "a b", "--haproxy-socket", "/s"], /HAProxy cannot be told of .*a b: /],
+    [
+      [...k, ...c, "--out", "a b", "--haproxy-socket", "/s"],
+      /a b cannot be a name in HAProxy.s command: /,
+    ],
     [[...k, ...c, "--out", "a.key", "--haproxy-socket", "/s"], /ends in \.key/],
     [[...k, ...c, "--out", "o", "--forse"], /--force/],
   ];

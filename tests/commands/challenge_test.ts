@@ -143,12 +143,12 @@ Deno.test("challenge remove takes files away, and leaves all else alone, saying 
     await Deno.symlink(`${webroot}/nowhere`, `${webroot}/dangling`);
     await new Deno.Command("mkfifo", { args: [`${webroot}/pipe`] }).output();
     const table: [token: string, reason: RegExp | undefined][] = [
-      ["directory", /is left alone: it is a directory/],
-      ["full", /is left alone: it is a directory/],
-      ["link", /is left alone: it is a symbolic link/],
-      ["way", /is left alone: it is a symbolic link/],
-      ["dangling", /is left alone: it is a symbolic link/],
-      ["pipe", /is left alone: it is no file/],
+      ["directory", /is not removed: it is a directory/],
+      ["full", /is not removed: it is a directory/],
+      ["link", /is not removed: it is a symbolic link/],
+      ["way", /is not removed: it is a symbolic link/],
+      ["dangling", /is not removed: it is a symbolic link/],
+      ["pipe", /is not removed: it is not a regular file/],
       ["absent", undefined],
     ];
     for (const [token, reason] of table) {

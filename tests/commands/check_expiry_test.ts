@@ -135,21 +135,21 @@ Deno.test("check-expiry has exactly one record for each odd thing, and none of t
     assert.equal(report.records.length, Object.keys(summaries).length);
     const left = "left behind by an editor or a package";
     assert.deepEqual(report.notes.map((note) => note.slice(directory.length + 1)), [
-      `#good.pem#: ${left}; HAProxy loads it all the same`,
+      `#good.pem#: ${left}; HAProxy loads it nevertheless`,
       ".hidden.pem: hidden",
       "README: a text for people",
       `chain.pem.bak: ${left}`,
       `cut.pem.rej: ${left}`,
-      `good.pem.bak: ${left}; HAProxy loads it all the same`,
+      `good.pem.bak: ${left}; HAProxy loads it nevertheless`,
       "good.pem.issuer: a side file of HAProxy",
       "good.pem.ocsp: a side file of HAProxy",
       "good.pem.sctl: a side file of HAProxy",
-      `good.pem.swp: ${left}; HAProxy loads it all the same`,
-      `good.pem.tmp: ${left}; HAProxy loads it all the same`,
-      `good.pem~: ${left}; HAProxy loads it all the same`,
+      `good.pem.swp: ${left}; HAProxy loads it nevertheless`,
+      `good.pem.tmp: ${left}; HAProxy loads it nevertheless`,
+      `good.pem~: ${left}; HAProxy loads it nevertheless`,
       "itself: leads to a directory that is checked already",
       `key.pem.orig: ${left}`,
-      "key.pem: holds a private key alone",
+      "key.pem: holds only a private key",
     ]);
     // Each of them alone gives its record and its code, named by the operator.
     const codes: Record<string, number> = { OK: 0, CRITICAL: 2, UNKNOWN: 3 };

@@ -147,7 +147,7 @@ cluster: { nodes: { lb2: ["2001:db8::f003"] }, virtual_addresses: ["2001:db8::1"
     "2001:db8::f003",
     "2001:db8::1",
   ];
-  // localhost is not looked up: whoever asks must not wait for a resolver.
+  // localhost is not looked up: the request must not wait for a resolver.
   for (const from of [...told, "2001:db8::f009", "192.0.2.13", "127.0.0.1", "::1"]) {
     const { status, headers, body, close } = await ask(spec!, CHALLENGE, { from });
     const expected = told.includes(from) ? NOT_FOUND.headers + line : NOT_FOUND.headers;

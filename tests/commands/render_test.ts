@@ -99,9 +99,9 @@ Deno.test("render --force keeps each file that it replaces, whole, beside it", a
     assert.deepEqual(more, []);
     assert.match(copy!, new RegExp(`^\\.${path.split("/").at(-1)}\\.old-\\d{8}T\\d{9}Z$`));
     assert.deepEqual(await Deno.readTextFile(folder + copy), mine);
-    // Whoever runs every program of a folder must not run this one.
+    // A program that runs every file of a folder must not run this one.
     assert.deepEqual((await Deno.stat(folder + copy)).mode! & 0o777, mode & 0o666);
-    assert.match(forced.stdout, new RegExp(`^${folder}${copy}: the file that was there$`, "m"));
+    assert.match(forced.stdout, new RegExp(`^${folder}${copy}: copy of the replaced file$`, "m"));
     // Nothing differs any more, so nothing is kept.
     await render(kind, "--root", root, "--force");
     assert.deepEqual(await copiesIn(folder), [copy]);
@@ -190,8 +190,8 @@ Deno.test("render names the nearest kind and node, and the keys that are missing
       "keepalived differs from balancer to balancer, and this machine has no address of " +
       "cluster.nodes: give --node NAME",
     ],
-    [["haproxy", "--force"], 64, "--force is for --root alone"],
-    [["keepalived", "--acme"], 64, "--acme is for haproxy alone"],
+    [["haproxy", "--force"], 64, "--force is only allowed with --root"],
+    [["keepalived", "--acme"], 64, "--acme is only for haproxy"],
     [["systemd", "--staging"], 64, "--staging is for ACME clients, and for haproxy --acme"],
     [["haproxy", "--staging"], 64, "--staging is for ACME clients, and for haproxy --acme"],
     [["haproxy", "--force", "--diff"], 64, "--diff writes nothing: leave out --force"],

@@ -52,7 +52,7 @@ interface Packed {
 /** What the executable says about itself in its first lines. */
 async function facts(executable: string): Promise<Packed> {
   using file = await Deno.open(executable);
-  const start = new Uint8Array(16384);
+  const start = new Uint8Array(20480);
   await file.read(start);
   const text = new TextDecoder().decode(start);
   const list = /^files='([^']+)'$/m.exec(text)![1]!.split("\n").map((line) => line.split(":"));

@@ -29,17 +29,17 @@ Deno.test("carry() gives the same bytes for the same cargo", async () => {
 Deno.test("carry() puts runtime and program behind the start, as gzip unpacks them", async () => {
   const bytes = await carry(START, await cargo());
   assert.equal(
-    gunzipSync(bytes.slice(16384)).toString(),
+    gunzipSync(bytes.slice(20480)).toString(),
     "runtime ".repeat(1000) + "program and part",
   );
 });
 
 Deno.test("carry() fills in the start and ends it with a line of comment", async () => {
-  const start = new TextDecoder().decode((await carry(START, await cargo())).slice(0, 16384));
+  const start = new TextDecoder().decode((await carry(START, await cargo())).slice(0, 20480));
   assert.match(start, /^#!\/bin\/sh\n# 1\.2\.3 [0-9a-f]{32} --allow-net --no-prompt\n/);
   const digest = "[0-9a-f]{64}";
   const files = `acme-lb:8000:${digest}\\nmain\\.js:7:${digest}\\npart\\.js:9:${digest}`;
-  assert.match(start, new RegExp(`\\n# 16384 main\\.js\\n# ${files}\\n#+\\n$`));
+  assert.match(start, new RegExp(`\\n# 20480 main\\.js\\n# ${files}\\n#+\\n$`));
 });
 
 Deno.test("carry() gives another id to another program or runtime", async () => {
@@ -59,7 +59,7 @@ Deno.test("carry() refuses a start with a value that it does not know", async ()
 });
 
 Deno.test("carry() refuses a start that does not fit", async () => {
-  await assert.rejects(carry("#".repeat(16383), await cargo()), RangeError);
+  await assert.rejects(carry("#".repeat(20479), await cargo()), RangeError);
 });
 
 Deno.test("carry() refuses names that would not be one word to the shell", async () => {

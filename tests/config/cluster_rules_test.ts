@@ -77,8 +77,8 @@ Deno.test("an address belongs to one balancer, and stands there once", () => {
 Deno.test("router ids are unique in a family, and end at 255", () => {
   const table: [string, string, string[]][] = [
     ['"192.0.2.1", "192.0.2.2"', "virtual_router_id: 255", [
-      "virtual_addresses[1]: 192.0.2.2 would have the router id 256, counted from " +
-      "cluster.virtual_router_id (255); they end at 255",
+      "virtual_addresses[1]: 192.0.2.2 would get the router id 256, counted from " +
+      "cluster.virtual_router_id (255); the highest id is 255",
     ]],
     // Each family for itself.
     ['"192.0.2.1", "2001:db8::1"', "virtual_router_id: 255", []],
@@ -129,7 +129,7 @@ Deno.test("an interface is one that Linux can have, and there is one for every b
     ['"eth0 eth1"', /^interface: expected an interface such as eth0/],
     ["{lb0: eth0, lb1: ens3}", undefined],
     ["{lb0: eth0}", /^interface: there is none for lb1/],
-    ["{lb0: eth0, lb1: ens3, lb2: ens3}", /^interface\.lb2: lb2 is none of cluster\.nodes$/],
+    ["{lb0: eth0, lb1: ens3, lb2: ens3}", /^interface\.lb2: lb2 is not in cluster\.nodes$/],
     ["{lb0: eth0, lb1: enx0011223344556}", new RegExp(`^interface\\.lb1: ${long}`)],
     ["[eth0]", /^interface: expected an interface's name, got a list$/],
   ];
@@ -220,7 +220,7 @@ Deno.test("peers, nodes and this machine are compared, each way round", () => {
     [both, ["192.0.2.13"], [/^peers: this machine .* no other balancer asks it/]],
     [cluster({}), ["192.0.2.13"], [/^cluster\.nodes: this machine \(192\.0\.2\.13\) is not among/]],
     [peers("192.0.2.11", "192.0.2.19") + cluster({}), ["192.0.2.11"], [
-      /^peers\[1\]: 192\.0\.2\.19:31080 is no address of cluster\.nodes$/,
+      /^peers\[1\]: 192\.0\.2\.19:31080 is not an address of cluster\.nodes$/,
       /^cluster\.nodes\.lb1: none of its addresses \(2001:db8::f002, 192\.0\.2\.12\) is among peers/,
     ]],
     // A name may lead anywhere.

@@ -200,7 +200,7 @@ Deno.test("doubtsOf() warns of what is allowed but hardly meant", () => {
       "lookup.timeout: the CA's budget is near 10s in all; 6s uses most of it",
     ]],
     ["lookup: { timeout: 10s }", [
-      "lookup.timeout: the CA gives up near 10s, so 10s is never used up",
+      "lookup.timeout: the CA gives up near 10s, so a peer never has 10s",
     ]],
     ["lookup: { connect_timeout: 3s }", [
       "lookup.connect_timeout: longer than lookup.timeout (2s), which ends first",

@@ -44,7 +44,7 @@ const MISTAKES: [string, string, string[]][] = [
     '2:12: challenge.listen[0]: port 70000 is not between 0 and 65535, got "[::]:70000"',
   ]],
   ["port 0 of a peer", 'peers: ["192.0.2.11:0"]\n', [
-    '1:9: peers[0]: port 0 cannot be asked; give the peer\'s real port, got "192.0.2.11:0"',
+    '1:9: peers[0]: port 0 is not a port that can be asked; give the peer\'s real port, got "192.0.2.11:0"',
   ]],
   ["a broken IPv4 address", 'peers: ["192.0.2.256:31080"]\n', [
     '1:9: peers[0]: "192.0.2.256" is not an IPv4 address, got "192.0.2.256:31080"',
@@ -103,7 +103,7 @@ const MISTAKES: [string, string, string[]][] = [
     `peers: [${Array.from({ length: 65 }, (_, i) => `"192.0.2.${i}:31080"`).join(", ")}]\n`,
     ["1:8: peers: expected at most 64 entries, got 65"],
   ],
-  ["a tab", "lookup:\n\ttimeout: 2s\n", ["2:1: indented with a tab; YAML takes spaces alone"]],
+  ["a tab", "lookup:\n\ttimeout: 2s\n", ["2:1: indented with a tab; YAML allows only spaces"]],
   ["a key twice", "webroot: /a\nwebroot: /b\n", ["2:1: the key webroot is there twice"]],
   ["an alias", "a: &x [1]\nb: *x\n", ["2:4: *x is a YAML alias, which is not allowed here"]],
   ["an open bracket", "peers: ['192.0.2.1:31080'\nwebroot: /a\n", [

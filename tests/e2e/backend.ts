@@ -47,6 +47,7 @@ ${
     ).join("")
   }  server {
     listen [::]:443 ssl;
+    listen 443 ssl;
     ssl_certificate ${folder}/backend.pem;
     ssl_certificate_key ${folder}/backend.pem;
     location / { return 200 ${name}; }

@@ -1,20 +1,23 @@
 /**
  * Three balancers to which everything happens: killed, hung, cut off, restarted, their clocks set,
- * their descriptors taken, their logs not read, a webroot on a dead file system. What happens is
- * drawn from a seed, and happens again from the same seed.
+ * their descriptors taken, their logs not read, a webroot on a dead file system, a full disk, while
+ * their clients order. What happens is drawn from a seed, and happens again from the same seed.
  *
  * After each step the CA's question is asked at every balancer. Where holder and asked balancer are
  * well the answer is the right one; elsewhere it is the right one, a refusal, or none. It is never a
- * wrong 200, and no process ends that was not killed.
+ * wrong 200, no process ends that was not killed, and no certificate on disk is lost or torn.
  */
 
 import assert from "node:assert/strict";
 import { executableCache, executablePath, runtimeCache } from "../executable.ts";
 import { ROOT } from "../install_script.ts";
 import { oneOf, type RandomNumbers, randomNumbers } from "../random_numbers.ts";
+import { type Authority, startAuthority } from "./authority.ts";
+import { LONG_PATIENCE_MS, Orders, SERVICE, SHORT_PATIENCE_MS } from "./chaos_orders.ts";
 import { BALANCERS } from "./cluster.ts";
 import { type Daemon, eventually, logged, startDaemon, tail } from "./daemon.ts";
 import { fetchOn } from "./fetch_on.ts";
+import { CA_ADDRESS, CA_NAME } from "./fleet.ts";
 import { createNetwork, type Host, type Network } from "./network.ts";
 
 /** Below this the runtime does not start; above, the flood takes longer than it must. */
@@ -27,7 +30,14 @@ const FAKETIME = [
 ];
 
 /** What can be wrong with a balancer for some steps. */
-type Trouble = "killed" | "hung" | "cut off" | "swallowing" | "log not read" | "webroot dead";
+type Trouble =
+  | "killed"
+  | "hung"
+  | "cut off"
+  | "swallowing"
+  | "log not read"
+  | "webroot dead"
+  | "short of disk";
 /** None of its answers can be expected. */
 const SILENT: Trouble[] = ["killed", "hung", "cut off", "swallowing"];
 
@@ -38,12 +48,14 @@ interface Balancer {
   reader: Daemon;
   /** Of the dead file system, while there is one. */
   mounted?: Daemon;
+  orders: Orders;
   troubles: Set<Trouble>;
 }
 
 interface Chaos {
   network: Network;
   balancers: Balancer[];
+  authority: Authority;
   random: RandomNumbers;
   config: string;
   /** Each step in words, for the message of a failure. */
@@ -55,21 +67,32 @@ export async function playChaos(seed: number): Promise<void> {
   await using network = await createNetwork({
     ...BALANCERS,
     user: { ipv6: "2001:db8::cafe", ipv4: "192.0.2.101" },
-  }, { names: {} });
+    ca: { ipv6: CA_ADDRESS, ipv4: "192.0.2.100" },
+  }, { names: { [CA_NAME]: [CA_ADDRESS], [SERVICE]: ["2001:db8::f001"] } });
   const random = randomNumbers(seed);
   const config = `${network.directory}/config.yaml`;
   await Deno.writeTextFile(config, configuration(network));
-  const chaos: Chaos = { network, random, config, balancers: [], told: [] };
+  const authority = await startAuthority(network, { host: network.host("ca"), name: CA_NAME });
+  const chaos: Chaos = { network, authority, random, config, balancers: [], told: [] };
   try {
     for (const name of Object.keys(BALANCERS)) {
       chaos.balancers.push(await setUp(chaos, network.host(name)));
     }
     for (let step = 0; step < STEPS; step++) {
-      await disturb(chaos);
-      await assertAnswers(chaos);
+      const [ordering, asked] = [0, 0].map(() => oneOf(chaos.balancers, random));
+      // In every other step: one that fails takes some seconds.
+      const order = step % 2 === 0
+        ? orderAt(chaos, ordering!, asked!, SHORT_PATIENCE_MS)
+        : undefined;
+      await Promise.all([order, disturb(chaos).then(() => assertAnswers(chaos))]);
     }
     for (const balancer of chaos.balancers) await recover(chaos, balancer);
     await assertAnswers(chaos);
+    for (const [i, balancer] of chaos.balancers.entries()) {
+      const asked = chaos.balancers[(i + 1) % chaos.balancers.length]!;
+      const done = await orderAt(chaos, balancer, asked, LONG_PATIENCE_MS);
+      assert.ok(done, "all is well, and an order fails");
+    }
     for (const { serve, host } of chaos.balancers) {
       assert.equal((await serve.stop()).code, 0, `exit code of ${host.name}`);
     }
@@ -96,7 +119,21 @@ async function setUp(chaos: Chaos, host: Host): Promise<Balancer> {
     log: `${network.directory}/${host.name}.log`,
   });
   const serve = await start(chaos, { host, reader });
-  return { host, serve, reader, troubles: new Set() };
+  const orders = await Orders.start(network, host, chaos.authority);
+  return { host, serve, reader, orders, troubles: new Set() };
+}
+
+/** An order on one balancer while the CA asks another, or the same; whether it was carried out. */
+async function orderAt(
+  { told }: Chaos,
+  { host, orders }: Balancer,
+  asked: Balancer,
+  patienceMs: number,
+): Promise<boolean> {
+  const done = await orders.order(asked.host, patienceMs);
+  const outcome = done ? "gets a certificate" : "gets none";
+  told.push(`${host.name} ${outcome}, the CA having asked ${asked.host.name}`);
+  return done;
 }
 
 const clockOf = ({ directory }: Network, { name }: Host) => `${directory}/${name}.clock`;
@@ -171,6 +208,10 @@ const TROUBLES: Record<Trouble, { begin: Action; end: Action }> = {
     end: (_, { reader }) => Promise.resolve(reader.signal("SIGCONT")),
   },
   "webroot dead": { begin: hangWebroot, end: healWebroot },
+  "short of disk": {
+    begin: (_, { orders }) => orders.fillDisk(),
+    end: (_, { orders }) => orders.emptyDisk(),
+  },
 };
 
 /** In the mount namespace of the balancer that runs; one that starts again does not see it. */

@@ -19,7 +19,7 @@ export interface View {
 export interface Cookie {
   name: string;
   value: string;
-  /** Sent to this name and those below it. */
+  /** Sent to this name alone; with a dot before it, to those below it as well. */
   domain: string;
 }
 

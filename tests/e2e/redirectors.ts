@@ -37,10 +37,13 @@ server { listen 127.0.0.1:${port}; ${server} } }
   });
 }
 
-/** HAProxy with its default buffers and one frontend; `sections` is all behind its bind line. */
+/**
+ * HAProxy with its default buffers and one frontend; `sections` is all behind its bind line, `pem`
+ * a file for TLS.
+ */
 export function startHaproxyAlone(
   directory: string,
-  { name = "haproxy", sections }: { name?: string; sections: string },
+  { name = "haproxy", sections, pem }: { name?: string; sections: string; pem?: string },
 ): Promise<Redirector> {
   return start({
     name,
@@ -52,7 +55,7 @@ export function startHaproxyAlone(
   timeout client 60s
   timeout server 60s
 frontend plain
-  bind 127.0.0.1:${port}
+  bind 127.0.0.1:${port}${pem ? ` ssl crt ${pem}` : ""}
 ${sections}
 `,
     argv: (file) => ["haproxy", "-db", "-f", file],

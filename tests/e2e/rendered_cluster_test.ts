@@ -10,6 +10,7 @@ import { type AddressWatch, watchAddresses } from "./address_watch.ts";
 import { boulderObjection, type Observation, watchChallenges } from "./challenge_watch.ts";
 import { eventually } from "./daemon.ts";
 import { fetchOn } from "./fetch_on.ts";
+import { CA_ADDRESS } from "./fleet.ts";
 import { startFloods } from "./floods.ts";
 import { hookEnvironment, serialOf } from "./hooks.ts";
 import { type Load, type Request, startLoad } from "./https_load.ts";
@@ -234,7 +235,7 @@ story(
         const output = orders % 2 === 0
           ? await order(acmetool!, { again: true })
           : await orderByCertbot(certbot!);
-        assert.equal(output.code, 0, output.stdout);
+        assert.equal(output.code, 0, `${output.stdout}\n${await saidToCa(balancers.get("lb0")!)}`);
       }
       for (const { what, rate } of await floods.stop()) {
         assert.ok(rate > 10, `${what}: ${rate} connections a second`);
@@ -297,6 +298,13 @@ async function order(balancer: RenderedBalancer, { again = false } = {}): Promis
   }
   const env = { ...await hookEnvironment(), SSL_CERT_FILE: cluster.authority.trust };
   return await balancer.machine.sh("acmetool --batch --xlog.severity=debug reconcile", { env });
+}
+
+/** What a flooded log has of the CA's questions, and of anything that befell the port. */
+async function saidToCa({ daemons }: RenderedBalancer): Promise<string> {
+  const lines = (await daemons.get("acme-lb")!.output()).split("\n");
+  const told = lines.filter((line) => line.includes(CA_ADDRESS) || !/event=challenge /.test(line));
+  return told.slice(-40).join("\n");
 }
 
 async function orderByCertbot({ machine }: RenderedBalancer): Promise<Output> {

@@ -163,7 +163,7 @@ e2e("self-test says when the webroot is not the one that is served", async () =>
   await Deno.writeTextFile(config, `webroot: ${network.directory}/other\n${configuration()}`);
   const found = await report([], { config });
   const texts = [own, elsewhere].map((where) => textAt(found, where));
-  assert.match(texts[0]!, /does not give what stands in \S+\/other: it runs with another webroot/);
+  assert.match(texts[0]!, /does not serve the token in \S+\/other: it runs with another webroot/);
   assert.match(texts[1]!, /HTTP 404, as this balancer itself does not give the token/);
   // A webroot that is not there yet is the ACME client's to make.
   await assert.rejects(Deno.stat(`${network.directory}/other`), Deno.errors.NotFound);
@@ -346,14 +346,17 @@ e2e("self-test finds each of thirty planted faults, and names it", async () => {
     ],
     [`challenge [${NODES.lb3!.ipv6}]:31080`, /the machine is up, but acme-lb is not running on it/],
     [`challenge [${NODES.lb1!.ipv6}]:31099`, /nothing listens on port 31099, though the machine/],
-    [`challenge [${ILL.walled!.ipv6}]:31080`, /a firewall swallows port 31080/],
+    [`challenge [${ILL.walled!.ipv6}]:31080`, /a firewall drops packets to port 31080/],
     [
       `challenge [${ODD_ADDRESS}]:4001`,
       /^HTTP 302 to "https:\/\/elsewhere.example\/"; is that the/,
     ],
     [`challenge [${ODD_ADDRESS}]:4003`, /it takes connections and does not answer/],
     [`challenge [${ODD_ADDRESS}]:4007`, /challenge.allow: peers/],
-    [`public ${NODES.lb1!.ipv4}:80`, /a firewall swallows port 80, while the challenge port/],
+    [
+      `public ${NODES.lb1!.ipv4}:80`,
+      /a firewall drops packets to port 80, while the challenge port/,
+    ],
     [`public ${ILL.six!.ipv4}:80`, /nothing listens on port 80 of IPv4, while IPv6 answers/],
     ["public [2001:db8::e1]:80", /reads 127 bytes and refuses more, here are 128/],
     [`public [${FOREIGN}]:80`, /absent, and 2001:db8::bad is none of the cluster's addresses/],

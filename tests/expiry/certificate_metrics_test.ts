@@ -126,8 +126,15 @@ Deno.test("serve loads what looks at certificates only when it is scraped, and n
   const names = (urls: Set<string>) => [...urls].map((url) => url.split("/lib/").at(-1)!);
   assert.deepEqual(names(atStart).filter((name) => /^(cert|report|haproxy)\//.test(name)), []);
   assert.ok(names(ever).includes("cert/certificate.ts"));
-  for (const name of ["cert/der_writer.ts", "cert/placeholder.ts", "http/tls_probe.ts"]) {
+  for (const name of ["cert/placeholder.ts", "http/tls_probe.ts"]) {
     assert.ok(!names(ever).includes(name), name);
+  }
+  // A look without keys, which is the server's, loads nothing to compare them.
+  const look = [...ever].find((url) => url.endsWith("/expiry/check_files.ts"))!;
+  const whenScraped = names(reachable(look, { modules, dynamic: false }));
+  assert.ok(whenScraped.includes("cert/private_key.ts"));
+  for (const name of ["cert/public_half.ts", "cert/der_writer.ts"]) {
+    assert.ok(!whenScraped.includes(name), name);
   }
 });
 

@@ -43,7 +43,7 @@ Deno.test("findRivals names what answers for the same names with the same kind o
   }
 });
 
-Deno.test("findRivals heeds the filters of crt-lists, on both sides", () => {
+Deno.test("findRivals respects the filters of crt-lists, on both sides", () => {
   const other = loaded("/certs/old.pem", { names: ["a.example", "www.a.example"] });
   const table: [what: string, entries: CrtListEntry[], names: string | undefined][] = [
     ["in a directory", [{ name: other.name, filters: [] }], "a.example www.a.example"],

@@ -146,7 +146,7 @@ Deno.test("swapCertificate() says so when not even the way back works", async ()
   await using fake = await startFake({ [NAME]: OLD });
   fake.spoil.set("show#2", "die");
   const { outcomes } = await swap([fake]);
-  assert.match(outcomes[0]!.message, /may still serve the new certificate, reload it/);
+  assert.match(outcomes[0]!.message, /may still serve the new certificate; reload it/);
   assert.equal(fake.memory.get(NAME), NEW, "which is what the message is about");
 });
 

@@ -113,7 +113,7 @@ withHaproxy(
     const crtList = h.path("list.txt");
     const { outcomes, said } = await install(h, "listed/two.pem", { issued, crtList });
     assert.equal(outcomes[0]!.outcome, "added", said);
-    assert.match(outcomes[0]!.message, /list\.txt must list .*two\.pem too/);
+    assert.match(outcomes[0]!.message, /add .*two\.pem to the file .*list\.txt too/);
     assert.equal(await h.servedSerial("two.example", h.tlsList), serialOf(issued));
   },
 );

@@ -1,6 +1,6 @@
 /** What this machine has: files first, then its solvers; and what the handlers make of it. */
 
-import { deepStrictEqual, match, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import type { LogFields } from "../../lib/log.ts";
 import type { Answer } from "../../lib/http/answer.ts";
 import {
@@ -35,19 +35,19 @@ Deno.test("solvers of this machine are asked after the webroots, with the caller
       log: QUIET,
     });
     const address = `127.0.0.1:${solver.address.port}`;
-    deepStrictEqual(await own.find(QUESTION), {
+    assert.deepEqual(await own.find(QUESTION), {
       kind: "found",
       body: KEY_AUTHORIZATION,
       fields: { source: "solver", solver: address },
     });
-    match(
+    assert.match(
       solver.requests[0]!,
       /^GET \/\.well-known\/acme-challenge\/[\w-]+ HTTP\/1\.0\r\nHost: service\.example\r\n/,
     );
     await Deno.writeTextFile(`${webroot}/${TOKEN}`, KEY_AUTHORIZATION);
     const found = await own.find(QUESTION);
-    deepStrictEqual(found.fields, { source: "own", file: `${webroot}/${TOKEN}` });
-    deepStrictEqual(solver.requests.length, 1);
+    assert.deepEqual(found.fields, { source: "own", file: `${webroot}/${TOKEN}` });
+    assert.deepEqual(solver.requests.length, 1);
   } finally {
     await Deno.remove(webroot, { recursive: true });
   }
@@ -87,7 +87,7 @@ Deno.test("a solver that does not listen, or has nothing to say, is as good as a
   for (const [addresses, kind] of table) {
     const own = createOwnTokens({ webroots: [], solvers: createSolvers(addresses), log: QUIET });
     const answer = await own.find(QUESTION);
-    deepStrictEqual(answer.kind, kind, JSON.stringify([addresses, answer]));
+    assert.deepEqual(answer.kind, kind, JSON.stringify([addresses, answer]));
   }
 });
 
@@ -106,11 +106,11 @@ Deno.test("solversThatAnswerAll() names those that say 200 to a token which they
   const nobody = { hostname: "127.0.0.1", port: 1 };
   const all = [no.address, echo.address, nobody, bare.address, page.address, empty.address];
   const named = await solversThatAnswerAll(all);
-  deepStrictEqual(
+  assert.deepEqual(
     named.map(({ address }) => address),
     [echo, bare, page, empty].map(({ address }) => `127.0.0.1:${address.port}`),
   );
-  ok(named.every(({ doubt }) => doubt.includes("200")));
+  assert.ok(named.every(({ doubt }) => doubt.includes("200")));
 });
 
 Deno.test("few questions are put to one solver at once, fair between those who ask", async () => {
@@ -125,9 +125,9 @@ Deno.test("few questions are put to one solver at once, fair between those who a
   });
   const flood = Array.from({ length: 60 }, (_, i) => solvers.find({ ...QUESTION, token: `t${i}` }));
   const other = solvers.find({ ...QUESTION, source: "192.0.2.2" });
-  deepStrictEqual((await other)[0]!.outcome, "absent");
+  assert.deepEqual((await other)[0]!.outcome, "absent");
   await Promise.all(flood);
-  ok(most > 1 && most <= 8, String(most));
+  assert.ok(most > 1 && most <= 8, String(most));
 });
 
 // ---- the handlers
@@ -139,7 +139,7 @@ const head = (via = "") => {
     }\r\n`,
   );
   const parsed = parseRequestHead(bytes);
-  ok(parsed.kind === "head");
+  assert.ok(parsed.kind === "head");
   return parsed;
 };
 
@@ -199,17 +199,17 @@ Deno.test("the public port's status says what came of this machine and of the pe
   ];
   for (const [kind, verdict, status] of table) {
     const { answer } = await publicAnswer(ownThat(kind), { verdict });
-    deepStrictEqual(answer.status, status, `${kind} ${verdict}`);
+    assert.deepEqual(answer.status, status, `${kind} ${verdict}`);
   }
 });
 
 Deno.test("peers are asked when the own files take long, and the first who has it wins", async () => {
   const quick = await publicAnswer(ownThat("found"), { verdict: "found" });
-  deepStrictEqual([quick.asked, quick.line.source], [0, "own"]);
+  assert.deepEqual([quick.asked, quick.line.source], [0, "own"]);
   const slow = await publicAnswer(ownThat("silent", 400), { verdict: "found" });
-  deepStrictEqual([slow.asked, slow.line.source], [1, "peer"]);
+  assert.deepEqual([slow.asked, slow.line.source], [1, "peer"]);
   const late = await publicAnswer(ownThat("found", 150), { verdict: "timeout", after: 600 });
-  deepStrictEqual([late.asked, late.line.source, late.answer.status], [1, "own", 200]);
+  assert.deepEqual([late.asked, late.line.source, late.answer.status], [1, "own", 200]);
 });
 
 Deno.test("a question that acme-lb passed on goes no further, and the log says what was not asked", async () => {
@@ -218,13 +218,13 @@ Deno.test("a question that acme-lb passed on goes no further, and the log says w
       verdict: "found",
       via,
     });
-    deepStrictEqual([answer.status, asked, line.reason, line.peers], [404, 0, "via", "not_asked"]);
+    assert.deepEqual([answer.status, asked, line.reason, line.peers], [404, 0, "via", "not_asked"]);
   }
   const found = await publicAnswer(ownThat("found"), { via: "1.0 acme-lb" });
-  deepStrictEqual(found.answer.status, 200);
+  assert.deepEqual(found.answer.status, 200);
   for (const via of ["1.1 acme-lb0.example", "1.1 front (1.0 acme-lb)", "1.1 x-acme-lb"]) {
     const { asked } = await publicAnswer(ownThat("absent"), { verdict: "found", via });
-    deepStrictEqual(asked, 1, via);
+    assert.deepEqual(asked, 1, via);
   }
 });
 
@@ -246,8 +246,8 @@ Deno.test("the challenge port tells balancers, and nobody else, that it could no
       const { status, headers } = await handler(head(), from, "192.0.2.1");
       const told = /^Acme-Lb-Unreadable: (\w+)\r$/m.exec(headers)?.[1];
       const expected = from === balancer && kind !== "absent" ? kind : undefined;
-      deepStrictEqual([status, told], [404, expected], `${kind} ${from}`);
-      deepStrictEqual(headers.includes("Acme-Lb-Config: 0123"), from === balancer);
+      assert.deepEqual([status, told], [404, expected], `${kind} ${from}`);
+      assert.deepEqual(headers.includes("Acme-Lb-Config: 0123"), from === balancer);
     }
   }
 });

@@ -109,7 +109,7 @@ Deno.test("others() never waits for a name: literal peers stand there at once, n
   ]);
 });
 
-Deno.test("others() keeps the last addresses of a name, and failures, for whoever asks again", async () => {
+Deno.test("others() keeps the last addresses of a name, and failures, for the next call", async () => {
   const { state, names } = resolver();
   const peers = [parsePeer("dns:lb.example:31080")];
   // Each as after a SIGHUP: the configuration is new, the names are not.
@@ -137,7 +137,7 @@ Deno.test("others() keeps the last addresses of a name, and failures, for whoeve
   state.answer = () => Promise.reject(new Error("no resolver"));
   assert.deepEqual(await got(), ["192.0.2.2:31080"]);
   state.now += 60_000;
-  // A resolver that is silent for ever.
+  // A resolver that never answers.
   state.answer = () => new Promise(() => {});
   assert.deepEqual(await got(), ["192.0.2.2:31080"]);
 });

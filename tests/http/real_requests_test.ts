@@ -1,22 +1,22 @@
 /** What real programs send to port 80 leads to https, or is refused for a reason that is written down. */
 
-import { deepStrictEqual, match, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { publicPort } from "./raw_client.ts";
 import { firstAnswer, REAL_REQUESTS } from "./real_requests.ts";
 
 Deno.test("every request of the table is redirected, but for those with a reason", async () => {
   await using server = await publicPort();
-  ok(REAL_REQUESTS.length >= 200, `${REAL_REQUESTS.length} requests`);
+  assert.ok(REAL_REQUESTS.length >= 200, `${REAL_REQUESTS.length} requests`);
   for (const request of REAL_REQUESTS) {
     const { status, location } = await firstAnswer(server.port, request);
     const name = `${request.program}: ${request.text.slice(0, 100)}`;
-    deepStrictEqual(
+    assert.deepEqual(
       [301, 308].includes(status),
       request.refused === undefined,
       `${name}: ${status}`,
     );
     if (request.refused === undefined) {
-      match(location, /^https:\/\/[a-z0-9.:[\]_-]+\/[!-~]*$/, name);
-    } else ok(status >= 400, `${name}: ${status}`);
+      assert.match(location, /^https:\/\/[a-z0-9.:[\]_-]+\/[!-~]*$/, name);
+    } else assert.ok(status >= 400, `${name}: ${status}`);
   }
 });

@@ -127,7 +127,7 @@ Deno.test("a webroot that was mounted anew is found by trying it", async () => {
   const { find, clock, state, webroots } = laboratory(["/dead"], { "/dead": FOUND });
   void find("tok");
   await clock.pass(1_001);
-  // What hangs on the old mount hangs for ever.
+  // A read that hangs on the old mount never returns.
   state.dead = false;
   await clock.pass(10_001);
   assert.deepEqual([await kindOf(find("tok")), webroots[0]!.fault], ["found", undefined]);

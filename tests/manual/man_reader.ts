@@ -21,6 +21,6 @@ export async function lint(reader: Reader, page: string): Promise<string[]> {
   const args = reader === "groff" ? ["-man", "-ww", "-Tutf8"] : ["-Tlint"];
   const { stdout, stderr } = await runPiped(reader, args, page);
   const complaints = reader === "groff" ? stderr : stdout;
-  // A date would tell when the page was printed, which is nobody's affair: see man_page.ts.
+  // A date would be that of the printing: see man_page.ts.
   return complaints.split("\n").filter((line) => line !== "" && !line.includes("missing date"));
 }

@@ -153,7 +153,7 @@ Deno.test("resolveNames() asks the DNS for both families, and says why a name ha
     "both.example": { addresses: ["2001:db8::1", "192.0.2.1"] },
     "six.example": { addresses: ["2001:db8::1"] },
     "none.example": { reason: "it has neither AAAA nor A records, so the CA finds no balancer" },
-    "broken.example": { reason: "the DNS does not tell its addresses: timed out" },
+    "broken.example": { reason: "the DNS gave no addresses: timed out" },
     "[2001:db8::7]": { addresses: ["2001:db8::7"] },
     "192.0.2.7": { addresses: ["192.0.2.7"] },
   });

@@ -31,14 +31,14 @@ const CHALLENGE: Row[] = [
   ["another shares the webroot", { token: FOUND }, []],
   ["its own port says 404", { token: ABSENT, path: { own: true } }, [
     "fail absent",
-  ], /does not give what stands in \/run\/acme\/acme-challenge: it runs with another webroot/],
+  ], /does not serve the token in \/run\/acme\/acme-challenge: it runs with another webroot/],
   ["another answers all", { token: ALL, unknown: ALL }, ["fail catch_all"]],
   ["its own port answers all", { token: FOUND, unknown: ALL, path: { own: true } }, [
     "fail catch_all",
   ]],
   ["its own port gives another text", { token: ALL, path: { own: true } }, [
     "fail bad_body",
-  ], /not the text .* but "Hello"/],
+  ], /answers "Hello" instead of the planted text/],
   ["refused, on a machine that is there", { token: silence("refused"), around: { alive: true } }, [
     "fail refused",
   ], /port 31080, though the machine answers on another; compare its challenge.listen/],
@@ -47,10 +47,10 @@ const CHALLENGE: Row[] = [
   ], /acme-lb is not running on it/],
   ["silent, on a machine that is there", { token: silence("timeout"), around: { alive: true } }, [
     "fail timeout",
-  ], /a firewall swallows port 31080/],
+  ], /a firewall drops packets to port 31080/],
   ["silent, as everything there", { token: silence("timeout") }, [
     "fail timeout",
-  ], /no sign of life/],
+  ], /no answer on any port/],
   ["it hangs", { token: silence("timeout", true), around: { alive: true } }, [
     "fail timeout",
   ], /it takes connections and does not answer/],
@@ -58,14 +58,19 @@ const CHALLENGE: Row[] = [
     "no way there",
     { token: silence("unreachable") },
     ["fail unreachable"],
-    /there is no way to it/,
+    /no route to it/,
   ],
   ["it closes", { token: silence("empty", true) }, ["fail empty"], /closes the connection/],
   ["it resets", { token: silence("reset", true) }, ["fail reset"], /closes the connection/],
   ["cut short", { token: silence("bad_framing", true) }, ["fail bad_framing"], /cut short/],
   ["endless", { token: silence("too_large", true) }, ["fail too_large"]],
-  ["it forbids", { token: answer(403) }, ["fail bad_status"], /under challenge.allow: peers/],
-  ["it fails", { token: answer(500) }, ["fail bad_status"], /^HTTP 500: that is no challenge port/],
+  ["it forbids", { token: answer(403) }, ["fail bad_status"], /with challenge.allow: peers/],
+  [
+    "it fails",
+    { token: answer(500) },
+    ["fail bad_status"],
+    /^HTTP 500: that is not a challenge port/,
+  ],
   [
     "it redirects",
     { token: answer(301, "", { location: "https://\x1b[2J" + "x".repeat(99) }) },
@@ -96,11 +101,16 @@ const PUBLIC: Row[] = [
   ["endless", { token: silence("too_large", true) }, ["fail too_large"], /refuses more$/],
   ["a line before", { token: answer(200, `\n${TEXT}`) }, [
     "fail leading_bytes",
-  ], /trims nothing before the text, and here is white space$/],
+  ], /begins with white space, which the CA does not accept before the text$/],
   ["a byte order mark before", { token: answer(200, `\xef\xbb\xbf${TEXT}`) }, [
     "fail leading_bytes",
-  ], /and here is a byte order mark$/],
-  ["a tag before", { token: answer(200, `<p>${TEXT}`) }, ["fail leading_bytes"], /is "<p>"$/],
+  ], /begins with a byte order mark, /],
+  [
+    "a tag before",
+    { token: answer(200, `<p>${TEXT}`) },
+    ["fail leading_bytes"],
+    /begins with "<p>", /,
+  ],
   ["another text", { token: ALL }, ["fail bad_body"], /another text: "Hello"/],
   ["no text", { token: answer(200) }, ["fail empty"]],
   ["it closes", { token: silence("empty", true) }, ["fail empty"], /turned_away/],
@@ -119,10 +129,10 @@ const PUBLIC: Row[] = [
   ["silent", { token: silence("timeout") }, ["fail timeout"], /is the machine up/],
   ["silent on port 80 alone", { token: silence("timeout"), around: { alive: true } }, [
     "fail timeout",
-  ], /a firewall swallows port 80, while the challenge port answers/],
+  ], /a firewall drops packets to port 80, while the challenge port answers/],
   ["silent in one family", { token: silence("timeout"), around: { otherFamily: true } }, [
     "fail timeout",
-  ], /a firewall swallows port 80 of IPv4, while IPv6 answers/],
+  ], /a firewall drops packets to port 80 of IPv4, while IPv6 answers/],
   ["silent and virtual", { token: silence("timeout"), path: { of: [VIRTUAL] } }, [
     "fail timeout",
   ], /no balancer has the address \(see keepalived\)/],
@@ -140,10 +150,15 @@ const PUBLIC: Row[] = [
     [
       "fail foreign_address",
     ],
-    /does not lead back to here/,
+    /does not pass requests from inside back to here/,
   ],
   ["behind a NAT", { token: FOUND, unknown: ABSENT, redirect: RIGHT, path: { foreign: true } }, []],
-  ["200 for all tokens", { token: FOUND, unknown: ALL }, ["fail catch_all"], /"Hello"; it, or one/],
+  [
+    "200 for all tokens",
+    { token: FOUND, unknown: ALL },
+    ["fail catch_all"],
+    /"Hello"; this server, or one/,
+  ],
   ["no answer for an unknown token", { token: FOUND, unknown: silence("timeout", true) }, [
     "fail timeout",
   ], /for a token that nobody has/],

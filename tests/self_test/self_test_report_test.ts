@@ -78,17 +78,23 @@ Deno.test("selfTestReport() tells a stopped acme-lb from a wrong port, by port 8
 
 Deno.test("selfTestReport() tells a machine that is down from a firewall", () => {
   const silent = { token: silence("timeout") };
-  assert.match(texts(report({ "challenge 2001:db8::f002": silent })).join(), /swallows port 31080/);
+  assert.match(
+    texts(report({ "challenge 2001:db8::f002": silent })).join(),
+    /drops packets to port 31080/,
+  );
   assert.match(
     texts(report({ "public 192.0.2.12": silent })).join(),
-    /swallows port 80, while the chall/,
+    /drops packets to port 80, while the chall/,
   );
   const down = texts(report({
     "challenge 2001:db8::f002": silent,
     "public 2001:db8::f002": silent,
     "public 192.0.2.12": silent,
   }));
-  assert.match(down.join("\n"), /no sign of life.*\n.*is the machine up.*\n.*is the machine up/);
+  assert.match(
+    down.join("\n"),
+    /no answer on any port.*\n.*is the machine up.*\n.*is the machine up/,
+  );
 });
 
 Deno.test("selfTestReport() takes a port that hangs, or another challenge port, for a sign of life", () => {
@@ -116,7 +122,10 @@ Deno.test("selfTestReport() does not call the challenge port alive that is not",
     "challenge 2001:db8::f002": { token: silence("refused") },
     "public 192.0.2.12": { token: silence("timeout") },
   }));
-  assert.match(found[1]!, /^fail timeout: a firewall swallows port 80 of IPv4, while IPv6 answers/);
+  assert.match(
+    found[1]!,
+    /^fail timeout: a firewall drops packets to port 80 of IPv4, while IPv6 answers/,
+  );
 });
 
 Deno.test("selfTestReport() compares families, not addresses of one", () => {
@@ -149,7 +158,7 @@ Deno.test("selfTestReport() blames one webroot for all that does not find the to
     "public 2001:db8::f001": absent,
     "public 192.0.2.11": absent,
   }));
-  assert.match(found[0]!, /does not give what stands in \/w/);
+  assert.match(found[0]!, /does not serve the token in \/w/);
   for (const text of found.slice(1)) {
     assert.match(text, /as this balancer itself does not give the token/);
   }
@@ -198,12 +207,12 @@ Deno.test("selfTestReport() says that this balancer is none of the peers, and th
   const config = 'peers: ["[2001:db8::f001]:31081", "[2001:db8::f002]:31080"]';
   assert.match(
     texts(report({}, { config })).join(),
-    /^fail not_a_peer peers: none of them is this machine/,
+    /^fail not_a_peer peers: no entry is this machine/,
   );
   // One balancer alone needs no peers.
   assert.deepEqual(texts(report({}, { config: "challenge: { listen: [] }" })), []);
   const found = texts(report({}, { unresolved: ["lb2.example"] }));
-  assert.match(found.join(), /^fail unresolved dns:lb2\.example: it has no address here/);
+  assert.match(found.join(), /^fail unresolved dns:lb2\.example: this name does not resolve here/);
 });
 
 Deno.test("selfTestReport() takes warnings for no failure", () => {

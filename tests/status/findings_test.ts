@@ -1,4 +1,4 @@
-import { deepStrictEqual, match } from "node:assert/strict";
+import assert from "node:assert/strict";
 import type { BalancerRow, FleetView } from "../../lib/status/fleet.ts";
 import { findFleetFaults, stateOf } from "../../lib/status/fleet_findings.ts";
 import { headlineOf } from "../../lib/status/headline.ts";
@@ -31,8 +31,8 @@ const told = (name: string, changes: Parameters<typeof sampleReport>[1]) => ({
 
 Deno.test("a fleet in which all is well has no finding", () => {
   const view = sampleView();
-  deepStrictEqual(findFleetFaults(view), []);
-  deepStrictEqual(headlineOf(view, []), "all is well");
+  assert.deepEqual(findFleetFaults(view), []);
+  assert.deepEqual(headlineOf(view, []), "all is well");
 });
 
 /** What is changed, the findings, the words of the first, and the headline. */
@@ -268,9 +268,9 @@ for (const [name, changes, expected, text, headline] of FAULTS) {
   Deno.test(`findFleetFaults() tells of ${name}`, () => {
     const view = sampleView(changes);
     const [findings, first] = found(view);
-    deepStrictEqual(findings, expected);
-    match(first, text);
-    deepStrictEqual(headlineOf(view, findFleetFaults(view)), headline);
+    assert.deepEqual(findings, expected);
+    assert.match(first, text);
+    assert.deepEqual(headlineOf(view, findFleetFaults(view)), headline);
   });
 }
 
@@ -297,16 +297,16 @@ Deno.test("findFleetFaults() has words of what to do for every kind of silence",
       ? "bad_report"
       : "silent";
     // With nobody that tells anything, nothing is said of addresses.
-    deepStrictEqual(findings, ["lb0", "lb1", "lb2"].map((name) => `fail ${rule} ${name}`));
+    assert.deepEqual(findings, ["lb0", "lb1", "lb2"].map((name) => `fail ${rule} ${name}`));
   }
 });
 
 Deno.test("stateOf() is that of the worst finding, and a note is none", () => {
   const of = (...levels: ("fail" | "warn" | "note")[]) =>
     stateOf(levels.map((level) => ({ level, rule: "clock", text: "", about: "" })));
-  deepStrictEqual([of(), of("note"), of("note", "warn"), of("warn", "fail")], [0, 0, 1, 2]);
+  assert.deepEqual([of(), of("note"), of("note", "warn"), of("warn", "fail")], [0, 0, 1, 2]);
 });
 
 Deno.test("an instant of the sample fleet is before its clock", () => {
-  deepStrictEqual(Date.parse(before(1000)), NOW.getTime() - 1000);
+  assert.deepEqual(Date.parse(before(1000)), NOW.getTime() - 1000);
 });

@@ -1,6 +1,6 @@
 /** The three ways in which the fleet is shown: what stands in them, and what cannot get into them. */
 
-import { deepStrictEqual, match, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { FleetView } from "../../lib/status/fleet.ts";
 import { findFleetFaults } from "../../lib/status/fleet_findings.ts";
@@ -17,8 +17,8 @@ const DEAD = sampleView({ lb2: { report: undefined, silence: "timeout", ms: 1800
 
 Deno.test("text begins with the sum in one line, and has a table for each question", () => {
   const lines = text(sampleView()).split("\n");
-  deepStrictEqual(lines[0], "all is well (3 balancers)");
-  deepStrictEqual(lines.filter((line) => /^[a-z]/.test(line)).slice(1), [
+  assert.deepEqual(lines[0], "all is well (3 balancers)");
+  assert.deepEqual(lines.filter((line) => /^[a-z]/.test(line)).slice(1), [
     "virtual addresses:",
     "balancers:",
     "who reaches whom:",
@@ -26,24 +26,24 @@ Deno.test("text begins with the sum in one line, and has a table for each questi
     "hooks:",
     "last challenges:",
   ]);
-  match(text(sampleView()), /^ {2}2001:db8::1 +lb0 +before its start$/m);
-  match(text(sampleView()), /^ {2}lb1 +lb0, lb2$/m);
-  match(text(DEAD), /^ {2}lb0 +lb1 +lb2 \(timeout, just now\)$/m);
+  assert.match(text(sampleView()), /^ {2}2001:db8::1 +lb0 +before its start$/m);
+  assert.match(text(sampleView()), /^ {2}lb1 +lb0, lb2$/m);
+  assert.match(text(DEAD), /^ {2}lb0 +lb1 +lb2 \(timeout, just now\)$/m);
 });
 
 Deno.test("text says first what is wrong with a dead balancer's address, and shows it as a row", () => {
   const lines = text(DEAD).split("\n");
-  deepStrictEqual(
+  assert.deepEqual(
     lines[0],
     "192.0.2.1: held by no balancer that answers (2 faults among 3 balancers)",
   );
-  match(
+  assert.match(
     lines[1]!,
     /^fail {2}192\.0\.2\.1: held by no balancer that answers; lb2, which told nothing/,
   );
-  match(lines[2]!, /^fail {2}lb2: does not answer on \[2001:db8::f003\]:31080 in time/);
-  match(text(DEAD), /^ {2}192\.0\.2\.1 +nobody that answers$/m);
-  match(text(DEAD), /^ {2}lb2 +\[2001:db8::f003\]:31080 +timeout$/m);
+  assert.match(lines[2]!, /^fail {2}lb2: does not answer on \[2001:db8::f003\]:31080 in time/);
+  assert.match(text(DEAD), /^ {2}192\.0\.2\.1 +nobody that answers$/m);
+  assert.match(text(DEAD), /^ {2}lb2 +\[2001:db8::f003\]:31080 +timeout$/m);
 });
 
 Deno.test("text for a terminal fits its width, and looks that follow each other say when", () => {
@@ -53,32 +53,32 @@ Deno.test("text for a terminal fits its width, and looks that follow each other 
   });
   const shown = formatStatus(view, findFleetFaults(view), { width: 60, dated: true });
   const lines = shown.split("\n");
-  deepStrictEqual(lines[1], "at 2026-11-25T12:00:00Z");
+  assert.deepEqual(lines[1], "at 2026-11-25T12:00:00Z");
   const tooLong = lines.slice(1).filter((line) => line.length > 60);
-  deepStrictEqual(tooLong, []);
+  assert.deepEqual(tooLong, []);
   // Nothing of what is to be done is cut.
   const joined = shown.replace(/\n {6}/g, " ");
   for (const { about, text } of findFleetFaults(view)) {
-    ok(joined.includes(`${about}: ${text}`), text);
+    assert.ok(joined.includes(`${about}: ${text}`), text);
   }
 });
 
 Deno.test("a challenge tells by name which balancer had its key authorization", () => {
-  match(text(sampleView()), /^ {2}3h ago +lb0 +Px5gnHjd… +2600:\S+ +lb1 +200 +4$/m);
-  ok(!page(sampleView()).includes("<span>[2001:db8::f002]:31080</span>"));
+  assert.match(text(sampleView()), /^ {2}3h ago +lb0 +Px5gnHjd… +2600:\S+ +lb1 +200 +4$/m);
+  assert.ok(!page(sampleView()).includes("<span>[2001:db8::f002]:31080</span>"));
 });
 
 Deno.test("where no balancer tells anything, who holds an address is unknown", () => {
   const silent = { report: undefined, silence: "refused" as const };
   const view = sampleView({ lb0: silent, lb1: silent, lb2: silent });
-  match(text(view), /^ {2}2001:db8::1 +unknown$/m);
-  ok(!/tag t-fail">unknown/.test(page(view)));
+  assert.match(text(view), /^ {2}2001:db8::1 +unknown$/m);
+  assert.ok(!/tag t-fail">unknown/.test(page(view)));
 });
 
 Deno.test("JSON has every member for every balancer, null or empty for one that is dead", () => {
   const status = JSON.parse(json(DEAD));
-  deepStrictEqual(Object.keys(status), ["version", "at", "ok", "balancers", "findings"]);
-  deepStrictEqual(
+  assert.deepEqual(Object.keys(status), ["version", "at", "ok", "balancers", "findings"]);
+  assert.deepEqual(
     status.balancers.map(({ name, ok }: { name: string; ok: boolean }) => [name, ok]),
     [
       ["lb0", true],
@@ -87,16 +87,21 @@ Deno.test("JSON has every member for every balancer, null or empty for one that 
     ],
   );
   const [alive, , dead] = status.balancers;
-  deepStrictEqual(Object.keys(dead), Object.keys(alive));
-  deepStrictEqual([dead.silence, dead.version, dead.holds, dead.hook], ["timeout", null, [], null]);
-  deepStrictEqual([alive.silence, alive.holds, alive.held_since], [null, ["2001:db8::1"], [null]]);
-  deepStrictEqual(Object.keys(status.findings[0]).sort(), ["about", "level", "rule", "text"]);
+  assert.deepEqual(Object.keys(dead), Object.keys(alive));
+  assert.deepEqual([dead.silence, dead.version, dead.holds, dead.hook], [
+    "timeout",
+    null,
+    [],
+    null,
+  ]);
+  assert.deepEqual([alive.silence, alive.holds, alive.held_since], [null, ["2001:db8::1"], [null]]);
+  assert.deepEqual(Object.keys(status.findings[0]).sort(), ["about", "level", "rule", "text"]);
 });
 
 Deno.test("JSON is ok exactly when nothing fails and nothing is warned of", () => {
   const warned = sampleView({ lb0: { deaf: ["192.0.2.11:31080"] } });
   const noted = sampleView({ lb0: { report: sampleReport("lb0", { version: "0.2.0" }) } });
-  deepStrictEqual([sampleView(), noted, warned, DEAD].map((view) => JSON.parse(json(view)).ok), [
+  assert.deepEqual([sampleView(), noted, warned, DEAD].map((view) => JSON.parse(json(view)).ok), [
     true,
     true,
     false,
@@ -106,17 +111,17 @@ Deno.test("JSON is ok exactly when nothing fails and nothing is warned of", () =
 
 Deno.test("JSON for a reader of lines is one line", () => {
   const line = formatStatusAsJson(jsonStatus(DEAD, []), { oneLine: true });
-  deepStrictEqual(line.indexOf("\n"), line.length - 1);
+  assert.deepEqual(line.indexOf("\n"), line.length - 1);
 });
 
 Deno.test("the page has a landmark for each part, headings in order, and a name for each picture", () => {
   const made = page(DEAD);
-  match(made, /^<!DOCTYPE html>\s*<html lang="en">/);
+  assert.match(made, /^<!DOCTYPE html>\s*<html lang="en">/);
   for (const landmark of ["<header>", "<main>", "<footer>"]) {
-    deepStrictEqual(made.split(landmark).length, 2, landmark);
+    assert.deepEqual(made.split(landmark).length, 2, landmark);
   }
   const sections = [...made.matchAll(/<section aria-labelledby="(\w+)">/g)].map(([, id]) => id!);
-  deepStrictEqual(sections, [
+  assert.deepEqual(sections, [
     "todo",
     "fleet",
     "held",
@@ -125,29 +130,32 @@ Deno.test("the page has a landmark for each part, headings in order, and a name 
     "balancers",
     "challenges",
   ]);
-  for (const id of sections) ok(made.includes(`<h2 id="${id}">`), id);
+  for (const id of sections) assert.ok(made.includes(`<h2 id="${id}">`), id);
   for (const [svg] of made.matchAll(/<svg [^>]*>/g)) {
-    match(svg, /role="img"\s+aria-label="[^"]+"|aria-hidden="true"/);
+    assert.match(svg, /role="img"\s+aria-label="[^"]+"|aria-hidden="true"/);
   }
-  ok(!/<th(?! scope=")/.test(made.replaceAll("<thead", "")), "a header cell without its scope");
+  assert.ok(
+    !/<th(?! scope=")/.test(made.replaceAll("<thead", "")),
+    "a header cell without its scope",
+  );
 });
 
 Deno.test("the page asks for nothing, runs nothing, and holds no style but its sheet", () => {
   const made = page(DEAD);
-  deepStrictEqual(
+  assert.deepEqual(
     [...made.matchAll(/(?:src|href|action)="([^"]*)"/g)].map(([, to]) => to!.slice(0, 15)),
     [
       "data:image/svg+",
       "/?still",
     ],
   );
-  ok(!/<script|\son[a-z]+=|style="|@import|url\(/i.test(made));
+  assert.ok(!/<script|\son[a-z]+=|style="|@import|url\(/i.test(made));
 });
 
 Deno.test("all is well is told in so many words, and nothing is to be done", () => {
   const made = page(sampleView());
-  match(made, /class="sum s-ok"[^>]*>\s*<strong>all is well<\/strong>/);
-  ok(!made.includes("What to do"));
+  assert.match(made, /class="sum s-ok"[^>]*>\s*<strong>all is well<\/strong>/);
+  assert.ok(!made.includes("What to do"));
 });
 
 Deno.test("whatever balancers tell stays text in all three formats", () => {
@@ -185,13 +193,13 @@ Deno.test("whatever balancers tell stays text in all three formats", () => {
   fc.assert(
     fc.property(hostile, (word) => {
       const made = page(view(word || "x"));
-      deepStrictEqual(shape(made), shape(page(plain)));
-      match(made, /^[\n -~]*$/);
+      assert.deepEqual(shape(made), shape(page(plain)));
+      assert.match(made, /^[\n -~]*$/);
       for (const shown of [text(view(word)), json(view(word))]) {
         // deno-lint-ignore no-control-regex
-        ok(!/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]/.test(shown));
+        assert.ok(!/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]/.test(shown));
       }
-      deepStrictEqual(text(view(word)).split("\n").length, text(plain).split("\n").length);
+      assert.deepEqual(text(view(word)).split("\n").length, text(plain).split("\n").length);
       JSON.parse(json(view(word)));
     }),
     { numRuns: 60 },
@@ -209,5 +217,5 @@ Deno.test("a fleet of 64 balancers with all that they may tell is a page of boun
     ...{ name: `lb${i}`, address: `[2001:db8::${i}]:31080`, report },
   }));
   const made = page({ ...sampleView(), rows });
-  ok(made.length < 1_000_000, String(made.length));
+  assert.ok(made.length < 1_000_000, String(made.length));
 });

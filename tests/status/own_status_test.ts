@@ -1,6 +1,6 @@
 /** What a server knows of itself: told to balancers, shown as a page, and in the metrics. */
 
-import { deepStrictEqual, match, ok } from "node:assert/strict";
+import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import { textAnswer } from "../../lib/http/answer.ts";
 import type { RequestHead } from "../../lib/http/request_head.ts";
@@ -57,24 +57,24 @@ Deno.test("a server tells a report that its own reader takes, whatever it has se
   });
   status.events.contact("[2001:db8::f002]:31080", "found");
   const report = await source.report();
-  deepStrictEqual(readReport(JSON.stringify(report), Date.now()), report);
-  deepStrictEqual([report.name, report.connections, report.evicted], ["lb1", 7, 2]);
-  deepStrictEqual(report.holds, [{ address: "192.0.2.2", since: null }]);
-  deepStrictEqual(report.challenges[0]!.token, "aaaaaaaa");
-  ok(report.health.notes[0]!.length <= 400);
+  assert.deepEqual(readReport(JSON.stringify(report), Date.now()), report);
+  assert.deepEqual([report.name, report.connections, report.evicted], ["lb1", 7, 2]);
+  assert.deepEqual(report.holds, [{ address: "192.0.2.2", since: null }]);
+  assert.deepEqual(report.challenges[0]!.token, "aaaaaaaa");
+  assert.ok(report.health.notes[0]!.length <= 400);
 });
 
 Deno.test("a look that fails or hangs leaves the rest of the report as it is", async () => {
   const failing = statusOf({ look: () => Promise.reject(new Error("disk")) });
   const report = await failing.source.report();
-  deepStrictEqual([report.certificates_total, report.name], [null, "lb1"]);
-  deepStrictEqual(readReport(JSON.stringify(report), Date.now()), report);
+  assert.deepEqual([report.certificates_total, report.name], [null, "lb1"]);
+  assert.deepEqual(readReport(JSON.stringify(report), Date.now()), report);
 });
 
 function head(target: string, method = "GET"): RequestHead {
   const bytes = latin1(`${method} ${target} HTTP/1.0\r\n\r\n`);
   const parsed = parseRequestHead(bytes);
-  ok(parsed.kind === "head");
+  assert.ok(parsed.kind === "head");
   return parsed;
 }
 
@@ -87,9 +87,9 @@ Deno.test("the report is told to balancers alone; anybody else gets what any tar
     otherwise: () => Promise.resolve(other),
   });
   const told = await handler(head(STATUS_TARGET), "192.0.2.11", "192.0.2.12");
-  deepStrictEqual(told.status, 200);
-  match(told.headers, /Content-Type: application\/json\r\n/);
-  match(told.body, /^[ -~]+\n$/);
+  assert.deepEqual(told.status, 200);
+  assert.match(told.headers, /Content-Type: application\/json\r\n/);
+  assert.match(told.body, /^[ -~]+\n$/);
   readReport(told.body, Date.now());
   for (
     const [target, method, from] of [
@@ -99,8 +99,27 @@ Deno.test("the report is told to balancers alone; anybody else gets what any tar
       ["/", "GET", "192.0.2.11"],
     ] as const
   ) {
-    deepStrictEqual(await handler(head(target, method), from, "192.0.2.12"), other, target);
+    assert.deepEqual(await handler(head(target, method), from, "192.0.2.12"), other, target);
   }
+});
+
+Deno.test("a report of certificates with many long names keeps within its bounds: the worst stay", async () => {
+  const names = Array.from({ length: 20 }, (_, i) => `${i}${"\u00e9".repeat(200)}`);
+  const certificates = Array.from(
+    { length: 40 },
+    (_, i) => sampleCertificate({ names, place: `/${i}.pem` }),
+  );
+  const look = () => Promise.resolve({ ...SEEN, certificates, certificatesTotal: 40 });
+  const { source } = statusOf({ look });
+  const handler = createReportHandler({
+    report: source.report,
+    told: { includes: () => Promise.resolve(true) },
+    otherwise: () => Promise.resolve(textAnswer("other\n")),
+  });
+  const { body } = await handler(head(STATUS_TARGET), "192.0.2.11", "192.0.2.12");
+  const told = readReport(body, Date.now());
+  assert.ok(body.length <= 131_072, String(body.length));
+  assert.deepEqual([told.certificates[0]!.place, told.certificates_total], ["/0.pem", 40]);
 });
 
 Deno.test("the page asks the balancers once for all who look, and says what it may use", async () => {
@@ -114,15 +133,15 @@ Deno.test("the page asks the balancers once for all who look, and says what it m
   const [answer, still, ...rest] = await Promise.all(
     ["/", "/?still", "/metrics", "/x"].map((target) => page(target)),
   );
-  deepStrictEqual([asked, rest], [1, [undefined, undefined]]);
-  match(answer!.headers, /\r\nRefresh: 10\r\n/);
-  ok(!still!.headers.includes("Refresh"));
+  assert.deepEqual([asked, rest], [1, [undefined, undefined]]);
+  assert.match(answer!.headers, /\r\nRefresh: 10\r\n/);
+  assert.ok(!still!.headers.includes("Refresh"));
   const style = /<style>([^]*?)<\/style>/.exec(answer!.body)![1]!;
-  deepStrictEqual(style, PAGE_STYLE);
+  assert.deepEqual(style, PAGE_STYLE);
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(style));
-  ok(answer!.headers.includes(`style-src 'sha256-${new Uint8Array(digest).toBase64()}'`));
-  match(answer!.headers, /Content-Security-Policy: default-src 'none'; /);
-  ok(!/unsafe|script-src|connect-src/.test(answer!.headers));
+  assert.ok(answer!.headers.includes(`style-src 'sha256-${new Uint8Array(digest).toBase64()}'`));
+  assert.match(answer!.headers, /Content-Security-Policy: default-src 'none'; /);
+  assert.ok(!/unsafe|script-src|connect-src/.test(answer!.headers));
 });
 
 Deno.test("a page that could not be made is 503 and said in the log, and comes later", async () => {
@@ -131,7 +150,7 @@ Deno.test("a page that could not be made is 503 and said in the log, and comes l
     ask: () => Promise.reject(new Error("no")),
     onError: (error) => errors.push(error),
   });
-  deepStrictEqual([(await page("/"))!.status, errors.length], [503, 1]);
+  assert.deepEqual([(await page("/"))!.status, errors.length], [503, 1]);
 });
 
 Deno.test("the metrics tell what is held, how hooks ended and when a certificate was renewed", () => {
@@ -141,7 +160,7 @@ Deno.test("the metrics tell what is held, how hooks ended and when a certificate
     renewedAt: "2026-11-05T12:00:00Z",
     hooks: [{ ...hook, ok: false, at: "2026-11-25T12:00:00Z" }],
   });
-  deepStrictEqual(
+  assert.deepEqual(
     parseExposition(text).map(({ metric, labels, value }) => [metric, labels, value]),
     [
       ["acme_lb_virtual_address_held", { address: "192.0.2.1" }, 0],
@@ -155,7 +174,7 @@ Deno.test("the metrics tell what is held, how hooks ended and when a certificate
       ["acme_lb_last_renewal_timestamp_seconds", {}, Date.parse("2026-11-05T12:00:00Z") / 1000],
     ],
   );
-  deepStrictEqual(formatStatusMetrics({ held: new Map(), renewedAt: null, hooks: [] }), "");
+  assert.deepEqual(formatStatusMetrics({ held: new Map(), renewedAt: null, hooks: [] }), "");
 });
 
 Deno.test("createOwnLook() tells files that it may read, and by what the hook left those it may not", async () => {
@@ -188,9 +207,9 @@ Deno.test("createOwnLook() tells files that it may read, and by what the hook le
     "config.yaml",
   );
   const seen = await createOwnLook()(config, NOW);
-  deepStrictEqual(seen.certificates.map(({ place, verdict, names }) => [place, verdict, names]), [
+  assert.deepEqual(seen.certificates.map(({ place, verdict, names }) => [place, verdict, names]), [
     [`${path}/read.pem`, "CRITICAL", ["service.example"]],
     [`${path}/keys/a.pem`, "CRITICAL", ["left.example"]],
   ]);
-  deepStrictEqual([seen.certificatesTotal, seen.renewedAt], [2, "2099-01-01T00:00:00Z"]);
+  assert.deepEqual([seen.certificatesTotal, seen.renewedAt], [2, "2099-01-01T00:00:00Z"]);
 });
