@@ -30,6 +30,9 @@ const MANUALS_RULE = "http-request return status 200 content-type text/plain lf-
   '"%[path,field(-1,/)].%[path,field(-1,/),map(virt@acme)]\\n" ' +
   "if { path_beg '/.well-known/acme-challenge/' }";
 
+/** Of the machine's stand-in for systemd: the process of HAProxy, and of its group. */
+const PID_FILE = "/run/acme-lb-stand-in/haproxy";
+
 let fleet: OrderingFleet;
 
 Deno.test.beforeAll(async () => {
@@ -84,7 +87,7 @@ story("killed after it was saved, HAProxy serves what it had obtained", async ()
     const { stdout: verdict } = await machine.sh("acme-lb check-expiry");
     assert.match(verdict, /in memory only/, `${name}: ${verdict}`);
     await save();
-    await must('kill -KILL -- "-$(cat /run/acme-lb-stand-in/haproxy)"');
+    await must(`kill -KILL -$(cat ${PID_FILE}); rm ${PID_FILE}`);
     await assert.rejects(served());
     await must("systemctl start haproxy");
     assert.equal(await served(), obtained, name);
