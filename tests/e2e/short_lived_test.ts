@@ -13,7 +13,7 @@ import { tail } from "./daemon.ts";
 import { CA_ADDRESS } from "./fleet.ts";
 import { LETS_ENCRYPT, startLetsEncrypt, startResolver } from "./lets_encrypt.ts";
 import { type Machine, startMachine } from "./machine.ts";
-import { createNetwork, execute, type Network } from "./network.ts";
+import { createNetwork, type Network } from "./network.ts";
 import { lacking, NETWORK_PROGRAMS } from "./requirements.ts";
 
 const EXAMPLE = new URL("../../examples/article/config.yaml", import.meta.url);
@@ -38,13 +38,16 @@ interface Client {
   first: string;
   /** What its timer runs. */
   again: string;
-  tooOld?: () => Promise<string | undefined>;
 }
 
 const script = (client: string): Pick<Client, "first" | "again"> => ({
   first: `/etc/acme-lb/clients/${client}`,
   again: `/etc/acme-lb/clients/${client}`,
 });
+
+/** Its own rule is 30 days before the end; what docs/operations.md says of it. */
+const CERTBOT_BEFORE_4_1 = `case $(certbot --version) in certbot\\ [0-3].* | certbot\\ 4.0.*)
+  sed -i '1i renew_before_expiry = 80 hours' /etc/letsencrypt/renewal/${SERVICE}.conf ;; esac`;
 
 const CLIENTS: Record<string, Client> = {
   acmetool: {
@@ -53,13 +56,8 @@ const CLIENTS: Record<string, Client> = {
     again: "acmetool --batch reconcile",
   },
   certbot: {
-    first: `certbot certonly -d ${SERVICE}`,
+    first: `certbot certonly -d ${SERVICE} && ${CERTBOT_BEFORE_4_1}`,
     again: "certbot renew --no-random-sleep-on-renew",
-    tooOld: async () => {
-      const { stdout } = await execute(["certbot", "--version"], { deadline: 60_000 });
-      const major = Number(/ (\d+)\./.exec(stdout)?.[1]);
-      return major >= 4 ? undefined : `certbot before 4 renews 30 days before the end: ${stdout}`;
-    },
   },
   dehydrated: { before: "dehydrated --register --accept-terms", ...script("dehydrated") },
   lego: script("lego"),
@@ -121,11 +119,10 @@ async function issuedSoFar(): Promise<number> {
   return output.match(/Issued certificate serial/g)?.length ?? 0;
 }
 
-for (const [client, { before, first, again, tooOld }] of Object.entries(CLIENTS)) {
+for (const [client, { before, first, again }] of Object.entries(CLIENTS)) {
   Deno.test({
     name: `${client}, as rendered, renews a certificate of six days not before its time`,
-    ignore: missing || lacking({ for: `${client} and six days`, programs: [client] }) ||
-      await isTooOld(tooOld),
+    ignore: missing || lacking({ for: `${client} and six days`, programs: [client] }),
     async fn() {
       try {
         await must(`acme-lb render ${client} --root / --force`);
@@ -144,12 +141,4 @@ for (const [client, { before, first, again, tooOld }] of Object.entries(CLIENTS)
       }
     },
   });
-}
-
-/** For `ignore`, with the reason printed. */
-async function isTooOld(reason: Client["tooOld"]): Promise<boolean> {
-  const text = missing ? undefined : await reason?.().catch(() => undefined);
-  // deno-lint-ignore no-console -- the reason belongs beside the test's "ignored" line
-  if (text !== undefined) console.error(`skipped: ${text.trim()}`);
-  return text !== undefined;
 }
