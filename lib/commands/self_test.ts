@@ -28,6 +28,7 @@ interface SelfTestFlags extends ConfigFlags {
   lifetime: number;
   resolver?: SocketAddress;
   format: "text" | "json";
+  json?: boolean;
 }
 
 const EXAMPLES = `
@@ -68,6 +69,7 @@ export const selfTest: Subcommand<SelfTestFlags> = {
       .addOption(
         new Option("--format <format>", "how to report").choices(["text", "json"]).default("text"),
       )
+      .option("--json", "the same as --format json, for scripts written for version 0.1")
       .addHelpText("after", EXAMPLES);
   },
 
@@ -106,7 +108,8 @@ export const selfTest: Subcommand<SelfTestFlags> = {
       unresolved: peers.unresolved,
       lifetimeMs: options.lifetime,
     });
-    writeToStdout(options.format === "json" ? formatReportAsJson(report) : formatReport(report));
+    const asJson = options.json || options.format === "json";
+    writeToStdout(asJson ? formatReportAsJson(report) : formatReport(report));
     return report.ok ? EXIT.done : EXIT.failed;
   },
 };

@@ -109,11 +109,14 @@ Deno.test("self-test tries each webroot, flat and nested, and says where tokens 
 Deno.test("self-test ends with the verdict in both formats", async () => {
   await withDirectory(async (webroot) => {
     const args = ["self-test", "--webroot", webroot, "--peer", "127.0.0.1:1"];
-    const [json, text] = await Promise.all([
+    const [json, short, text] = await Promise.all([
       acmeLb([...args, "--format", "json"]),
+      acmeLb([...args, "--json"]),
       acmeLb(args),
     ]);
-    assert.equal((JSON.parse(json.stdout) as SelfTestReport).verdict.answer, "no");
+    for (const { stdout } of [json, short]) {
+      assert.equal((JSON.parse(stdout) as SelfTestReport).verdict.answer, "no");
+    }
     assert.match(
       text.stdout.trimEnd().split("\n").at(-1)!,
       /^no: the CA does not get its answer now/,
