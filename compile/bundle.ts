@@ -8,28 +8,6 @@ import { deno } from "./deno.ts";
 
 export const MAIN = "main.js";
 
-/**
- * What commander imports of Node for things that lib/cli.ts never asks of it: subcommands that are
- * programs of their own, colours, the environment. The first module of Node that is loaded takes
- * longer than all the rest of a start, which keepalived pays every few seconds.
- */
-const STAND_INS: Record<string, string> = {
-  "node:child_process": "{}",
-  "node:events": `{EventEmitter:class{
-    #heard=new Map;
-    on(name,listener){this.#heard.set(name,[...this.#heard.get(name)??[],listener]);return this}
-    emit(name,...values){for(const one of this.#heard.get(name)??[])one.apply(this,values);return this.#heard.has(name)}
-    listenerCount(name){return this.#heard.get(name)?.length??0}
-  }}`,
-  "node:fs": "{}",
-  "node:path": "{}",
-  "node:process": "{}",
-  "node:util": "{stripVTControlCharacters:(text)=>text}",
-};
-
-/** An import of Node's at the start of a module: a name, or names in braces. */
-const NODE_IMPORT = /import\s*(?:([\w$]+)|\{([^{}]*)\})\s*from\s*"(node:[\w\/]+)";/g;
-
 /** How a module names another. */
 const MODULE = /"\.\/([^"\/]+\.js)"/g;
 
@@ -46,26 +24,13 @@ export async function bundle(root: string, directory: string): Promise<void> {
   const entry = ["--code-splitting", "--outdir", directory, `${root}/main.ts`];
   const { code, stderr } = await deno(["bundle", ...flags, ...entry], root);
   if (code !== 0) throw new Error(`deno bundle failed:\n${stderr}`);
-  await finish(directory);
+  await rename(directory);
 }
 
-/**
- * A module's text without imports of Node at its start; those that a function makes when it needs
- * them stay.
- * @throws {Error} for one that has no stand-in
- */
-function withoutNode(text: string): string {
-  return text.replace(NODE_IMPORT, (_, name?: string, names?: string, module = "") => {
-    const standIn = STAND_INS[module];
-    if (standIn === undefined) throw new Error(`every start would load ${module}`);
-    return `const ${name ?? `{${names!.replaceAll(" as ", ":")}}`}=${standIn};`;
-  });
-}
-
-async function finish(directory: string): Promise<void> {
+async function rename(directory: string): Promise<void> {
   const texts = new Map<string, string>();
   for await (const { name } of Deno.readDir(directory)) {
-    texts.set(name, withoutNode(await Deno.readTextFile(`${directory}/${name}`)));
+    texts.set(name, await Deno.readTextFile(`${directory}/${name}`));
     await Deno.remove(`${directory}/${name}`);
   }
   const names = plainNames(texts);

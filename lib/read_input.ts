@@ -48,9 +48,8 @@ export async function tryToRead(path: string): Promise<Read> {
 /**
  * The same for callers with a deadline of their own.
  *
- * Another user may exchange the file for a FIFO, whose opening waits for a writer. Only node:fs
- * could open it without waiting, and to load that takes as long as a whole start; so what was
- * opened is looked at again, and whoever calls has a deadline.
+ * Another user may exchange the file for a FIFO, whose opening would wait for a writer: it is opened
+ * without blocking, which only node:fs can do, and what was opened is looked at again.
  */
 export async function readUnbounded(path: string): Promise<Read> {
   try {
@@ -61,23 +60,11 @@ export async function readUnbounded(path: string): Promise<Read> {
 }
 
 async function readOpened(path: string): Promise<Read> {
-  using file = await Deno.open(path);
+  const { open, constants } = await import("node:fs/promises");
+  await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const held = await file.stat();
-  const refusal = refusalOf(held);
-  if (refusal) return refusal;
-  // One byte more tells the end, also of a file that grows meanwhile.
-  let bytes = new Uint8Array(held.size + 1);
-  let length = 0;
-  for (let read; (read = await file.read(bytes.subarray(length)));) {
-    length += read;
-    if (length > MAX_FILE_BYTES) return TOO_LARGE;
-    if (length === bytes.length) {
-      const larger = new Uint8Array(2 * length);
-      larger.set(bytes);
-      bytes = larger;
-    }
-  }
-  return { bytes: bytes.subarray(0, length) };
+  return refusalOf({ isFile: held.isFile(), size: held.size }) ??
+    { bytes: new Uint8Array(await file.readFile()) };
 }
 
 const TOO_LARGE: Read = { reason: "it is larger than 1 MiB", absent: false };
