@@ -5,21 +5,13 @@ import type { SocketAddress } from "../../lib/address.ts";
 import type { AnswerOutcome, AskPeerOptions, PeerAnswer } from "../../lib/http/peer_answer.ts";
 import type { Others, PeerAddresses } from "../../lib/http/peer_addresses.ts";
 import { PeerGates } from "../../lib/http/peer_gate.ts";
-import { createPeerLookup, type LookupLimits } from "../../lib/http/peer_lookup.ts";
+import { createPeerLookup, type LookupLimits, type Question } from "../../lib/http/peer_lookup.ts";
+import { delay } from "../../lib/time.ts";
+import { ManualClock } from "../manual_clock.ts";
 
 const LIMITS: LookupLimits = { fanOuts: 64, perPeer: 32, perSuspectPeer: 2 };
 const QUESTION = { token: "tok", host: "h.example", source: "192.0.2.1" };
 const RIGHT = `tok.${"k".repeat(43)}`;
-
-const pause = (ms: number, signal: AbortSignal) =>
-  new Promise<void>((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end, { once: true });
-  });
 
 /** A peer's part: how long it takes and what it says; `hang` never answers. */
 type Part = { after?: number; says: PeerAnswer } | "hang";
@@ -40,9 +32,11 @@ function lookupAmong(parts: Part[], options: { timeout?: number; limits?: Lookup
   const sockets = { open: 0, most: 0 };
   /** Open at once to the peer with port 0. */
   const first = { open: 0, most: 0 };
+  const clock = new ManualClock();
   const lookup = createPeerLookup({
     addresses: among({ peers: parts.map((_, port) => ({ hostname: "192.0.2.9", port })) }),
-    gates: new PeerGates(),
+    gates: new PeerGates(clock),
+    clock,
     connectTimeoutMs: 100,
     timeoutMs: options.timeout ?? 200,
     limits: options.limits ?? LIMITS,
@@ -51,14 +45,23 @@ function lookupAmong(parts: Part[], options: { timeout?: number; limits?: Lookup
       sockets.most = Math.max(sockets.most, ++sockets.open);
       if (port === 0) first.most = Math.max(first.most, ++first.open);
       const part = parts[port]!;
-      await pause(part === "hang" ? 60_000 : part.after ?? 0, signal);
+      await delay(part === "hang" ? 60_000 : part.after ?? 0, { signal, clock });
       sockets.open--;
       if (port === 0) first.open--;
       if (signal.aborted) aborted.push(port);
       return part === "hang" || signal.aborted ? { outcome: "timeout" } : part.says;
     },
   });
-  return { lookup, asked, aborted, sockets, first, parts };
+  return {
+    lookup: {
+      find: (question: Question) => clock.run(lookup.find(question)),
+      get inFlight() {
+        return lookup.inFlight;
+      },
+    },
+    pass: (ms: number) => clock.run(delay(ms, { clock })),
+    ...{ asked, aborted, sockets, first, parts },
+  };
 }
 
 Deno.test("find() judges what the peers said", async () => {
@@ -119,9 +122,9 @@ Deno.test("find() asks a peer again however often it failed before", async () =>
 });
 
 Deno.test("find() opens few sockets to a peer that hung, and all questions pass once it is back", async () => {
-  const { lookup, sockets, parts } = lookupAmong(["hang"], { timeout: 100 });
+  const { lookup, pass, sockets, parts } = lookupAmong(["hang"], { timeout: 100 });
   await lookup.find(QUESTION);
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  await pass(1);
   const questions = Array.from({ length: 10 }, (_, i) => ({
     token: `tok${i}`,
     host: undefined,
@@ -137,12 +140,12 @@ Deno.test("find() opens few sockets to a peer that hung, and all questions pass 
 
 Deno.test("find() lets one source hold a quarter of the lookups, and turns away what is too much", async () => {
   const limits = { ...LIMITS, fanOuts: 8 };
-  const { lookup, asked, parts } = lookupAmong(["hang"], { timeout: 400, limits });
+  const { lookup, pass, asked, parts } = lookupAmong(["hang"], { timeout: 400, limits });
   const flood = Array.from(
     { length: 100 },
     (_, i) => lookup.find({ token: `flood${i}`, host: undefined, source: "198.51.100.1" }),
   );
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  await pass(10);
   assert.deepEqual(asked.length, 2);
   parts[0] = found(RIGHT);
   // The flood's two are still waiting; the CA's question is answered beside them.
@@ -155,9 +158,9 @@ Deno.test("find() lets one source hold a quarter of the lookups, and turns away 
 
 Deno.test("find() does not suspect a peer that is slow, as long as it answers", async () => {
   const limits = { ...LIMITS, perSuspectPeer: 1 };
-  const { lookup, sockets } = lookupAmong([says("absent", 700)], { timeout: 2000, limits });
+  const { lookup, pass, sockets } = lookupAmong([says("absent", 700)], { timeout: 2000, limits });
   const ask = async (i: number) => {
-    await new Promise((resolve) => setTimeout(resolve, 100 * i));
+    await pass(100 * i);
     return await lookup.find({ token: `tok${i}`, host: undefined, source: `192.0.2.${i}` });
   };
   const all = await Promise.all(Array.from({ length: 12 }, (_, i) => ask(i)));
@@ -246,12 +249,12 @@ Deno.test("find() holds no slot while only suspect peers are open, so that the d
 });
 
 Deno.test("find() waits for a peer that was suspect and answers late the next time", async () => {
-  const { lookup, parts, asked } = lookupAmong(["hang", says("absent")], { timeout: 200 });
+  const { lookup, pass, parts, asked } = lookupAmong(["hang", says("absent")], { timeout: 200 });
   assert.deepEqual((await lookup.find(QUESTION)).verdict, "timeout");
   // Too late for the lookup, which waits half the time for a suspect peer; but it is an answer.
   parts[0] = says("absent", 150);
   assert.deepEqual((await lookup.find(QUESTION)).verdict, "timeout");
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await pass(100);
   parts[0] = found(RIGHT, 150);
   assert.deepEqual((await lookup.find(QUESTION)).body, RIGHT);
   assert.deepEqual(asked.filter((port) => port === 0).length, 3);
