@@ -118,7 +118,7 @@ Deno.test("a supervisor that cannot be told does not keep the server from servin
       listening: 2,
     });
     await server.line(/event=notify_failed reason=/);
-    await server.line(/event=warning reason=.*check-config --running learns nothing/);
+    await server.line(/event=warning reason=.*check-config --running cannot see this server/);
     assert.equal((await ask(server.port("public"), "/")).status, 301);
   }
 });

@@ -1,7 +1,7 @@
 /**
  * Attackers of port 80 from thousands of addresses, all on one host: half heads, whole requests and
- * invented tokens at once. Their rates leave the processors of the machine to the balancers, since
- * what is tested is whom a flooded balancer serves, and not who gets a processor.
+ * invented tokens at once. What is tested is whom a flooded balancer serves, and not who gets a
+ * processor: all balancers share the machine's with the attackers, whose rates and priority are low.
  */
 
 import type { Flood } from "../../bench/flood.ts";
@@ -13,12 +13,12 @@ const NETWORK = "2001:db8:bad::/48";
 const HEAD = "Host: service.example\r\nConnection: close\r\n";
 
 const FLOODS: { what: string; count: number; rate: number; text: string }[] = [
-  { what: "half heads", count: 2_000, rate: 500, text: `GET / HTTP/1.1\r\n${HEAD}` },
-  { what: "whole requests", count: 500, rate: 200, text: `GET / HTTP/1.1\r\n${HEAD}\r\n` },
+  { what: "half heads", count: 2_000, rate: 300, text: `GET / HTTP/1.1\r\n${HEAD}` },
+  { what: "whole requests", count: 500, rate: 100, text: `GET / HTTP/1.1\r\n${HEAD}\r\n` },
   {
     what: "invented tokens",
     count: 500,
-    rate: 100,
+    rate: 50,
     text: `GET /.well-known/acme-challenge/invented@ HTTP/1.1\r\n${HEAD}\r\n`,
   },
 ];
@@ -49,7 +49,7 @@ export async function startFloods(
     );
     const flood: Flood = { address, port: 80, sources, rate, text };
     const argv = [
-      ...["sh", "-c", 'ulimit -n "$(ulimit -H -n)"; exec "$@"', "sh"],
+      ...["nice", "sh", "-c", 'ulimit -n "$(ulimit -H -n)"; exec "$@"', "sh"],
       ...[
         Deno.execPath(),
         "run",

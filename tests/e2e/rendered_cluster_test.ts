@@ -232,9 +232,12 @@ story(
       const end = Date.now() + FLOOD_MS;
       const floods = await startFloods(network, { address: flooded, balancers: cluster.hosts });
       for (let orders = 0; orders < 2 || Date.now() < end; orders++) {
-        const output = orders % 2 === 0
-          ? await order(acmetool!, { again: true })
-          : await orderByCertbot(certbot!);
+        const next = () =>
+          orders % 2 === 0 ? order(acmetool!, { again: true }) : orderByCertbot(certbot!);
+        let output = await next();
+        // On a busy machine a balancer may get no processor for longer than a lookup waits; the
+        // client's timer orders again.
+        if (output.code !== 0) output = await next();
         assert.equal(output.code, 0, `${output.stdout}\n${await saidToCa(balancers.get("lb0")!)}`);
       }
       for (const { what, rate } of await floods.stop()) {
