@@ -244,7 +244,7 @@ e2e("self-test takes the source document's nginx as a peer, with a note", async 
     assert.deepEqual([found.ok, faultsOf(found)], [true, []]);
     assert.match(
       textAt(found, `challenge [${ODD_ADDRESS}]:31080`),
-      /^its configuration cannot be compared: it is no acme-lb, or none that has this balancer's/,
+      /^its configuration cannot be compared: it is not acme-lb, or does not have this balancer's/,
     );
   } finally {
     await nginx.stop();
