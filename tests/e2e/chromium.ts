@@ -66,10 +66,14 @@ export async function startChromium({ directory, hosts = [] }: Options): Promise
           cookies: cookies.map((cookie) => ({ path: "/", ...cookie })),
         }),
       async [Symbol.asyncDispose]() {
-        // Only so are its helper processes gone, too, when this returns.
         await devTools.call("Browser.close").catch(() => {});
         devTools.close();
         await daemon.stop();
+        // Its helper processes end a moment later, and write into the profile until then.
+        await eventually(
+          () => Deno.remove(profile, { recursive: true }).then(() => true, () => undefined),
+          { what: () => `the end of what writes into ${profile}`, deadline: PATIENCE_MS },
+        );
       },
     };
   } catch (error) {
