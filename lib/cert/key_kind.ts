@@ -22,6 +22,10 @@ export interface KeyKind {
   bits: number | undefined;
 }
 
+/** Object identifiers of the algorithms whose keys need a closer look (RFC 8017, RFC 5480). */
+export const RSA_KEY = "1.2.840.113549.1.1.1";
+export const EC_KEY = "1.2.840.10045.2.1";
+
 const CURVES = new Map<string, [name: string, bits: number]>([
   ["1.2.840.10045.3.1.7", ["P-256", 256]],
   ["1.3.132.0.34", ["P-384", 384]],
@@ -41,18 +45,22 @@ export function readKeyKind(spki: Element | undefined): KeyKind {
   if (rest.length > 0) throw new SyntaxError("the public key has too many fields");
   const { oid, parameters } = readAlgorithm(algorithm, "public key algorithm");
   const key = readBitString(bits, "public key");
-  if (oid === "1.2.840.113549.1.1.1") {
+  if (oid === RSA_KEY) {
     const [modulus] = readSequence(readDer(key), "RSA public key");
     const size = bitLength(readInteger(modulus, "RSA modulus").magnitude);
     return { family: "RSA", name: `RSA ${size}`, bits: size };
   }
-  if (oid === "1.2.840.10045.2.1") {
-    const curve = readOid(parameters, "elliptic curve");
-    const [name, size] = CURVES.get(curve) ?? [`curve ${curve}`, undefined];
-    return { family: "EC", name, bits: size };
+  if (oid === EC_KEY) {
+    const [name, bits] = curveOf(readOid(parameters, "elliptic curve"));
+    return { family: "EC", name, bits };
   }
   if (oid === "1.3.101.112") return { family: "Ed25519", name: "Ed25519", bits: 256 };
   return { family: "other", name: OTHERS.get(oid) ?? oid, bits: undefined };
+}
+
+/** The name of a curve and the bits of its field, by its object identifier. */
+export function curveOf(oid: string): [name: string, bits: number | undefined] {
+  return CURVES.get(oid) ?? [`curve ${oid}`, undefined];
 }
 
 function bitLength(magnitude: Uint8Array): number {

@@ -19,18 +19,13 @@ import {
   TAG,
 } from "./der.ts";
 import { writeBitString, writeDer, writeInteger, writeOid, writeSequence } from "./der_writer.ts";
+import { curveOf, EC_KEY, RSA_KEY } from "./key_kind.ts";
 
 /** The encodings that ACME clients write, by node:crypto's names. */
 export type KeyFormat = "pkcs8" | "pkcs1" | "sec1";
 
-const RSA = "1.2.840.113549.1.1.1";
-const EC = "1.2.840.10045.2.1";
-
-/** Curves whose keys WebCrypto reads, by object identifier. */
-const CURVES = new Map([
-  ["1.2.840.10045.3.1.7", "P-256"],
-  ["1.3.132.0.34", "P-384"],
-]);
+/** Curves whose keys WebCrypto reads. */
+const CURVES = new Set(["P-256", "P-384"]);
 
 /** The first byte of a point of which both coordinates follow (SEC 1 section 2.3.3). */
 const UNCOMPRESSED = 4;
@@ -54,9 +49,9 @@ export async function publicHalfOf(
   const [version, algorithm, content, ...rest] = readSequence(whole, "private key");
   if (numberOf(version) !== 0n || rest.length > 0) return undefined;
   const { oid, parameters } = readAlgorithm(algorithm, "private key algorithm");
-  if (oid !== RSA && oid !== EC) return undefined;
+  if (oid !== RSA_KEY && oid !== EC_KEY) return undefined;
   const inner = readDer(expectTag(content, TAG.octetString, "private key").content);
-  return oid === RSA ? rsaPublicHalf(inner) : await ecPublicHalf(inner, parameters);
+  return oid === RSA_KEY ? rsaPublicHalf(inner) : await ecPublicHalf(inner, parameters);
 }
 
 /**
@@ -74,7 +69,7 @@ function rsaPublicHalf(key: Element): Uint8Array | undefined {
     (d * e) % (p - 1n) === 1n && (d * e) % (q - 1n) === 1n &&
     dp === d % (p - 1n) && dq === d % (q - 1n) && (qInverse * q) % p === 1n;
   if (!whole) throw new SyntaxError("the numbers of the RSA key do not belong together");
-  const algorithm = writeSequence(writeOid(RSA), writeDer(TAG.null));
+  const algorithm = writeSequence(writeOid(RSA_KEY), writeDer(TAG.null));
   return writeSequence(
     algorithm,
     writeBitString(writeSequence(fields[1]!.raw, fields[2]!.raw)),
@@ -108,9 +103,11 @@ async function ecPublicHalf(
   // Without its public half there is nothing to compare; explicit parameters name no curve.
   if (!point || parameters?.tag !== TAG.oid || (inner && inner.tag !== TAG.oid)) return undefined;
   const identifier = readOid(parameters, "elliptic curve");
-  const curve = CURVES.get(identifier);
-  if (!curve || (inner && readOid(inner, "elliptic curve") !== identifier)) return undefined;
-  const algorithm = writeSequence(writeOid(EC), parameters.raw);
+  const [curve] = curveOf(identifier);
+  if (!CURVES.has(curve) || (inner && readOid(inner, "elliptic curve") !== identifier)) {
+    return undefined;
+  }
+  const algorithm = writeSequence(writeOid(EC_KEY), parameters.raw);
   const pkcs8 = writeSequence(
     writeInteger(Uint8Array.of(0)),
     algorithm,
