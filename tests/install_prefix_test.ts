@@ -119,11 +119,11 @@ const FAILURES: Record<string, Failure> = {
   },
   "half of the files are in their places": {
     mv: "case $* in *_acme-lb.acme-lb-new*) exit 1 ;; esac",
-    says: /taken back/,
+    says: /are undone/,
   },
   "SIGTERM": {
     executable: STAND_IN.replace("generate)", "generate) test $2 != fish || kill -TERM $PPID;"),
-    says: /taken back/,
+    says: /are undone/,
   },
 };
 
@@ -149,7 +149,7 @@ for (const [name, { executable = STAND_IN, obstacle, mv, says }] of Object.entri
       const before = await tree(prefix);
       const { code, stdout, stderr } = await there.install(...WITH);
       assert.match(stderr, says);
-      assert.match(stderr, /install\.sh: failed: what this run has done is taken back\n$/);
+      assert.match(stderr, /install\.sh: failed: the changes of this run are undone\n$/);
       assert.equal(stdout, "");
       assert.equal(code, name === "SIGTERM" ? 143 : 1);
       assert.deepEqual(await tree(prefix), before);

@@ -141,7 +141,7 @@ async function installedOn(machine: Machine, t: Deno.TestContext): Promise<void>
       chmod 755 /root/shim/systemd-tmpfiles`);
     const { code, stderr } = await install(...WITH);
     await machine.sh("rm -r /root/shim");
-    assert.match(stderr, /no room\ninstall\.sh: failed: what this run has done is taken back\n$/);
+    assert.match(stderr, /no room\ninstall\.sh: failed: the changes of this run are undone\n$/);
     assert.equal(code, 1);
     assert.deepEqual(await filesOn(machine), before);
   });
