@@ -32,8 +32,8 @@ Examples:
       the same file on every balancer; each recognises its own address among the peers
   acme-lb serve --peer '[2001:db8::f001]:31080' --peer '[2001:db8::f002]:31080'
 
-The metrics port tells of the files under certificates as check-expiry does, keys left aside; what
-this user may not read is left out, for acme-lb-check-expiry.timer to report.
+The metrics port reports the files under certificates as check-expiry does, but does not check their
+keys. Files that this user cannot read are left out; acme-lb-check-expiry.timer reports those.
 
 Signals: SIGHUP reads the configuration again (and keeps the old one if the new one is wrong);
 SIGTERM stops accepting, finishes what is in flight within 3 s, and ends with 0.`;
