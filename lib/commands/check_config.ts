@@ -17,7 +17,7 @@ import { formatYaml } from "../yaml.ts";
 const EXAMPLES = `
 Examples:
   acme-lb check-config --config /etc/acme-lb/config.yaml
-      prints every key with its current value; a mistake is reported as file:line:column: key: reason
+      prints every key with its value in use; a mistake is shown as file:line:column: key: reason
   acme-lb check-config --running
       whether the service uses the current content of the file, for instance after a reload
 
