@@ -111,7 +111,7 @@ const FLAGS: Record<string, string[]> = {
 };
 const GLOBAL = ["--config", "--log-format", "--log-level", "--version", "--help"];
 
-Deno.test("--help of each command tells its flags and an example, in plain text, and exits 0", async () => {
+Deno.test("--help of each command lists its flags and an example, in plain text, and exits 0", async () => {
   const { stdout: overview } = await acmeLb(["--help"]);
   for (const [command, flags] of Object.entries(FLAGS)) {
     assert.match(overview, new RegExp(`^ +${command} {2,}\\S`, "m"));

@@ -164,7 +164,7 @@ Deno.test("compile embeds the modules and permissions in the base binary that DE
     );
   }));
 
-Deno.test("what deno compile makes of a base binary is tried, and carries the runtime if it fails", () =>
+Deno.test("the output of deno compile is tested, and replaced by the carrying form if it fails", () =>
   inFolder(async (folder) => {
     const script = (lines: string) => `#!/bin/sh\n${lines}\n`;
     // Each works a little further: it says something else, it has no configuration, it only listens.
@@ -248,7 +248,7 @@ Deno.test("compile fails when the base binary that DENORT_BIN names is missing",
     );
   }));
 
-Deno.test("compile refuses what it does not know with its usage", async () => {
+Deno.test("compile refuses unknown arguments with its usage", async () => {
   for (const args of [["--targe", "x"], ["--target"], ["x"], ["--target", "a", "b"]]) {
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "--allow-all", `${ROOT}compile.ts`, ...args],

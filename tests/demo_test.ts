@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { entries, executablePath } from "./executable.ts";
 import { demo, emptyRoom, ROOT, run, WITH_DENO } from "./install_script.ts";
 
-Deno.test("install.sh --demo plays the article's requests, prints all and leaves nothing", async () => {
+Deno.test("install.sh --demo sends the article's requests, prints them and leaves nothing behind", async () => {
   await using room = await emptyRoom();
   const { code, stdout } = await demo(room, []);
   const story = [
@@ -56,7 +56,7 @@ Deno.test("install.sh --demo --keep leaves the three running until its own line 
   assert.deepEqual(await entries(room.path, "acme-lb-demo-"), []);
 });
 
-Deno.test("install.sh --demo ends its balancers when it is ended", async () => {
+Deno.test("install.sh --demo stops its balancers when it is killed", async () => {
   await using room = await emptyRoom();
   await executablePath();
   await using process = new Deno.Command("./install.sh", {

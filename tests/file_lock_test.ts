@@ -11,7 +11,7 @@ async function withDirectory(test: (directory: string) => Promise<void>): Promis
   }
 }
 
-Deno.test("lockTarget() keeps the next one out until it is disposed of", () =>
+Deno.test("lockTarget() blocks the next caller until it is disposed", () =>
   withDirectory(async (directory) => {
     const order: string[] = [];
     let waiting: Promise<void>;
@@ -40,7 +40,7 @@ Deno.test("lockTarget() gives up after its wait, naming file and time", () =>
     });
   }));
 
-Deno.test("lockTarget() of a symlink locks where the file really is", () =>
+Deno.test("lockTarget() of a symlink locks the directory of the real file", () =>
   withDirectory(async (directory) => {
     await Deno.mkdir(`${directory}/real`);
     await Deno.symlink("real/a.pem", `${directory}/a.pem`);

@@ -44,7 +44,7 @@ async function inTree(
 const met = (path: string) => ({ path, met: true });
 const named = (path: string) => ({ path, met: false });
 
-Deno.test("findFiles finds what is below a directory, in one order, and notes what it leaves out", async () => {
+Deno.test("findFiles() lists the files below a directory in a fixed order, and notes what it leaves out", async () => {
   await inTree(
     ["b", "a", "sub/", "sub/c", "sub/deep/", "sub/deep/d", ".hidden/", ".hidden/x", "sub/.x", "B"],
     async (_, find) => {
@@ -60,7 +60,7 @@ Deno.test("findFiles finds what is below a directory, in one order, and notes wh
   );
 });
 
-Deno.test("findFiles follows links once, and says where they lead nowhere", async () => {
+Deno.test("findFiles() follows each link once, and names broken ones", async () => {
   await inTree(
     [
       "dir/",
@@ -96,7 +96,7 @@ Deno.test("findFiles follows links once, and says where they lead nowhere", asyn
   );
 });
 
-Deno.test("findFiles has a problem for each thing that cannot be looked at, and opens no pipe", async () => {
+Deno.test("findFiles() has a problem for each path that cannot be read, and opens no pipe", async () => {
   await inTree(["empty/", "quiet/", "quiet/.x", "a"], async (at, find) => {
     const fifo = await new Deno.Command("mkfifo", { args: [at("pipe")] }).output();
     assert.ok(fifo.success);
@@ -190,7 +190,7 @@ Deno.test("findFiles takes ** for any number of directories, and follows no link
   });
 });
 
-Deno.test("findFiles leaves out what is excluded, wherever it is met or named, and notes it", async () => {
+Deno.test("findFiles() leaves out excluded paths, found or named, and notes them", async () => {
   const entries = [
     "a.pem",
     "a.bak",
@@ -224,7 +224,7 @@ Deno.test("findFiles leaves out what is excluded, wherever it is met or named, a
   }, ["*.bak", "old"]);
 });
 
-Deno.test("missingProblem() tells how an endpoint is given", () => {
+Deno.test("missingProblem() says how to give an endpoint", () => {
   const hint = "there is no such file; HOST:PORT is given with --connect";
   for (const endpoint of ["lb.example:443", "192.0.2.1:443", "[2001:db8::1]:443", "lb:8443"]) {
     assert.equal(missingProblem(endpoint), hint);

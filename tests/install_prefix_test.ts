@@ -12,7 +12,7 @@ import { run } from "./install_script.ts";
 
 const root = Deno.uid() === 0;
 
-Deno.test("install.sh installs below a prefix, changes nothing the second time, and takes all away", async (t) => {
+Deno.test("install.sh installs below a prefix, changes nothing the second time, and removes everything", async (t) => {
   await using there = await place();
   const prefix = `${there.path}/there`;
   await Deno.writeTextFile(`${prefix}/mine`, "kept");
@@ -81,7 +81,7 @@ Deno.test("install.sh installs below a prefix, changes nothing the second time, 
   });
 });
 
-Deno.test("install.sh upgrades, and --uninstall leaves what others have put into its folders", async () => {
+Deno.test("install.sh upgrades, and --uninstall keeps files of others in its folders", async () => {
   await using there = await place(STAND_IN);
   const prefix = `${there.path}/there`;
   assert.equal((await there.install(...WITH)).code, 0);

@@ -74,13 +74,13 @@ for (const [what, run, outcome] of RUNS) {
   Deno.test(`outcomeOf() reads ${what}`, () => assert.deepEqual(outcomeOf(run), outcome));
 }
 
-Deno.test("casesOf() tells names, results and times", () => {
+Deno.test("casesOf() lists names, results and times", () => {
   assert.deepEqual(casesOf(junit([["a &lt;b&gt; &amp; &quot;c&quot; &#39;d&#39;", FAILURE]])), [
     { name: `a <b> & "c" 'd'`, result: "failed", seconds: 0.021 },
   ]);
 });
 
-Deno.test("outcomeOf() agrees with the runner about a run of its own", async () => {
+Deno.test("outcomeOf() agrees with the runner about a real run", async () => {
   const directory = await Deno.makeTempDir({ prefix: "acme-lb-test-" });
   try {
     await Deno.writeTextFile(

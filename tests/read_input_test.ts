@@ -29,7 +29,7 @@ Deno.test("tryToRead reads a file to its end when it says that it is empty, as t
   else assert.match(read.reason, /may not open/);
 });
 
-Deno.test("tryToRead says why when there is nothing to read, and opens no pipe", async () => {
+Deno.test("tryToRead() gives the reason when a file cannot be read, and opens no pipe", async () => {
   const directory = await Deno.makeTempDir();
   try {
     const at = (name: string) => `${directory}/${name}`;

@@ -34,7 +34,7 @@ Deno.test("isClosed() is true where nobody but root and the caller can write", (
   }
 });
 
-Deno.test("countFixed() and actorIn() say which directory can be exchanged, and who should write there", () => {
+Deno.test("countFixed() and actorIn() say which directory can be replaced, and who should write there", () => {
   const root: [number, number] = [0, 0o755];
   const table: [what: string, facts: [number, number][], fixed: number, by: number | undefined][] =
     [
@@ -94,7 +94,7 @@ Deno.test("walk() resolves as the system does, and stops where something is miss
 });
 
 Deno.test({
-  name: "walk() follows no link that another user could have put there or could exchange",
+  name: "walk() follows no link that another user could have created or could replace",
   ignore: ME !== 0,
   fn: async () => {
     const top = await Deno.realPath(await Deno.makeTempDir({ prefix: "trusted_path_" }));

@@ -78,7 +78,7 @@ Deno.test({
   },
 });
 
-Deno.test("a runtime API beyond loopback is warned of", () => {
+Deno.test("a runtime API on another machine gives a warning", () => {
   for (
     const near of ["127.0.0.1:9999", "127.1.2.3:1", "[::1]:9999", "localhost:9999", "/run/a.sock"]
   ) {

@@ -25,11 +25,11 @@ Examples:
       --haproxy-socket /run/haproxy/admin.sock
       saves the certificate that HAProxy's own ACME has ordered, before a reload loses it
 
-Nothing is written unless the key belongs to the leaf, the leaf is first, each certificate is signed by
-the next one, all are valid now, and the leaf is not older than the installed one or the one in
-HAProxy's memory. If HAProxy refuses the certificate, the old file is restored. Exit codes: 0 done; 1
-not done, or HAProxy may show another certificate for one of the names (the message has the reason);
-42 for an event of acmetool that this hook does not handle.`;
+Nothing is written unless the key belongs to the leaf, the leaf is first, each certificate is
+signed by the next one, all are valid now, and the leaf is not older than the installed one or the
+one in HAProxy's memory. If HAProxy refuses the certificate, the old file is restored. Exit codes:
+0 done; 1 not done, or HAProxy may show another certificate for one of the names (the message has
+the reason); 42 for an event of acmetool that this hook does not handle.`;
 
 export const assemblePem: Subcommand<AssembleFlags> = {
   configure(command) {

@@ -64,22 +64,23 @@ Examples:
   acme-lb check-expiry --format prometheus --output /var/lib/node_exporter/acme-lb.prom
       the files under certificates and haproxy.sockets in the configuration, for node_exporter
 
-It checks dates, whether a key in the file belongs to the certificate, the order and the dates of the
-chain, names, signatures with SHA-1, test CAs, and placeholders of self-signed. It does not check
-whether anybody trusts the CA. The first certificate of a file is the one that counts; if it cannot be
-read, no other one takes its place. In directories, hidden files, HAProxy's .ocsp, .issuer and .sctl
-files and files with only a key are left out, with a note. So are backup files of editors, unless they
-have a key and a certificate, because HAProxy loads those. In a file with only CA certificates, the
-first one to expire counts, with the thresholds of a certificate of 90 days. A file or directory that
-does not answer within a quarter of --timeout is UNKNOWN.
+It checks dates, whether a key in the file belongs to the certificate, the order and the dates of
+the chain, names, signatures with SHA-1, test CAs, and placeholders of self-signed. It does not
+check whether anybody trusts the CA. The first certificate of a file is the one that counts; if it
+cannot be read, no other one takes its place. In directories, hidden files, HAProxy's .ocsp,
+.issuer and .sctl files and files with only a key are left out, with a note. So are backup files
+of editors, unless they have a key and a certificate, because HAProxy loads those. In a file with
+only CA certificates, the first one to expire counts, with the thresholds of a certificate of 90
+days. A file or directory that does not answer within a quarter of --timeout is UNKNOWN.
 
-An endpoint is asked with both kinds of key, in eight handshakes each: a server may have an RSA and an
-ECDSA certificate, and an old process may still answer after a reload. Its certificate must cover the
-name that it is asked for, which is each --servername, or the name of the endpoint. The certificate is
-compared with the newest file for that name with the same kind of key; a file with exactly this name
-is preferred to a wildcard. Without a name to ask for, every name of the served certificate counts. So
-give only files that the endpoints serve. The addresses are also compared with each other: one is left behind when its
-certificate is overdue for renewal and another has a newer one that is not.
+An endpoint is asked with both kinds of key, in eight handshakes each: a server may have an RSA
+and an ECDSA certificate, and an old process may still answer after a reload. Its certificate must
+cover the name that it is asked for, which is each --servername, or the name of the endpoint. The
+certificate is compared with the newest file for that name with the same kind of key; a file with
+exactly this name is preferred to a wildcard. Without a name to ask for, every name of the served
+certificate counts. So give only files that the endpoints serve. The addresses are also compared
+with each other: one is left behind when its certificate is overdue for renewal and another has a
+newer one that is not.
 
 Exit codes: 0 all OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. The worst state counts; UNKNOWN counts as
 less severe than WARNING, but never as OK; 3 also for a wrong command line or configuration.`;

@@ -32,16 +32,16 @@ Examples:
   acme-lb render haproxy --diff
       what --root / --force would change
   acme-lb render haproxy --acme --staging --root /
-      HAProxy 3.2 orders its certificate itself, here from Let's Encrypt's staging CA; with a timer that
+      HAProxy 3.2 orders its certificate itself, here from Let's Encrypt's staging CA; a timer
       saves what it obtains. acme-lb must ask it: challenge.solvers: ["127.0.0.1:31081"]
 
 The systemd units use the acme-lb executable and the configuration file that rendered them.
-keepalived's file differs from balancer to balancer; the others are the same on all. Without --node
-it is rendered for the balancer in cluster.nodes that has an address of this machine.
-With --root, nothing is written if one of the files exists and differs, unless --force is given. Then
-the old file is kept in the same directory as .NAME.old-TIME. A line for each file says whether it was
-written or unchanged. No program is reloaded. If a router id would change, a warning names it: until
-all balancers have the new file, two of them hold that address.`;
+keepalived's file differs from balancer to balancer; the others are the same on all. Without
+--node it is rendered for the balancer in cluster.nodes that has an address of this machine. With
+--root, nothing is written if one of the files exists and differs, unless --force is given. Then
+the old file is kept in the same directory as .NAME.old-TIME. A line for each file says whether it
+was written or unchanged. No program is reloaded. If a router id would change, a warning names it:
+until all balancers have the new file, two of them hold that address.`;
 
 export const render: Subcommand<RenderFlags> = {
   configure(command) {

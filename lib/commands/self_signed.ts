@@ -34,10 +34,10 @@ Examples:
   acme-lb self-signed --name service.example --out /etc/haproxy/certs/service.example.pem
       a certificate for the name, which assemble-pem replaces later
   acme-lb self-signed --name service.example --name 2001:db8::1 --out a.pem --if-missing
-      before each start of HAProxy: does nothing once a file is there; an empty one counts as missing
+      before each start of HAProxy: does nothing if a file is there and is not empty
 
-The certificate has O=acme-lb placeholder in its subject, by which check-expiry recognises it. A file
-that is not such a placeholder is never replaced.`;
+The certificate has O=acme-lb placeholder in its subject, by which check-expiry recognises it. A
+file that is not such a placeholder is never replaced.`;
 
 export const selfSigned: Subcommand<SelfSignedFlags> = {
   configure(command) {

@@ -41,14 +41,15 @@ Examples:
       with the addresses of the public DNS, if the resolver here returns others
   acme-lb self-test --format json --lifetime 160h
       one object: ok, token, paths (port, address, host, of, outcome, ms, findings), findings, and
-      verdict (answer: yes, partly, no or unknown; text, through, not_through, cause with where); each
-      finding has level (fail, warn, note), rule, text, and about where it concerns no path
+      verdict (answer: yes, partly, no or unknown; text, through, not_through, cause with where);
+      each finding has level (fail, warn, note), rule, text, and about where it concerns no path
 
 It asks the challenge port of each peer, and port 80 of the addresses in cluster and of those that
-the DNS returns for cluster.names. On this balancer it tests each webroot, with a flat and a nested
-token. The last line is the verdict: whether the CA gets its answer now, through which addresses, and
-what to repair first. Run it as root or as the user of the ACME client, because it writes to the
-webroot; it removes its tokens at the end. Exit codes: 0 nothing failed, 1 something did.`;
+the DNS returns for cluster.names. On this balancer it tests each webroot, with a flat and a
+nested token. The last line is the verdict: whether the CA gets its answer now, through which
+addresses, and what to repair first. Run it as root or as the user of the ACME client, because it
+writes to the webroot; it removes its tokens at the end. Exit codes: 0 nothing failed, 1 something
+did.`;
 
 export const selfTest: Subcommand<SelfTestFlags> = {
   configure(command) {

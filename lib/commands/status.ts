@@ -29,10 +29,10 @@ Examples:
   acme-lb status --format json | jq -r '.findings[] | select(.level == "fail") | .text'
       one object: ok, balancers, findings; with --watch one line every two seconds
 
-It asks the challenge ports of all peers at once and needs at most two seconds. Each answers only to
-balancers, and one that does not answer is shown as a row too. The page at / of the metrics port shows
-the same. Exit codes: 0 all is well, 1 there are warnings, 2 something is wrong, 3 nothing could be
-asked.`;
+It asks the challenge ports of all peers at once and needs at most two seconds. Each answers only
+to balancers, and one that does not answer is shown as a row too. The page at / of the metrics
+port shows the same. Exit codes: 0 all is well, 1 there are warnings, 2 something is wrong, 3
+nothing could be asked.`;
 
 /** Between the end of one query and the next. */
 const WATCH_MS = 2_000;

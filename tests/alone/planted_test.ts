@@ -113,7 +113,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a link on the way is followed no more than one at the end",
+  name: "a link in the middle of a path is checked like one at its end",
   ignore: !isRoot,
   fn: async () => {
     for (const options of [{ mode: 0o644, replaceLink: true }, { mode: 0o644 }, {}]) {
@@ -191,7 +191,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "below a directory that a user can exchange, root writes with that user's rights",
+  name: "below a directory that a user can replace, root writes with that user's rights",
   ignore: !isRoot,
   fn: async () => {
     await using at = await scene();
@@ -243,7 +243,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what is planted under the name of a lock is neither followed nor opened",
+  name: "a file or link planted under the name of a lock is neither followed nor opened",
   ignore: !isRoot,
   fn: async () => {
     for (const target of ["etc/shadow", "etc/nothing", "etc"]) {

@@ -155,7 +155,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "assemble-pem refuses what HAProxy would load without a word and no client accept",
+  name: "assemble-pem refuses certificates that HAProxy loads but no client accepts",
   ignore: !hasHaproxy,
   async fn() {
     const { leaf, lower, upper } = await issueChain();

@@ -16,7 +16,7 @@ async function checkConfig(
   return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
 }
 
-Deno.test("check-config prints what is in force as a file that means the same", async () => {
+Deno.test("check-config prints the configuration in use as a file with the same meaning", async () => {
   const dir = await Deno.makeTempDir();
   const path = `${dir}/config.yaml`;
   const source = `

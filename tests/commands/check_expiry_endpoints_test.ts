@@ -12,7 +12,7 @@ async function summaryAt(port: number, ...args: string[]): Promise<string> {
   return summary!;
 }
 
-Deno.test("check-expiry judges what an endpoint sends, and wants the name covered that it asks for", async () => {
+Deno.test("check-expiry checks the served certificate, and that it covers the requested name", async () => {
   const { leaf, lower, upper } = await issueChain({ names: ["a.example"] });
   await using server = await startTlsServer(served(leaf, lower, upper));
   assert.equal(await summaryAt(server.port), "OK");
@@ -28,7 +28,7 @@ Deno.test("check-expiry judges what an endpoint sends, and wants the name covere
   assert.equal(await summaryAt(broken.port), "CRITICAL chain_broken");
 });
 
-Deno.test("check-expiry judges the dates of expired, future and unusual certificates that are served", async () => {
+Deno.test("check-expiry checks the dates of served certificates that are expired, future or unusual", async () => {
   const at = (from: number, to: number) =>
     issue({
       notBefore: new Date(NOW.getTime() + from * DAY),
@@ -53,7 +53,7 @@ Deno.test("check-expiry judges the dates of expired, future and unusual certific
   assert.equal(await summaryAt(server.port), "OK");
 });
 
-Deno.test("check-expiry waits for no hung endpoint longer than for all of them", async () => {
+Deno.test("check-expiry waits for hung endpoints no longer than its timeout in all", async () => {
   const { leaf, lower } = await issueChain({ names: ["a.example"] });
   await using server = await startTlsServer(served(leaf, lower));
   await using silent = listenAt(["127.0.0.1", "::1"], async (connection) => {
@@ -99,7 +99,7 @@ Deno.test("check-expiry has a record for each kind of key that an endpoint has, 
   await Deno.remove(directory, { recursive: true });
 });
 
-Deno.test("check-expiry tells of an old process that answers for a new one, whichever comes first", async () => {
+Deno.test("check-expiry finds an old process beside a new one, in either order of answers", async () => {
   const dates = (from: number, to: number) => ({
     notBefore: new Date(NOW.getTime() + from * DAY),
     notAfter: new Date(NOW.getTime() + to * DAY),
@@ -126,7 +126,7 @@ Deno.test("check-expiry tells of an old process that answers for a new one, whic
   }
 });
 
-Deno.test("check-expiry asks the addresses of one family when it is told to, and takes what was typed for a label", async () => {
+Deno.test("check-expiry asks only one family with -4 or -6, and labels endpoints as typed", async () => {
   const { leaf, lower } = await issueChain({ names: ["localhost"] });
   await using server = await startTlsServer(served(leaf, lower));
   const typed = `LOCALHOST:${server.port}`;

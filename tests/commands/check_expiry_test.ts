@@ -58,7 +58,7 @@ Deno.test("check-expiry ends with the code of the worst record, where UNKNOWN is
   });
 });
 
-Deno.test("check-expiry has exactly one record for each odd thing, and none of them is OK", async () => {
+Deno.test("check-expiry has exactly one record for each invalid file, and none of them is OK", async () => {
   const { leaf, lower } = await issueChain();
   const good = leaf.key.pem + leaf.pem + lower.pem;
   const files = {
@@ -170,7 +170,7 @@ Deno.test("check-expiry has exactly one record for each odd thing, and none of t
 });
 
 Deno.test({
-  name: "check-expiry has a record for what its user may not read",
+  name: "check-expiry has a record for each file that its user cannot read",
   ignore: Deno.uid() !== 0,
   fn: async () => {
     await inDirectory({ "shut.pem": await withDaysLeft(60) }, async (directory, at) => {
@@ -190,7 +190,7 @@ Deno.test({
   },
 });
 
-Deno.test("check-expiry says what is wrong with a command line or a configuration in one line, with code 3", async () => {
+Deno.test("check-expiry reports a wrong command line or configuration in one line, with code 3", async () => {
   await inDirectory({ "bad.yaml": "certificates: 7\n", "empty.yaml": "" }, async (_, at) => {
     const table: [args: string[], reason: RegExp][] = [
       [["--bogus"], /unknown option '--bogus'; see acme-lb check-expiry --help/],
@@ -221,7 +221,7 @@ Deno.test("check-expiry says what is wrong with a command line or a configuratio
   });
 });
 
-Deno.test("check-expiry looks at what the configuration names when nothing is named", async () => {
+Deno.test("check-expiry without arguments checks the files and sockets in the configuration", async () => {
   await inDirectory({ "a.pem": await withDaysLeft(60), "b.pem": "x" }, async (directory, at) => {
     await Deno.writeTextFile(
       at("config.yaml"),
@@ -241,7 +241,7 @@ Deno.test("check-expiry looks at what the configuration names when nothing is na
   });
 });
 
-Deno.test("check-expiry wants each --name covered", async () => {
+Deno.test("check-expiry reports each --name that a certificate does not cover", async () => {
   const { pem } = await issue({ names: ["a.example", "*.b.example"] });
   await inDirectory({ "a.pem": pem }, async (directory, at) => {
     const good = ["--name", "A.example", "--name", "x.b.example"];

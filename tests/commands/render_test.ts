@@ -16,7 +16,7 @@ async function room(): Promise<Room> {
 
 const render = (...args: string[]) => acmeLb(["render", ...args, "--config", CONFIG]);
 
-Deno.test("render prints one file as it is, and several below their paths", async () => {
+Deno.test("render prints a single file unchanged, and several below their paths", async () => {
   const keepalived = await render("keepalived", "--node", "lb1");
   assert.deepEqual([keepalived.code, keepalived.stderr], [0, ""]);
   assert.match(keepalived.stdout, /^# keepalived on lb1,/);
@@ -50,7 +50,7 @@ Deno.test("render --root writes each file to its place, and again changes nothin
   assert.deepEqual(again.stdout, first.stdout.replaceAll(": written", ": unchanged"));
 });
 
-Deno.test("render --root leaves everything alone when one file differs, unless forced", async () => {
+Deno.test("render --root writes nothing when one file differs, unless --force is given", async () => {
   await using directory = await room();
   const root = directory.path;
   const target = `${root}/var/lib/acme/conf/target`;
@@ -76,7 +76,7 @@ const copiesIn = async (directory: string) =>
   (await Array.fromAsync(Deno.readDir(directory), ({ name }) => name))
     .filter((name) => name.startsWith("."));
 
-Deno.test("render --force keeps each file that it replaces, whole, beside it", async () => {
+Deno.test("render --force keeps a complete copy of each file that it replaces", async () => {
   await using directory = await room();
   const root = directory.path;
   const places = [
@@ -130,7 +130,7 @@ Deno.test("render --diff shows what would change, and changes nothing", async ()
   assert.deepEqual(await Deno.readTextFile(place), mine);
 });
 
-Deno.test("render names each router id that would change, and leaves it to --force", async () => {
+Deno.test("render names each router id that would change, and changes it only with --force", async () => {
   await using directory = await room();
   const place = `${directory.path}/etc/keepalived/keepalived.conf`;
   const keepalived = (...args: string[]) =>
@@ -150,7 +150,7 @@ Deno.test("render names each router id that would change, and leaves it to --for
   assert.deepEqual((await keepalived("--force")).code, 0);
 });
 
-Deno.test("render refuses what it cannot place, with one line", async () => {
+Deno.test("render refuses a target that it cannot write to, with one line", async () => {
   await using directory = await room();
   const file = `${directory.path}/file`;
   await Deno.writeTextFile(file, "");

@@ -60,7 +60,7 @@ Deno.test("self-test finds its token through the challenge port here, and leaves
   });
 });
 
-Deno.test("self-test tries each webroot, flat and nested, and says where tokens are not given", async () => {
+Deno.test("self-test tests each webroot, flat and nested, and names those whose tokens are not served", async () => {
   await withDirectory(async (directory) => {
     const config = `${directory}/config.yaml`;
     const roots = ["one", "two", "three"].map((name) => `${directory}/${name}`);
@@ -139,7 +139,7 @@ Deno.test("self-test --help documents every key of its JSON", async () => {
   });
 });
 
-Deno.test("self-test refuses what it does not understand, in one line", async () => {
+Deno.test("self-test refuses unknown arguments in one line", async () => {
   const table: [string[], number, RegExp][] = [
     [
       ["--lifetime", "soon"],

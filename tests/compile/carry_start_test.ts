@@ -53,7 +53,7 @@ Deno.test("no file of the working directory takes the place of a flag that holds
     }
   }));
 
-Deno.test("arguments arrive as they are, and what steers the runtime does not arrive at all", () =>
+Deno.test("arguments arrive unchanged, and variables that change the runtime's behaviour do not arrive", () =>
   inFolder(async (folder, executable) => {
     await write(executable, ["--allow-net"]);
     const args = ["a b", "*", "$(id)", "", "-x", "'"];
@@ -96,7 +96,7 @@ Deno.test("arguments arrive as they are, and what steers the runtime does not ar
     ]);
   }));
 
-Deno.test("a directory is started from by its physical path, wherever links lead later", () =>
+Deno.test("the runtime is started from its physical path, so that a link changed later has no effect", () =>
   inFolder(async (folder, executable) => {
     await write(executable, ["--allow-net"]);
     await Deno.mkdir(`${folder}/real/caches`, { recursive: true });
@@ -108,7 +108,7 @@ Deno.test("a directory is started from by its physical path, wherever links lead
     }
   }));
 
-Deno.test("a first start sweeps old runtimes of acme-lb, and nothing else that lies there", () =>
+Deno.test("a first start removes old runtimes of acme-lb, and no other files", () =>
   inFolder(async (folder, executable) => {
     await write(executable, ["--allow-net"]);
     const cache = `${folder}/cache`;
@@ -143,7 +143,7 @@ Deno.test("a first start sweeps old runtimes of acme-lb, and nothing else that l
     assert.deepEqual(await entries(`${folder}/other`), ["acme-lb", "main.js"]);
   }));
 
-Deno.test("the first start tries the runtime, and lets it learn the modules; later ones do neither", () =>
+Deno.test("the first start tests the runtime and fills its module cache; later ones do neither", () =>
   inFolder(async (folder, executable) => {
     await write(executable, ["--allow-net"]);
     const env = { ACME_LB_CACHE: `${folder}/cache` };

@@ -182,7 +182,7 @@ for (const job of JOBS) {
   });
 }
 
-Deno.test("each permission in deno.json is in a test above, and the rest are refused", () => {
+Deno.test("each permission in deno.json is tested above, and all others are refused", () => {
   const needed = (name: string) => JOBS.filter(({ needs }) => needs[0] === name);
   for (const [name, grant] of Object.entries(PERMISSIONS)) {
     if (grant === false) continue;

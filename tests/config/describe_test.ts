@@ -161,7 +161,7 @@ Deno.test("withFlags() lets flags win, key by key", () => {
   assert.deepEqual(withFlags(config(FULL), {}), config(FULL));
 });
 
-Deno.test("doubtsOf() warns of what is allowed but hardly meant", () => {
+Deno.test("doubtsOf() warns of values that are allowed but probably not intended", () => {
   const here = ["2001:db8::f001", "192.0.2.11"];
   const table: [string, string[]][] = [
     ["", []],
@@ -211,7 +211,7 @@ Deno.test("doubtsOf() warns of what is allowed but hardly meant", () => {
   }
 });
 
-Deno.test("ownPeers() are those that the challenge port of this machine hears", () => {
+Deno.test("ownPeers() are the peers at which this machine's challenge port listens", () => {
   const here = ["2001:db8::f001", "192.0.2.11", "127.0.0.1"];
   const peers =
     `peers: ["[2001:db8:0::f001]:31080", "192.0.2.11:31080", "192.0.2.11:31081", "192.0.2.12:31080"]`;

@@ -59,7 +59,7 @@ const KEYS: [string, string][] = [
     .map((key) => ["cluster", key] as [string, string]),
 ];
 
-Deno.test("parseConfig() knows each key, and names it for each slip of the finger", () => {
+Deno.test("parseConfig() knows each key, and suggests it for a typing error", () => {
   const slips: ((word: string, at: number) => string)[] = [
     (word, at) => word.slice(0, at) + word.slice(at + 1),
     (word, at) => word.slice(0, at) + word[at] + word.slice(at),
@@ -82,7 +82,7 @@ Deno.test("parseConfig() knows each key, and names it for each slip of the finge
   );
 });
 
-Deno.test("parseConfig() says what stood where something else was expected", () => {
+Deno.test("parseConfig() names the value found where another was expected", () => {
   const table: [string, string][] = [
     ["webroot: {a: b}", "1:10: webroot: expected an absolute path, got keys and values"],
     ["webroot: [/a, b]", '1:15: webroot[1]: expected an absolute path, got "b"'],
@@ -150,7 +150,7 @@ Deno.test("parseConfig() shows addresses without quotes at their place, and othe
   }
 });
 
-Deno.test("parseConfig() tells twenty mistakes, in the order of the lines, and counts the rest", () => {
+Deno.test("parseConfig() reports twenty mistakes in the order of the lines, and counts the rest", () => {
   const text = Array.from({ length: 25 }, (_, i) => `colour${i}: red`).join("\n");
   const lines = linesOf(text);
   assert.deepEqual(
@@ -171,7 +171,7 @@ Deno.test("parseConfig() tells twenty mistakes, in the order of the lines, and c
   );
 });
 
-Deno.test("parseConfig() throws nothing but ConfigError, whatever a text holds", () => {
+Deno.test("parseConfig() throws only ConfigError for any text", () => {
   const words = KEYS.flat().concat(
     ..."[]{}:,-*&!|>'\"#\n\t ".split("").map((sign) => [sign, `${sign} `]),
     ": ",
@@ -189,7 +189,7 @@ Deno.test("parseConfig() throws nothing but ConfigError, whatever a text holds",
   fc.assert(fc.property(text, (text) => void linesOf(text)), { numRuns: 5000 });
 });
 
-Deno.test("loadConfig() takes a file of 64 KiB, and none that is larger, broken or no file", async () => {
+Deno.test("loadConfig() accepts a file of 64 KiB, and refuses larger, broken and non-regular files", async () => {
   const dir = await Deno.makeTempDir();
   const path = `${dir}/config.yaml`;
   const refused = (reason: RegExp) =>

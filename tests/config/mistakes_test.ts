@@ -167,7 +167,7 @@ Deno.test("serve refuses each mistake in its configuration with file, line, colu
   }
 });
 
-Deno.test("serve refuses a file that is no configuration at all", async () => {
+Deno.test("serve refuses a file that is not a configuration", async () => {
   const dir = await Deno.makeTempDir();
   try {
     for (const [name, bytes, reason] of FILES) {
@@ -190,7 +190,7 @@ Deno.test("serve refuses a file that is no configuration at all", async () => {
   }
 });
 
-Deno.test("parseConfig() takes an empty file, empty keys, a byte order mark and CRLF for the defaults", () => {
+Deno.test("parseConfig() accepts an empty file, empty keys, a byte order mark and CRLF", () => {
   const defaults = parseConfig("", "config.yaml");
   const table = [
     "# nothing\n",

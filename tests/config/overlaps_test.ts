@@ -51,7 +51,7 @@ function binds(first: string, second: string): boolean {
   }
 }
 
-Deno.test("overlaps() judges every pair of loopback and wildcard addresses as the kernel does", () => {
+Deno.test("overlaps() agrees with the kernel for every pair of loopback and wildcard addresses", () => {
   const hosts = ["::", "::1", "0.0.0.0", "127.0.0.1", "127.0.0.2"];
   const spelling = (host: string) => host.includes(":") ? `"[${host}]:80"` : `"${host}:80"`;
   for (const one of hosts) {
@@ -62,7 +62,7 @@ Deno.test("overlaps() judges every pair of loopback and wildcard addresses as th
   }
 });
 
-Deno.test("overlaps() lets pass what differs in port or address, and port 0", () => {
+Deno.test("overlaps() accepts listeners that differ in port or address, and port 0", () => {
   const table = [
     'public: { listen: ["[::]:80", "[::]:8080", "0.0.0.0:8081"] }',
     'public: { listen: ["[::]:0", "[::]:0", "0.0.0.0:0"] }',

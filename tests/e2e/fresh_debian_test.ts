@@ -135,7 +135,7 @@ async function installedOn(machine: Machine, t: Deno.TestContext): Promise<void>
     assert.deepEqual(await filesOn(machine), before);
   });
 
-  await t.step("a failure near the end takes everything back", async () => {
+  await t.step("a failure near the end undoes every step", async () => {
     await machine.sh(`mkdir /root/shim
       printf '#!/bin/sh\\necho no room >&2\\nexit 1\\n' >/root/shim/systemd-tmpfiles
       chmod 755 /root/shim/systemd-tmpfiles`);
@@ -217,7 +217,7 @@ async function installedOn(machine: Machine, t: Deno.TestContext): Promise<void>
     assert.deepEqual([await filesOn(machine), await mainPid(machine)], [files, process]);
   });
 
-  await t.step("reload takes a good configuration and refuses a wrong one", async () => {
+  await t.step("reload applies a valid configuration and refuses a wrong one", async () => {
     const process = await mainPid(machine);
     await machine.sh(`echo 'metrics: { listen: ["[::1]:9180"] }' >>/etc/acme-lb/config.yaml
       systemctl reload acme-lb`);
@@ -353,7 +353,7 @@ async function installedOn(machine: Machine, t: Deno.TestContext): Promise<void>
     },
   );
 
-  await t.step("--uninstall asks, and removes all that it may", async () => {
+  await t.step("--uninstall asks, and removes everything it is allowed to", async () => {
     assert.equal((await install(...WITH)).code, 0);
     await machine.sh("systemctl start acme-lb");
     // One answer for each question: more than the terminal holds would keep both sides waiting.

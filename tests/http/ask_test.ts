@@ -42,7 +42,7 @@ Deno.test("askServer() asks as the CA does, or as a peer", async () => {
   ]);
 });
 
-Deno.test("askServer() tells a server that hangs from one that is not there", async () => {
+Deno.test("askServer() distinguishes a server that hangs from one that is not there", async () => {
   await using server = peerThat((conn) => conn.read(new Uint8Array(1)).then(() => {}));
   assert.deepEqual(await ask(server.address, { timeoutMs: 200 }), {
     fault: "timeout",

@@ -68,7 +68,7 @@ Deno.test("lego and dehydrated renew by the share of the lifetime that is left",
     assert.equal(await asked(), "29", "of two, the one with the shorter lifetime");
   }));
 
-Deno.test("certbot's unit installs every lineage again, and one that fails keeps none from it", () =>
+Deno.test("certbot's unit installs every lineage again, also after one that fails", () =>
   withFolder(async (folder, write) => {
     const [unit, script] = ["certbot.service.d/acme-lb.conf", "/hooks/certbot"].map((end) =>
       rendered("certbot", end)
@@ -119,7 +119,7 @@ Deno.test("lego's script orders or renews, and installs each time", () =>
     assert.equal(await shell(`${folder}/client || echo failed`, env), "failed");
   }));
 
-Deno.test("acme.sh's script orders, and installs when nothing is due too", () =>
+Deno.test("acme.sh's script orders, and installs also when nothing is due", () =>
   withFolder(async (folder, write) => {
     await write("client", rendered("acme.sh", "/clients/acme.sh"));
     const run = async (code: number) => {
@@ -131,7 +131,7 @@ Deno.test("acme.sh's script orders, and installs when nothing is due too", () =>
     assert.equal(await run(1), "--issue\nfailed");
   }));
 
-Deno.test("acme.sh's script has it renew by the share of the lifetime that is left", () =>
+Deno.test("acme.sh's script makes it renew by the share of the lifetime that is left", () =>
   withFolder(async (folder, write) => {
     await write("client", rendered("acme.sh", "/clients/acme.sh"));
     await write("acme.sh", '#!/bin/sh\n[ "$1" != --issue ] || echo "$HOME $2"\n');

@@ -6,7 +6,7 @@ import { keepalivedFiles } from "../../lib/render/keepalived.ts";
 import { changedRouterIds, routerIdsOf } from "../../lib/render/router_ids.ts";
 import { clusterYaml } from "./cluster_yaml.ts";
 
-Deno.test("what is rendered reads back, each address with its id", () => {
+Deno.test("the rendered file reads back as each address with its id", () => {
   const config = parseConfig(clusterYaml({ nodes: 3, addresses: 8 }), "c");
   const [file] = keepalivedFiles(config, { node: "lb1", executable: "/bin/true" });
   assert.deepEqual(
@@ -46,7 +46,7 @@ Deno.test("an operator's own file is read as keepalived does", () => {
   }
 });
 
-Deno.test("only an address that stays, under another id, is told", () => {
+Deno.test("only an address that keeps its place with another id is reported", () => {
   const of = (...pairs: [string, number][]) =>
     pairs.map(([address, id], i) =>
       `vrrp_instance i${i} {\n virtual_router_id ${id}\n virtual_ipaddress {\n ${address}\n }\n}\n`

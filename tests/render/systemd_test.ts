@@ -127,7 +127,7 @@ Deno.test("keys, homes and /tmp are hidden, but no directory that a webroot lies
   assert.deepEqual(hidden("/var/tmp/acme"), [true, "yes", "no"]);
 });
 
-Deno.test("an executable and a configuration elsewhere stand in every command line", () => {
+Deno.test("another path of executable or configuration is in every command line", () => {
   const options = { executable: "/opt/a%b/bin/acme-lb", configFile: "/srv/my $lb.yaml" };
   const lines = systemdFiles(parseConfig("", "config.yaml"), options)
     .flatMap(({ text }) => text.replaceAll("\\\n ", "").split("\n"))
@@ -141,7 +141,7 @@ Deno.test("an executable and a configuration elsewhere stand in every command li
   }
 });
 
-Deno.test("start, restart and reload are told whether the server serves", () => {
+Deno.test("start, restart and reload fail when the server does not serve", () => {
   const service = text("", "acme-lb.service");
   assert.match(service, /^Type=notify$/m);
   assert.match(service, /^RuntimeDirectory=acme-lb$/m);
@@ -160,7 +160,7 @@ Deno.test("the port of the runtime's debugger is denied, unless it is one of the
   assert.doesNotMatch(own, /SocketBindDeny/);
 });
 
-Deno.test("hiddenPaths() tells which paths the server's unit hides", () => {
+Deno.test("hiddenPaths() lists the paths that the server's unit hides", () => {
   const config = (yaml: string) => parseConfig(yaml, "config.yaml");
   const paths = [
     "/etc/haproxy/certs",

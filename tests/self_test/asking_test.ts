@@ -11,7 +11,7 @@ import { answer, pathTo, silence } from "./evidence.ts";
 const QUESTIONS = { token: "tok", unknown: "unk", page: "/page" };
 const PREFIX = "/.well-known/acme-challenge/";
 
-Deno.test("askPaths() asks each port what there is to ask, the CA's way or a peer's", async () => {
+Deno.test("askPaths() asks each port as the CA or as a peer asks it", async () => {
   const asked: string[] = [];
   const ask = (
     { hostname }: { hostname: string },
@@ -60,7 +60,7 @@ Deno.test("askPaths() asks along a bounded number of paths at once", async () =>
   assert.ok(most > 1 && most <= 16, String(most));
 });
 
-Deno.test("askPaths() asks a silent address once, whatever number of names lead there", async () => {
+Deno.test("askPaths() asks a silent address once for any number of names", async () => {
   const asked = new Map<string, number>();
   const fault: Record<string, "timeout" | "refused" | "unreachable" | "reset"> = {
     "192.0.2.2": "timeout",
@@ -112,7 +112,7 @@ Deno.test("otherPlaces() has each webroot flat and nested, but for the first one
   for (const { token, text } of places) assert.ok(text.startsWith(`${token}.`));
 });
 
-Deno.test("randomPlan() is as long as the CA's, new each time, and known by its beginning", () => {
+Deno.test("randomPlan() has the length of the CA's tokens, a new one each time, with a known prefix", () => {
   const plans = Array.from({ length: 100 }, randomPlan);
   for (const { token, unknown, text, page } of plans) {
     for (const one of [token, unknown]) assert.match(one, /^acme-lb-self-test-[A-Za-z0-9_-]{25}$/);

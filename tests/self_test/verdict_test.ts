@@ -178,7 +178,7 @@ Deno.test("the verdict says whether the CA gets its answer, through which addres
   }
 });
 
-Deno.test("an own address that no name leads to fails nothing, unless acme-lb itself answers wrongly", () => {
+Deno.test("an own address without a name in the DNS is no failure, unless acme-lb itself answers wrongly", () => {
   const closed = (reply: Reply) => ({ amiss: { "public 192.0.2.12": reply } });
   const notes: Reply[] = [
     silence("refused"),
@@ -252,7 +252,7 @@ Deno.test("names of one address with the same result share a line", () => {
   assert.deepEqual(well.map(({ of }) => of.length), [101]);
 });
 
-Deno.test("a place where clients write, and whose tokens are not given, is named", () => {
+Deno.test("a webroot whose tokens are not served is named", () => {
   const place = (directory: string, more: { reply?: Reply; reason?: string }) => ({
     ...{ webroot: "/w", directory, token: "t".repeat(43), text: TEXT, ...more },
   });
