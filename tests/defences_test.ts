@@ -47,7 +47,7 @@ const DEFENCES: Defence[] = [
     code: "if (largest && largest.size > Math.max(1, small)) return largest.waiting.first;",
     without: "",
     test: "tests/http/admission_test.ts",
-    name: "a newcomer displaces the one that has waited longest",
+    name: "a new connection displaces the longest waiting one",
   },
   {
     what: "contradictory framing is refused",
@@ -71,7 +71,7 @@ const DEFENCES: Defence[] = [
     code: "/^[A-Za-z0-9_-]{43}(?:\\r?\\n)?$/.test(text.slice(token.length + 1))",
     without: "text.length > 0",
     test: "tests/http/peer_answer_test.ts",
-    name: "takes a key authorization for the CA's token",
+    name: "accepts a key authorization for the CA's token",
   },
   {
     what: "no blank line is sent to HAProxy's runtime API",
@@ -79,7 +79,7 @@ const DEFENCES: Defence[] = [
     code: 'throw refuse("is blank, which would end the payload");',
     without: "continue;",
     test: "tests/haproxy/payload_test.ts",
-    name: "never lets through what HAProxy could execute",
+    name: "never contains a line that HAProxy could execute",
   },
   {
     what: "no link is followed that another user could have placed",
