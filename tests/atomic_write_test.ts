@@ -202,7 +202,7 @@ Deno.test({
     const mount = `${at.directory}/small`;
     await Deno.mkdir(mount);
     const target = `${mount}/service.pem`;
-    // In a mount namespace of its own, so that nothing stays mounted whatever happens.
+    // In a separate mount namespace, so that nothing stays mounted after a failure.
     const script = `set -e
       mount -t tmpfs -o size=64k none ${mount}; printf old >${target}; touch ${mount}/.acme-lb.lock
       set +e

@@ -5,7 +5,7 @@ import { boundFiles, type FileSystem, SilentFileError } from "../lib/bounded_fil
 import { SYSTEM_CLOCK } from "../lib/time.ts";
 import { ManualClock } from "./manual_clock.ts";
 
-/** Files of which those below /dead never answer, until they are let to. */
+/** Files; those below /dead do not answer until the test allows it. */
 function halfDead(): FileSystem & { asked: string[]; revive(): void } {
   const asked: string[] = [];
   const { promise: forever, resolve } = Promise.withResolvers<void>();

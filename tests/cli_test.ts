@@ -1,5 +1,5 @@
 /**
- * The command line: what is refused, with which code and which one line, and what help tells.
+ * The command line: wrong arguments, with their code and their one line, and the help.
  * Processes run from source with the very rights of the executable.
  */
 

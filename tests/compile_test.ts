@@ -21,7 +21,7 @@ interface Built {
   executable: Uint8Array;
   /** What the build says of it. */
   said: string;
-  /** By name: what lies beside it. */
+  /** The files in its directory, by name. */
   texts: Record<string, string>;
 }
 
@@ -40,7 +40,7 @@ async function build(folder: string, options: BuildOptions = {}): Promise<Built>
   await Deno.mkdir(dist, { recursive: true });
   const sources = ["main.ts", "lib", "deno.json", "deno.lock", "compile.ts", "compile"];
   await run("cp", ["-r", ...sources.map((source) => ROOT + source), root]);
-  // Compressing the runtime is the most of it, and no part of what is tested here.
+  // Compressing the runtime takes most of the time and is not tested here.
   for await (const { name } of Deno.readDir(`${ROOT}dist`)) {
     if (/^runtime-\w+\.gz$/.test(name)) {
       await Deno.copyFile(`${ROOT}dist/${name}`, `${dist}/${name}`);
@@ -137,7 +137,7 @@ Deno.test("compile makes the executable, its digests and its parts list", (t) =>
 
 Deno.test("compile embeds the modules and permissions in the base binary that DENORT_BIN names", () =>
   inFolder(async (folder) => {
-    // Any ELF file will do for the embedding, and what is for another machine is not tried.
+    // Any ELF file can be used for the embedding, and a file for another machine is not run.
     const options = { env: { DENORT_BIN: await Deno.realPath("/bin/true") }, target: FOREIGN };
     const [first, second] = [await build(folder, options), await build(folder, options)];
     assert.ok(Buffer.from(first.executable).equals(second.executable));
@@ -182,7 +182,7 @@ Deno.test("the output of deno compile is tested, and replaced by the carrying fo
       await Deno.writeTextFile(`${folder}/executable`, base, { mode: 0o755 });
       assert.match(await tryOut(`${folder}/executable`) ?? "it works", reason);
     }
-    // A script is no base binary, but an ELF file is embedded into whatever it does.
+    // A script cannot be a base binary, but the modules can be embedded in any ELF file.
     const env = { DENORT_BIN: await Deno.realPath("/bin/true") };
     const { executable, said } = await build(folder, { env });
     assert.equal(textOf(executable.slice(0, 2)), "#!");

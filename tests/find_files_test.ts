@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { boundFiles } from "../lib/bounded_files.ts";
 import { findFiles, type Found, missingProblem } from "../lib/find_files.ts";
 
-/** Runs the job in a directory of its own; a final slash makes a directory, `->` a link. */
+/** Runs the job in a new directory; a final slash creates a directory, `->` a link. */
 async function inTree(
   entries: string[],
   job: (

@@ -1,4 +1,4 @@
-/** Hosts that may stand in a Location, and no others. */
+/** Which hosts are allowed in a Location. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

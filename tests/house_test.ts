@@ -51,7 +51,7 @@ function breaches(breaks: (from: string, to: string, target: string) => boolean)
   );
 }
 
-/** Which rooms each room may import, beside itself and the shelf; the commands may import all. */
+/** Which rooms each room may import besides itself and the shelf; the commands may import all. */
 const ALLOWED: Record<string, string[]> = {
   http: [],
   cert: [],

@@ -1,6 +1,6 @@
 /**
  * A machine for install.sh to be root on: scratch directories laid over /etc, /usr/local, /opt,
- * /var/cache and /run in a mount namespace of its own, whatever this machine has there.
+ * /var/cache and /run in a separate mount namespace, independent of this machine's files.
  */
 
 import { type Result, ROOT, run } from "./install_script.ts";

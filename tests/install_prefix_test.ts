@@ -99,7 +99,7 @@ Deno.test("install.sh upgrades, and --uninstall keeps files of others in its fol
 
 interface Failure {
   executable?: string;
-  /** A file that is in the way. */
+  /** An existing file at a path that install.sh needs. */
   obstacle?: string;
   /** What mv does before what it does. */
   mv?: string;

@@ -1,4 +1,4 @@
-/** Running install.sh in tests: in an environment of its own, leaving its traces in one folder. */
+/** Runs install.sh in tests, in a separate environment with all its files in one folder. */
 
 import { dirname } from "node:path";
 import { executablePath } from "./executable.ts";
@@ -12,7 +12,7 @@ export interface Room extends AsyncDisposable {
   path: string;
 }
 
-/** A folder for HOME and TMPDIR, so that a run leaves its traces there alone. */
+/** A folder for HOME and TMPDIR, so that a run writes files only there. */
 export async function emptyRoom(): Promise<Room> {
   const path = await Deno.makeTempDir({ prefix: "acme-lb-test-" });
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };

@@ -13,14 +13,15 @@ const SCRIPTS = [
   ...[".ci/run", "compile/carry.sh"],
 ];
 
-// Enough for install.sh, and no npm, curl, wget or apt-get: what is not given cannot be used.
+// The programs that install.sh needs, without npm, curl, wget and apt-get, so that it cannot use
+// those.
 const TOOLS =
   "cat chmod dirname env grep gzip head id mkdir mktemp mv rm sed sh sha256sum sha512sum stat tail tar uname";
 
 const shellcheck = (await run(["sh", "-c", "command -v shellcheck"])).code === 0;
 if (!shellcheck) skipped("the shell scripts are not checked: no shellcheck");
 
-// Only for this one install.sh has a digest of its own; elsewhere npm's check stands alone.
+// install.sh has its own digest only for this processor; on others only npm checks the package.
 const digest = Deno.build.arch === "x86_64";
 if (!digest) skipped("no digest of Deno is pinned for this architecture");
 

@@ -1,4 +1,4 @@
-/** One event a line, whatever an attacker puts into it, and never too many of them. */
+/** One line for each event with any input of an attacker, and a bounded number of lines. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

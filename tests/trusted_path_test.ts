@@ -124,7 +124,7 @@ Deno.test({
           await Deno.symlink(at("real"), at(`${place}/link`));
           await lchown(at(`${place}/link`), link, link);
           for (const path of [`${place}/link`, `${place}/link/file`]) {
-            // In a sticky directory nobody can move away what is root's own.
+            // In a sticky directory nobody else can rename a file of root.
             const safe = followed || (name === "sticky" && place.endsWith("below"));
             if (safe) assert.equal((await walk(at(path))).directories.at(-1)!.path, at("real"));
             else await assert.rejects(walk(at(path)), UntrustedLinkError, path);

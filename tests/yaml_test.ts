@@ -1,4 +1,4 @@
-/** YAML as operators get it wrong: each problem in their words, where they have to look. */
+/** Mistakes in YAML that operators make: each is reported in plain words, with its position. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

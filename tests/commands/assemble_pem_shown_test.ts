@@ -243,7 +243,7 @@ story("refuses a file without key when nothing tells where the key is", async (h
   assert.equal(await Deno.readTextFile(h.path("alone.pem")), A.pem);
 }, { files: { "alone.pem": A.pem } });
 
-/** The serial that a client is shown who knows one kind of key alone. */
+/** The serial that a client gets which supports only one kind of key. */
 async function shownTo(kind: "RSA" | "ECDSA", socket: string): Promise<string> {
   const args = ["s_client", "-unix", socket, "-servername", "a.example", "-tls1_2"];
   const child = new Deno.Command("openssl", {

@@ -302,7 +302,7 @@ Deno.test({
     const old = await Deno.readTextFile(haproxy.path("certs/default.pem"));
     const kills: string[] = [];
     const states = new Set<string>();
-    // The runtime makes none of these calls by itself; the file's own steps are killed one by one
+    // The runtime itself makes none of these calls; the steps of the file are killed one by one
     // in atomic_write_test.ts.
     for (const call of ["flock", "rename", "connect"]) {
       for (let when = 1; when <= 30; when++) {

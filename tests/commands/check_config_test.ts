@@ -1,4 +1,4 @@
-/** check-config as an operator runs it: before a reload, or to learn what is in force. */
+/** check-config as an operator runs it: before a reload, or to see the values in use. */
 
 import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";

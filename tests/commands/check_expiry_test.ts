@@ -151,7 +151,7 @@ Deno.test("check-expiry has exactly one record for each invalid file, and none o
       `key.pem.orig: ${left}`,
       "key.pem: holds only a private key",
     ]);
-    // Each of them alone gives its record and its code, named by the operator.
+    // Each of them, given as the only argument, has its record and its code.
     const codes: Record<string, number> = { OK: 0, CRITICAL: 2, UNKNOWN: 3 };
     for (const [name, summary] of Object.entries(summaries)) {
       const alone = await check(directory, [at(name)]);

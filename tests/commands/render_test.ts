@@ -1,4 +1,4 @@
-/** render as an operator runs it: what it prints, what it writes, and what it leaves alone. */
+/** render as an operator runs it: what it prints, writes and does not change. */
 
 import assert from "node:assert/strict";
 import { acmeLb } from "./program.ts";

@@ -292,7 +292,7 @@ Deno.test({
     "start is refused with one clear line when port 80 is not permitted, and says how to permit it",
   ignore: cannotDrop !== undefined,
   async fn() {
-    // Another user cannot read root's caches, so the built program is what is run.
+    // Another user cannot read root's caches, so the test runs the built program.
     await using dir = await temporary();
     await Deno.chmod(dir.path, 0o755);
     const bundle = await new Deno.Command(Deno.execPath(), {

@@ -36,7 +36,7 @@ async function modules(directory: string): Promise<Map<string, Module>> {
 
 const program = await modules(`${folder}/program`);
 
-/** A module of the program, and none of the runtime. */
+/** A module of the program, not of the runtime. */
 const isOurs = (target: string) => target.startsWith("./");
 
 /** The module and all that is read along with it. */

@@ -75,7 +75,7 @@ Deno.test("arguments arrive unchanged, and variables that change the runtime's b
       ...Object.fromEntries(steering.map((name) => [name, "/nowhere/x"])),
       ACME_LB_CACHE: `${folder}/cache`,
       HOME: "/nowhere",
-      // What hooks are told, whatever characters it has.
+      // Variables for hooks, with any characters.
       RENEWED_LINEAGE: "/etc/a \"b\" $(id) `id` 'c' \\ *",
       Le_Domain: "",
     };

@@ -1,6 +1,6 @@
 /**
- * What the configuration is refused for, because keepalived or HAProxy would refuse what is rendered
- * from it or two machines would hold one address; and what is only warned of.
+ * Values that the configuration refuses, because keepalived or HAProxy would refuse the rendered
+ * file or two machines would hold one address; and values that only give a warning.
  */
 
 import assert from "node:assert/strict";

@@ -183,7 +183,7 @@ Deno.test("doubtsOf() warns of values that are allowed but probably not intended
         "peers[0]: [2001:db8::1]:31080 is a virtual address, which moves; give the balancer's own",
       ],
     ],
-    // The same where the challenge port listens on the balancer's own address alone.
+    // The same when the challenge port listens only on the balancer's own address.
     [
       `challenge: { listen: ["[2001:db8::f001]:31080"] }\n` +
       `peers: ["[2001:db8::1]:31080", "[2001:db8::f001]:31080"]\n` +

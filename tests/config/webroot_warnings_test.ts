@@ -1,4 +1,4 @@
-/** What is said of a webroot that cannot serve what is put into it, by the user that asks. */
+/** Warnings about a webroot whose files cannot be served, for the user that runs the check. */
 
 import assert from "node:assert/strict";
 import { layoutDoubt, silentWebroots, webrootWarnings } from "../../lib/config/webroot_warnings.ts";

@@ -1,6 +1,6 @@
 /**
- * acme.sh as it is run for years: its ECC default with an RSA certificate beside it, each with the
- * hook of examples/ and a file of its own, and the cron job that leaves alone what is not due and
+ * acme.sh as it is used for years: an ECC certificate, its default, and an RSA one, each with the
+ * hook of examples/ and its own file, and the cron job that does nothing when nothing is due and
  * renews both when it is.
  */
 
@@ -100,7 +100,7 @@ function fileOf(kind: Kind): string {
   return `${front.paths.certs}/${SERVICE}.pem.${kind}`;
 }
 
-/** What a client is shown that knows this kind alone, which must be the file's; the serial. */
+/** The serial that a client gets which supports only this kind of key. It must be that of the file. */
 async function served(kind: Kind): Promise<string> {
   const options = ["-sigalgs", KINDS[kind].sigalgs];
   const { serial } = await servedOn(fleet.network, { host, name: SERVICE, options });

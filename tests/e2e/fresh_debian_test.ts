@@ -1,5 +1,6 @@
 /**
- * A balancer as it comes from Debian, in the release that runs here: no Deno, no Node, no compiler. The executable alone does its
+ * A balancer as it comes from Debian, in the release that runs here: no Deno, no Node, no compiler.
+ * Only the executable does its
  * jobs there; install.sh sets the machine up, and the real systemd confines the real service.
  */
 
@@ -299,7 +300,7 @@ async function installedOn(machine: Machine, t: Deno.TestContext): Promise<void>
             await servesOn(machine, "Hello");
           }
         }
-        // It tries again every second, and shows the log of the newest try alone.
+        // It is retried every second, and shows only the log of the last attempt.
         await eventually(async () => {
           const { stdout } = await machine.run(["systemctl", "status", "acme-lb"]);
           return said.test(stdout) ? true : undefined;

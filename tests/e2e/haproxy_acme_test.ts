@@ -103,7 +103,7 @@ story("with the rule of HAProxy's manual its bare answer to every token is refus
   );
   const [first] = fleet.balancers;
   const url = `http://127.0.0.1:31081/.well-known/acme-challenge/${UNKNOWN}`;
-  // The worker of before the reload goes on accepting for a moment.
+  // The old worker still accepts for a moment after the reload.
   const bare = await eventually(async () => {
     const answer = await fetchOn(first!.machine.host, { network: fleet.network, url });
     return answer.status === 200 ? answer : undefined;

@@ -1,4 +1,4 @@
-/** acme-lb alone on loopback, on ports of its own: for tests that need neither root nor network. */
+/** A single acme-lb on free loopback ports, for tests that need neither root nor network. */
 
 import { executablePath } from "../executable.ts";
 import { type Daemon, logged, startDaemon } from "./daemon.ts";

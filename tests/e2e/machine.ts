@@ -1,5 +1,5 @@
 /**
- * A host of the network as a machine of its own: this machine's files with a layer over them that
+ * A host of the network as a separate machine: this machine's files with a layer over them that
  * nothing leaves, an empty /run, and stand-ins for what a network namespace has not: systemd, and
  * ssh and scp between the machines. What the stand-ins start are the real programs.
  */

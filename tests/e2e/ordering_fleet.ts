@@ -146,7 +146,7 @@ challenge:
   await machine.write("/etc/haproxy/backend-ca.pem", backends);
   await must(`ln -sfn ${await executablePath()} /usr/local/bin/acme-lb`);
   await must("install -d /run/acme/acme-challenge");
-  // Debian's package brings a haproxy.cfg of its own.
+  // Debian's package has its own haproxy.cfg.
   await must("acme-lb render haproxy --acme --root / --force");
   await must(`sed -n '/^# and, once/q; s/^#   //p' ${HAPROXY} | sh -e`);
   // There is no syslog here, and HAProxy tells there what became of its orders.

@@ -1,7 +1,7 @@
 /**
  * The source document's network as an operator sets it up: on each of three machines the example's
  * configuration file, what `acme-lb render --root /` makes of it, and the placeholder that the
- * rendered haproxy.cfg tells of. Beside them two backends, a CA and a user.
+ * rendered haproxy.cfg has. Besides them two backends, a CA and a user.
  */
 
 import assert from "node:assert/strict";
@@ -135,7 +135,7 @@ async function setUp(
   };
   await must(`ln -sfn ${await executablePath()} /usr/local/bin/acme-lb`);
   await machine.write("/etc/acme-lb/config.yaml", await Deno.readTextFile(CONFIG));
-  // Debian's packages bring a haproxy.cfg of their own.
+  // Debian's package has its own haproxy.cfg.
   for (const kind of ["keepalived", "haproxy --force", "systemd", "acmetool"]) {
     await must(`acme-lb render ${kind} --node ${host.name} --root /`);
   }

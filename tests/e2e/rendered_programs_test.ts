@@ -1,10 +1,11 @@
 /**
- * What is rendered is loaded by the programs that it is for: keepalived and HAProxy read and check
- * it, for the examples and for clusters of any size.
+ * Rendered files are loaded by their programs: keepalived and HAProxy read and check them, for the
+ * examples and for clusters of any size.
  *
  * In a network namespace with the cluster's interface, and with a directory of ours as /etc/haproxy.
- * keepalived runs as process 1 of a namespace of its own: up to 2.2.7 (Debian 12) its -t ends itself
- * when a file has a script, because it takes itself for an orphan unless its parent has the id 0.
+ * keepalived runs as process 1 of a new namespace: up to 2.2.7 (Debian 12) its -t ends itself with
+ * a signal when a file has a script, because it assumes that its parent has died unless the parent
+ * has the id 0.
  */
 
 import assert from "node:assert/strict";
@@ -30,7 +31,7 @@ const noHaproxy = lacking({
   programs: ["haproxy", "unshare"],
 });
 
-/** Prints `FILE: STATUS` for each file, and whatever the program says. */
+/** Prints `FILE: STATUS` for each file, and the output of the program. */
 const CHECK_KEEPALIVED = `
 ip link add eth0 type veth peer name cable
 for file; do

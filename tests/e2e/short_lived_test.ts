@@ -1,6 +1,6 @@
 /**
  * Certificates of six days, with what `acme-lb render CLIENT` gives each client: ordered once,
- * and left alone in ten more runs, half of their lifetime being far away.
+ * and not renewed in ten more runs, because half of their lifetime has not passed.
  */
 
 import assert from "node:assert/strict";

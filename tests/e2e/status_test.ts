@@ -1,7 +1,7 @@
 /**
  * The fleet at a glance, over the rendered cluster with real keepalived: who holds each address
  * before, during and after a failover, each planted fault on top with what to do, and "all is well"
- * when all are mended.
+ * when all are repaired.
  */
 
 import assert from "node:assert/strict";
@@ -44,7 +44,7 @@ Deno.test.beforeAll(async () => {
       await balancer.must(`printf '${MORE}' >>${CONFIG}`);
       await plant(balancer, {});
       await reload(balancer);
-      // Whether its check moves addresses has stories of its own; here a dead machine does, and no
+      // Other stories test whether its check moves addresses; here a dead machine does, and no
       // check that a busy one answers late.
       await balancer.must(`sed -i 's,^  script .*,  script "/bin/true",' ${KEEPALIVED}`);
       balancer.daemons.get("keepalived")!.signal("SIGHUP");

@@ -2,7 +2,7 @@
  * What the pages of the documentation take for granted: the source document's three balancers with
  * their virtual addresses, with acme-lb, its configuration and HAProxy, or, for the page on
  * migrating, with nginx; an operator's own machine in the checkout; and Let's Encrypt, which is
- * pebble behind the name and the directory of Let's Encrypt, trusted by these machines alone.
+ * pebble behind the name and the directory of Let's Encrypt, trusted only by these machines.
  */
 
 import assert from "node:assert/strict";

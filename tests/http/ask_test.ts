@@ -1,4 +1,4 @@
-/** What is asked of a server, and how one that hangs is told from one that is not there. */
+/** Requests to a server, and the difference between one that hangs and one that is not there. */
 
 import assert from "node:assert/strict";
 import { type AskOptions, askServer } from "../../lib/http/ask.ts";

@@ -1,4 +1,4 @@
-/** `[::]` on every kernel: dual stack, IPv6 alone, and without IPv6. */
+/** `[::]` on every kernel: dual stack, only IPv6, and without IPv6. */
 
 import assert from "node:assert/strict";
 import { bind, type ListenSystem } from "../../lib/http/bind.ts";

@@ -89,7 +89,7 @@ Deno.test("a body that stalls after its answer does not hold the connection", as
     "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nabc",
   );
   clock.advance(5_200);
-  // Read by a client that sends all the time, so by the end of the stream alone.
+  // The client sends all the time, so the answer is read to the end of the stream.
   assert.deepEqual(statusLine(await untilClosed(conn)), "HTTP/1.1 308 Permanent Redirect");
   await pause(50);
   assert.deepEqual(server.open(), 0);

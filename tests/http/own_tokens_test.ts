@@ -61,7 +61,7 @@ Deno.test("a solver that does not listen, or does not have the token, counts as 
   await using broken = peerThat(async (conn) =>
     void await conn.write(latin1("HTTP/1.1 500 Oops\r\n\r\n"))
   );
-  // Caddy, of whatever is no challenge of its own.
+  // Caddy's answer to every request that is not for one of its own challenges.
   await using caddy = peerThat(async (conn) =>
     void await conn.write(latin1("HTTP/1.1 308 Moved\r\nLocation: https://a.example/\r\n\r\n"))
   );

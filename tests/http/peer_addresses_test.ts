@@ -207,7 +207,7 @@ Deno.test("includes() knows literal peers without the resolver", async () => {
     peers: [...FLEET, "dns:lb.example:31080"].map(parsePeer),
     own: [],
     names,
-    // Time stands: what waits for the resolver never comes to its end.
+    // The clock does not move, so a wait for the resolver never ends.
     clock: { now: () => 0, monotonic: () => 0, schedule: () => () => {} },
   });
   const known = ["2001:db8::f001", "2001:DB8:0::F001", "::ffff:192.0.2.13", "192.0.2.13"];

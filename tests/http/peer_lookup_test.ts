@@ -1,4 +1,4 @@
-/** All peers at once under one deadline: which answer wins, and what is never done. */
+/** All peers at once under one deadline: which answer is used, and what must not happen. */
 
 import assert from "node:assert/strict";
 import type { SocketAddress } from "../../lib/address.ts";

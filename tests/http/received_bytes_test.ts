@@ -1,4 +1,4 @@
-/** The bytes that a connection has received: what was added and not dropped, in whatever pieces. */
+/** The bytes that a connection has received and not dropped, for pieces of any size. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -195,7 +195,8 @@ const OTHER = 65533;
 Deno.test({
   name:
     "readTokenFile() serves nothing of a directory that another user exchanges for the real one",
-  // Another user's directories take root; for the tests' own user nothing has to be guarded.
+  // Only root can create directories of another user; directories of the tests' own user need no
+  // protection.
   ignore: Deno.uid() !== 0,
   async fn() {
     await using dir = await webroot();

@@ -115,7 +115,7 @@ Deno.test("a silent webroot is tried from time to time, and used again once it a
   await clock.pass(60_000);
   assert.deepEqual(await kindOf(trying), "silent");
   assert.deepEqual(hanging.length, first + 1, "one at a time");
-  // The server is back: what hung comes to its end.
+  // The server is back, so the reads that hung end.
   state.dead = false;
   for (const { end } of hanging) end(ABSENT);
   await turn();

@@ -165,7 +165,7 @@ Deno.test("unicast goes from an own address to each other balancer, in the famil
     ["2001:db8::f3", "192.0.2.13"],
     [["2001:db8::f1", "2001:db8::f2"], ["192.0.2.11", "192.0.2.12"]],
   ]);
-  // A balancer alone has nobody to send to.
+  // A single balancer has no other one to send to.
   assert.deepEqual(sources("lb0", 'lb0: ["2001:db8::f1", "192.0.2.11"]'), [[], []]);
 });
 

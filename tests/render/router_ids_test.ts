@@ -1,4 +1,4 @@
-/** The ids in a keepalived.conf, in whatever style it is written. */
+/** The ids in a keepalived.conf in any layout. */
 
 import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
@@ -41,7 +41,7 @@ Deno.test("an operator's own file is read as keepalived does", () => {
     ["vrrp_script x {\n script \"/bin/sh -c '{ virtual_router_id 9; }'\"\n}\n", []],
   ];
   for (const [text, expected] of table) {
-    // Where the brace stands on a line of its own, at least nothing is made up.
+    // With the brace on a separate line no id is found, but no wrong one either.
     assert.deepEqual([...routerIdsOf(text)], expected, text);
   }
 });

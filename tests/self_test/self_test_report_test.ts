@@ -209,7 +209,7 @@ Deno.test("selfTestReport() says that this balancer is none of the peers, and th
     texts(report({}, { config })).join(),
     /^fail not_a_peer peers: no entry is this machine/,
   );
-  // One balancer alone needs no peers.
+  // A single balancer needs no peers.
   assert.deepEqual(texts(report({}, { config: "challenge: { listen: [] }" })), []);
   const found = texts(report({}, { unresolved: ["lb2.example"] }));
   assert.match(found.join(), /^fail unresolved dns:lb2\.example: this name does not resolve here/);

@@ -20,7 +20,7 @@ interface Given extends Partial<Omit<Evidence, "config" | "records">> {
   names?: string[];
   /** Lines of `cluster`. */
   more?: string;
-  /** Instead of what is well, by `port address`. */
+  /** Findings that replace a good result, by `port address`. */
   amiss?: Record<string, Reply>;
 }
 
