@@ -47,6 +47,6 @@ export async function askHealth(
     timeoutMs: TIMEOUT_MS,
     signal: new AbortController().signal,
   });
-  if (reply.fault !== undefined) return `no answer (${reply.fault})`;
+  if ("fault" in reply) return `no answer (${reply.fault})`;
   return reply.status < 500 ? undefined : `HTTP ${reply.status}`;
 }

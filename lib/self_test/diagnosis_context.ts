@@ -71,12 +71,12 @@ export function isIPv6({ address }: Path): boolean {
 }
 
 function connects(reply: Reply): boolean {
-  return reply.fault === undefined || reply.connected;
+  return !("fault" in reply) || reply.connected;
 }
 
 /** The beginning of an answer's text, in quotes. */
 export function excerpt(reply: Reply): string {
-  return reply.fault === undefined ? quoted(reply.body) : "nothing";
+  return "fault" in reply ? "nothing" : quoted(reply.body);
 }
 
 /** Text of a server in quotes, and cut; not escaped. */
@@ -86,7 +86,7 @@ export function quoted(text: string): string {
 
 /** Such as `HTTP 301 to "http://…"`. */
 export function statusOf(reply: Reply): string {
-  if (reply.fault !== undefined) return reply.fault;
+  if ("fault" in reply) return reply.fault;
   const location = reply.fields["location"];
   return `HTTP ${reply.status}` + (location === undefined ? "" : ` to ${quoted(location)}`);
 }

@@ -35,7 +35,7 @@ function report(
         redirect: answer(301, "", { location: `https://${host}${PAGE}` }),
       };
     const other = amiss[`${port} ${address.hostname}`];
-    return other?.token?.fault ? { token: other.token } : { ...well, ...other };
+    return other?.token && "fault" in other.token ? { token: other.token } : { ...well, ...other };
   });
   return selfTestReport({
     ...{ config, paths, replies, text: TEXT, webroot: "/w", file: "config.yaml", digest: DIGEST },
@@ -227,7 +227,7 @@ Deno.test("dnsFindings() names wildcards, names without addresses, and families 
     names: ["*.example", "none.example", "six.example", "four.example", "both.example"],
   };
   const records = new Map([
-    ["none.example", { reason: "no records" }],
+    ["none.example", { addresses: [], reason: "no records" }],
     ["six.example", { addresses: ["2001:db8::1"] }],
     ["four.example", { addresses: ["192.0.2.1"] }],
     ["both.example", { addresses: ["192.0.2.1", "2001:db8::1"] }],

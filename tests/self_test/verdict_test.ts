@@ -39,13 +39,15 @@ ${more}`,
   );
   const machine = rest.machine ?? ["192.0.2.11", "2001:db8::f1"];
   const records = new Map(
-    names.map((name) => [name, dns.length > 0 ? { addresses: dns } : { reason: "none" }]),
+    names.map((
+      name,
+    ) => [name, dns.length > 0 ? { addresses: dns } : { addresses: [], reason: "none" }]),
   );
   const peers = config.peers.filter((peer) => "hostname" in peer);
   const paths = planPaths({ config, records, peers, machine });
   const replies = paths.map(({ port, address, own, host }): Replies => {
     const other = amiss[`${port} ${address.hostname}`];
-    if (other && (other.fault !== undefined || port === "public")) return { token: other };
+    if (other && ("fault" in other || port === "public")) return { token: other };
     return port === "challenge"
       ? {
         token: other ?? (own ? answer(200, TEXT) : answer(404)),
