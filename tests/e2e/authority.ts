@@ -19,6 +19,11 @@ export interface Authority extends AsyncDisposable {
   resolve(name: string, addresses: string[]): Promise<void>;
   /** What pebble logged about each validation that failed. */
   failedValidations(): Promise<string[]>;
+  /**
+   * Asks for the certificate's renewal within the last hour (RFC 9773); false where this pebble
+   * cannot.
+   */
+  suggestRenewal(certificate: string): Promise<boolean>;
 }
 
 export interface AuthorityOptions {
@@ -108,6 +113,16 @@ export async function startAuthority(
     async failedValidations() {
       const lines = (await pebble.output()).split("\n");
       return lines.filter((line) => line.includes("set INVALID"));
+    },
+    async suggestRenewal(pem) {
+      const [start, end] = [3600_000, 0].map((ms) => new Date(Date.now() - ms).toISOString());
+      const response = JSON.stringify({ suggestedWindow: { start, end } });
+      const body = JSON.stringify({ Certificate: pem, ARIResponse: response });
+      const { code } = await network.run(host, [
+        ...["curl", "-fsSk", "--max-time", "5", "-d", body],
+        "https://[::1]:15000/set-renewal-info/",
+      ]);
+      return code === 0;
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([names.stop(), pebble.stop()]);

@@ -1,6 +1,7 @@
 /**
  * Certificates of six days, with what `acme-lb render CLIENT` gives each client: ordered once,
- * and not renewed in ten more runs, because half of their lifetime has not passed.
+ * and not renewed in ten more runs, because half of their lifetime has not passed. Clients that know
+ * ACME Renewal Information (RFC 9773) renew before that when the CA asks for it.
  */
 
 import assert from "node:assert/strict";
@@ -38,6 +39,8 @@ interface Client {
   first: string;
   /** What its timer runs. */
   again: string;
+  /** Succeeds where its version follows ACME Renewal Information. */
+  followsRenewalInfo?: string;
 }
 
 const script = (client: string): Pick<Client, "first" | "again"> => ({
@@ -58,9 +61,13 @@ const CLIENTS: Record<string, Client> = {
   certbot: {
     first: `certbot certonly -d ${SERVICE} && ${CERTBOT_BEFORE_4_1}`,
     again: "certbot renew --no-random-sleep-on-renew",
+    // It has noted when to ask next, hours from now: as if they had passed.
+    followsRenewalInfo:
+      `case $(certbot --version) in certbot\\ [0-3].* | certbot\\ 4.0.*) exit 1 ;; esac
+      sed -i /ari_retry_after/d /etc/letsencrypt/renewal/${SERVICE}.conf`,
   },
   dehydrated: { before: "dehydrated --register --accept-terms", ...script("dehydrated") },
-  lego: script("lego"),
+  lego: { ...script("lego"), followsRenewalInfo: "lego renew --help | grep -q ari-disable" },
   "acme.sh": script("acme.sh"),
 };
 
@@ -102,9 +109,13 @@ Deno.test.afterAll(async () => {
   await network?.[Symbol.asyncDispose]();
 });
 
+async function run(line: string): Promise<{ code: number; stdout: string }> {
+  return await machine.sh(line, { env: { ACME_LB_CACHE: executableCache() } });
+}
+
 /** Runs a line of shell there, and fails if it does; its output. */
 async function must(line: string): Promise<string> {
-  const output = await machine.sh(line, { env: { ACME_LB_CACHE: executableCache() } });
+  const output = await run(line);
   assert.equal(output.code, 0, `${line}\n${output.stdout}`);
   return output.stdout;
 }
@@ -119,11 +130,11 @@ async function issuedSoFar(): Promise<number> {
   return output.match(/Issued certificate serial/g)?.length ?? 0;
 }
 
-for (const [client, { before, first, again }] of Object.entries(CLIENTS)) {
+for (const [client, { before, first, again, followsRenewalInfo }] of Object.entries(CLIENTS)) {
   Deno.test({
     name: `${client}, as rendered, renews a certificate of six days not before its time`,
     ignore: missing || lacking({ for: `${client} and six days`, programs: [client] }),
-    async fn() {
+    async fn(t) {
       try {
         await must(`acme-lb render ${client} --root / --force`);
         if (before) await must(before);
@@ -134,7 +145,21 @@ for (const [client, { before, first, again }] of Object.entries(CLIENTS)) {
         assert.ok(Math.abs(hours - LIFETIME_HOURS) < 2, `${hours} hours`);
         for (let run = 0; run < RUNS; run++) await must(again);
         assert.equal(await issuedSoFar() - orders, 1, "orders");
-        assert.equal((await installed()).serialNumber, serialNumber);
+        const kept = await installed();
+        assert.equal(kept.serialNumber, serialNumber);
+        if (followsRenewalInfo === undefined) return;
+        const asked = (await run(followsRenewalInfo)).code === 0 &&
+          await authority.suggestRenewal(kept.toString());
+        await t.step({
+          name: "and before its time when the CA asks for it",
+          // The client or the CA is of a version that does not know RFC 9773.
+          ignore: !asked,
+          async fn() {
+            await must(again);
+            assert.equal(await issuedSoFar() - orders, 2, "orders");
+            assert.notEqual((await installed()).serialNumber, serialNumber);
+          },
+        });
       } catch (error) {
         const logs = await Promise.all(authority.daemons.map(({ log }) => tail(log)));
         throw new Error(`${error}\n${logs.join("\n")}`, { cause: error });
