@@ -4,22 +4,20 @@ import { runExecutable } from "../executable.ts";
 import { works } from "../works.ts";
 import { check } from "./expiry_report.ts";
 import { acmeLb } from "./program.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 async function inDirectory(
   files: Record<string, string | Uint8Array>,
   job: (directory: string, at: (name: string) => string) => Promise<void>,
 ): Promise<void> {
-  const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "check_expiry_" }));
+  await using folder = await temporaryFolder();
+  const directory = folder.path;
   const at = (name: string) => `${directory}/${name}`;
-  try {
-    for (const [name, content] of Object.entries(files)) {
-      if (typeof content === "string") await Deno.writeTextFile(at(name), content);
-      else await Deno.writeFile(at(name), content);
-    }
-    await job(directory, at);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
+  for (const [name, content] of Object.entries(files)) {
+    if (typeof content === "string") await Deno.writeTextFile(at(name), content);
+    else await Deno.writeFile(at(name), content);
   }
+  await job(directory, at);
 }
 
 /** A certificate of 90 days with so many of them left. */
