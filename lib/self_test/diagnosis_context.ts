@@ -21,7 +21,7 @@ export interface DiagnosisContext {
   held: boolean | undefined;
   /** The same machine takes connections: of a public address, on its challenge port. */
   alive: boolean;
-  /** The same machine, or what else has the same name, answers in the other family alone. */
+  /** The same machine, or what else has the same name, answers only in the other family. */
   otherFamily: boolean;
   /** Every peer has an address, and its challenge port answers as one should. */
   peersWell: boolean;
