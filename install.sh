@@ -1,9 +1,8 @@
 #!/bin/sh
-# install.sh: acme-lb on this machine, or a fresh clone running. ./install.sh --help says the rest.
-#
-# With --binary this file alone is enough, so that it can be copied to a balancer beside the
-# executable. What builds or tests needs the checkout: install/deno.sh finds the pinned Deno,
-# install/debian.sh installs what the tests run against.
+# install.sh: installs acme-lb on this machine, or builds and runs a clone. See ./install.sh --help.
+# With --binary only this file and the executable are needed, so both can be copied to a balancer.
+# To build or test, it needs the checkout: install/deno.sh finds the pinned Deno, install/debian.sh
+# installs the programs that the tests use.
 set -eu
 
 usage() {
@@ -17,28 +16,28 @@ Usage: ./install.sh --install [--prefix DIR] [--binary FILE] [--no-systemd] [--d
 
   --install      sets up this balancer: the program, its manual and completions; the user acme-lb,
                  the group acme-challenge and the webroot it may write to; /etc/acme-lb/config.yaml
-                 unless it is there; systemd units, enabled and not started. It tries what the
-                 user acme-lb has to do, and says what that user cannot. Run it again to upgrade:
-                 what is right already stays as it is, a file that somebody has changed is kept
-                 beside the new one as .NAME.old-TIME, and a service that runs is restarted. A
-                 failure takes back what was done
-  --prefix DIR   instead of /usr/local; without root, or where the units run the acme-lb of another
-                 prefix, only what lies below it is installed
+                 unless it is there; systemd units, enabled and not started. It checks that the
+                 user acme-lb can run the service, and says what that user cannot do. Run it again
+                 to upgrade: correct files are left alone, a file that somebody has changed is kept
+                 beside the new one as .NAME.old-TIME, and a running service is restarted. When a
+                 step fails, the steps before it are undone
+  --prefix DIR   instead of /usr/local; without root, or when the units run the acme-lb of another
+                 prefix, only files below DIR are installed
   --binary FILE  this executable instead of a new one; then install.sh needs no checkout and no Deno
-  --no-systemd   no units and none of what they describe: no user, group or webroot
-  --dry-run      says what would be done, and does nothing
+  --no-systemd   installs no units, and no user, group or webroot
+  --dry-run      says what would be done, without doing it
   --uninstall    removes what --install has installed with this prefix; asks before it removes
-                 configuration or webroot, and keeps them where there is no terminal to ask on;
-                 names the hooks and timers that still call the program
+                 configuration or webroot, and keeps them when there is no terminal; names the
+                 hooks and timers that still call the program
 
   --build        builds dist/acme-lb, and installs nothing
-  --demo         builds dist/acme-lb, starts it as three balancers on loopback ports, plays the test
-                 requests of the original article against them, printing every request and answer
-  --keep         leaves the three running after the demo and says how to stop them
+  --demo         builds dist/acme-lb, starts three balancers on loopback ports, sends them the test
+                 requests of the original article, and prints every request and answer
+  --keep         leaves the three running after the demo, and says how to stop them
   --test         builds dist/acme-lb and runs every test; as root on Debian it first installs the
-                 programs that the end-to-end tests need, elsewhere those tests are skipped
+                 programs that the end-to-end tests need; elsewhere those tests are skipped
 
---prefix, --binary, --no-systemd and --dry-run alone mean --install.
+--prefix, --binary, --no-systemd and --dry-run without another mode mean --install.
 USAGE
 }
 
@@ -60,13 +59,13 @@ have() {
   command -v "$1" >/dev/null 2>&1
 }
 
-# doing VERB WHAT: one line for each step; in a dry run the line is all.
+# doing VERB WHAT: prints one line for each step. A dry run does nothing else.
 doing() {
   if [ -n "$dry" ]; then say "would $1 $2"; else say "$1 $2"; fi
 }
 
-# ---- Installing. Every file is first written beside its place and only then renamed into it; a
-# journal in $work says how to take back each step, a list says what --uninstall must remove.
+# ---- Installing. Every file is first written to a temporary name in its directory and then
+# renamed. A journal in $work says how to undo each step; a list says what --uninstall must remove.
 
 install_program() {
   check_machine
@@ -93,12 +92,13 @@ install_program() {
   settle
 }
 
-# check_machine: sets $machine when the whole of it is set up, $units when with systemd.
+# check_machine: sets $machine when files outside the prefix are installed too, $units when also
+# systemd units.
 check_machine() {
   machine='' units=''
   if [ "$(id -u)" -eq 0 ]; then
     only_roots "$prefix" ||
-      die "$stranger can be changed by others than root, and root would run what they put there: give another --prefix, or run this as its owner"
+      die "$stranger can be changed by users other than root, and root would run what they put there: give another --prefix, or run this as its owner"
     if another_runs; then
       say "the units run $running: only what lies below $prefix is installed"
     else
@@ -118,20 +118,21 @@ check_machine() {
   [ -z "$binary" ] || [ -f "$binary" ] || die "--binary: there is no file $binary"
 }
 
-# only_roots PATH: nobody but root can change what is there, or what the path leads to; else $stranger
-# is what they can change. Of a path that is not there, what is there of it.
+# only_roots PATH: succeeds when only root can change PATH and everything that it leads to.
+# Otherwise sets $stranger to the part that another user can change. Parts of PATH that do not exist
+# are ignored.
 only_roots() {
   way=$1
   while [ ! -e "$way" ]; do way=$(dirname -- "$way"); done
   for way in "$way" "$(realpath -- "$way")"; do
     while :; do
       stranger=$way
-      # Of a link itself its owner counts, of what it leads to the second round.
+      # For a link, only its owner matters here; its target is checked in the second round.
       [ "$(stat -c %u -- "$way")" -eq 0 ] || return 1
       if [ ! -L "$way" ]; then
         mode=0$(stat -c %a -- "$way")
         [ $((mode & 01002)) -ne 2 ] || return 1
-        # Debian's group staff may write to /usr/local: it is there to stand in for root.
+        # Debian's group staff may write to /usr/local, and is trusted like root there.
         case $((mode & 01020))$(stat -c :%G -- "$way") in
           16:root | 16:staff) ;;
           16:*) return 1 ;;
@@ -143,7 +144,8 @@ only_roots() {
   done
 }
 
-# another_runs: the units run the program of another prefix, $running, which is there.
+# another_runs: succeeds when the units run an existing program of another prefix, and sets $running
+# to it.
 another_runs() {
   running=$(sed -n 's/^ExecStart=\([^ ]*\) serve.*/\1/p' /etc/systemd/system/acme-lb.service 2>/dev/null |
     tail -n 1)
@@ -162,7 +164,8 @@ build() {
   binary=$checkout/dist/acme-lb
 }
 
-# place_program: one for another machine, or half a copy, must not replace a good one.
+# place_program: checks that the new program runs here, so that a truncated copy, or one for another
+# architecture, does not replace a working one.
 place_program() {
   place "$binary" "$prefix/bin/acme-lb" 755
   if [ -n "$dry" ]; then
@@ -181,18 +184,18 @@ place_program() {
   esac
 }
 
-# choose_unpacking: where the carrying form unpacks its runtime as it is asked here. Root does it for
-# all its users to come.
+# choose_unpacking: where the executable unpacks its runtime when it is run here. Root unpacks it
+# for all later users.
 choose_unpacking() {
   unpacking=$work/cache
   if [ -n "$dry" ] || [ "$(id -u)" -ne 0 ]; then return; fi
-  # Beside another installation only where there is one already.
+  # With another installation on this machine, only if that directory already exists.
   if [ -z "$machine" ] && [ ! -d "$runtime_cache" ]; then return; fi
   unpacking=$runtime_cache
   [ -e "$unpacking" ] || journal empty "$unpacking"
 }
 
-# acme_lb ...: what is to be installed.
+# acme_lb ...: runs the program that is to be installed.
 acme_lb() {
   ACME_LB_CACHE=${ACME_LB_CACHE:-$unpacking} "$program" "$@"
 }
@@ -218,7 +221,8 @@ place_configuration() {
   place "$work/config.yaml" /etc/acme-lb/config.yaml 644 config
 }
 
-# configuration: every line after # and a blank can be used as it is.
+# configuration: prints the first config.yaml. Each line after "# " is valid when the "# " is
+# removed.
 configuration() {
   cat <<'YAML'
 # The configuration of acme-lb: the same file on every balancer. Every key has a default, so this
@@ -251,8 +255,8 @@ unit_files='/etc/sysusers.d/acme-lb.conf /etc/tmpfiles.d/acme-lb.conf
 place_units() {
   if [ -n "$program" ]; then
     acme_lb render systemd --root "$work/root" >/dev/null ||
-      die 'the units follow from the configuration: mend it and run this again'
-    # They name the program that has rendered them, which has yet to come to its place.
+      die 'the units are made from the configuration: correct it and run this again'
+    # The units name the program that rendered them, which is not in its final place yet.
     sed -i -e "s|$program|$prefix/bin/acme-lb|" -e "s|/usr/local/bin/acme-lb|$prefix/bin/acme-lb|" \
       "$work/root/etc/systemd/system"/*.service
   fi
@@ -261,7 +265,7 @@ place_units() {
   done
 }
 
-# place_list: what --uninstall removes, backwards; what earlier runs have made stays on it.
+# place_list: what --uninstall removes, in reverse order. Entries of earlier runs are kept.
 place_list() {
   make_folder "$(dirname -- "$list")"
   if [ -n "$machine" ]; then listed cache "$runtime_cache"; fi
@@ -275,7 +279,7 @@ place_list() {
     [ -e "$state" ] || listed state "$state"
     choose_units
   fi
-  # The digests tell a later run what has been changed since.
+  # A later run compares the digests to find out which files have been changed.
   sed -n 's/^\(file\|config\) //p' "$work/list" | while read -r file; do
     if [ "$file" = "$prefix/bin/acme-lb" ]; then continue; fi
     new=$(beside "$file" new)
@@ -284,7 +288,7 @@ place_list() {
   done >"$work/digests"
   if [ -e "$list" ]; then cat -- "$list"; fi >"$work/old-list"
   grep -hv '^digest ' "$work/old-list" "$work/list" | awk '!seen[$0]++' >"$work/whole-list"
-  # The newer digest of a file wins.
+  # If a file has two digests, the newer one counts.
   grep -h '^digest ' "$work/digests" "$work/old-list" | awk '!seen[$3]++' | sort -k 3 >>"$work/whole-list"
   place "$work/whole-list" "$list" 644
 }
@@ -293,8 +297,9 @@ digest_of() {
   sha256sum <"$1" | cut -c 1-64
 }
 
-# is_changed FILE: it is not what an earlier run has put there. The program itself is no operator's
-# work, and lists of older versions tell nothing of what lies below the prefix.
+# is_changed FILE: succeeds when FILE differs from what an earlier run installed. The program itself
+# is never counted as changed, and lists of older versions have no digests of files below the
+# prefix.
 is_changed() {
   [ "$1" != "$list" ] && [ "$1" != "$prefix/bin/acme-lb" ] || return 1
   known=''
@@ -305,20 +310,22 @@ is_changed() {
   [ "$known" != "$(digest_of "$1")" ]
 }
 
-# keep_copy FILE: beside it, under a name that nothing reads which reads such directories.
+# keep_copy FILE: keeps a copy in the same directory, under a hidden name that programs which read
+# such a directory ignore.
 keep_copy() {
   copy=$(dirname -- "$1")/.$(basename -- "$1").old-$(date +%Y%m%d-%H%M%S)
-  say "keep the $1 of before as $copy"
+  say "keep the old $1 as $copy"
   journal remove "$copy"
   cp -p -- "$1" "$copy"
 }
 
-# choose_units: sets $new_units; one that an earlier run has enabled is the operator's business.
+# choose_units: sets $new_units. Units of earlier runs are left out, because the operator may have
+# disabled one since.
 choose_units() {
   new_units=''
   for unit in acme-lb.service acme-lb-check-expiry.timer; do
     if [ "$unit" != acme-lb.service ] && ! has_certificates; then
-      say "no certificates in the configuration to watch: $unit is not enabled"
+      say "the configuration names no certificates to watch: $unit is not enabled"
     elif ! grep -qxs "unit $unit" "$list"; then
       new_units="$new_units $unit"
       listed unit "$unit"
@@ -326,20 +333,21 @@ choose_units() {
   done
 }
 
-# has_certificates: without anything to look at, the check would fail every hour.
+# has_certificates: without configured certificates, the check would fail every hour.
 has_certificates() {
   if [ -n "$program" ] && [ ! -e "$work/meaning" ]; then acme_lb check-config >"$work/meaning"; fi
   grep -qsx -e 'certificates:' -e '  sockets:' "$work/meaning"
 }
 
-# webroots: those that systemd-tmpfiles is to make.
+# webroots: the webroots that systemd-tmpfiles has to create.
 webroots() {
   if [ -e "$work/root/etc/tmpfiles.d/acme-lb.conf" ]; then
     sed -n 's/^d \([^" ]*\) .*/\1/p' "$work/root/etc/tmpfiles.d/acme-lb.conf"
   fi
 }
 
-# place SOURCE TARGET MODE [KIND]: beside its place, unless the same is there.
+# place SOURCE TARGET MODE [KIND]: writes a temporary file in the directory of TARGET, unless TARGET
+# has the same content already.
 place() {
   listed "${4-file}" "$2"
   if [ -d "$2" ]; then die "$2 is a directory"; fi
@@ -358,7 +366,7 @@ place() {
   printf '%s\n' "$2" >>"$work/new"
 }
 
-# place_output TARGET ARGUMENT...: what the program prints.
+# place_output TARGET ARGUMENT...: installs what the program prints when run with the arguments.
 place_output() {
   target=$1
   shift
@@ -368,7 +376,8 @@ place_output() {
   place "$work/output" "$target" 644
 }
 
-# beside FILE WHAT: in the same directory, and nothing that reads such directories reads it.
+# beside FILE WHAT: prints a hidden name in the directory of FILE, which programs that read such a
+# directory ignore.
 beside() {
   printf '%s/.%s.acme-lb-%s\n' "$(dirname -- "$1")" "$(basename -- "$1")" "$2"
 }
@@ -414,7 +423,7 @@ set_up_units() {
   for unit in $new_units; do enable_unit "$unit"; done
 }
 
-# enable_unit UNIT: at the next boot; until then its operator says when.
+# enable_unit UNIT: enables it for the next boot. The operator starts it the first time.
 enable_unit() {
   doing enable "$1"
   if [ -n "$dry" ]; then return; fi
@@ -422,7 +431,8 @@ enable_unit() {
   systemctl enable --quiet "$1"
 }
 
-# warn_of_rights: told before all else, where a umask of 077 has closed the configuration.
+# warn_of_rights: warns first of all when the user acme-lb cannot read the configuration, for
+# example after a umask of 077.
 warn_of_rights() {
   for file in /etc/acme-lb /etc/acme-lb/config.yaml; do
     [ -e "$file" ] || continue
@@ -433,11 +443,11 @@ warn_of_rights() {
   done
 }
 
-# try_as_user: what the service has to do, done by its user: reads the configuration, unpacks the
-# runtime, binds a low port. Sets $unfit to what that user cannot do, a line each.
+# try_as_user: as the service's user, reads the configuration, unpacks the runtime and binds a low
+# port. Sets $unfit to what that user cannot do, one line each.
 try_as_user() {
   have setpriv || {
-    say 'not tried whether the user acme-lb can run it: there is no setpriv here'
+    say 'not checked whether the user acme-lb can run it: the program setpriv is missing'
     return
   }
   unpacked=/tmp/acme-lb-$(id -u acme-lb)
@@ -458,7 +468,7 @@ let it read the file: chown root:acme-lb /etc/acme-lb /etc/acme-lb/config.yaml; 
   [ -z "$unpacked" ] || rm -rf -- "$unpacked"
 }
 
-# as_user ARGUMENT...: acme-lb, in the environment that its unit has.
+# as_user ARGUMENT...: runs acme-lb with the environment of its unit.
 as_user() {
   as_user_run env -i PATH="$PATH" HOME=/ CACHE_DIRECTORY="$runtime_cache/serve" "$program" "$@"
 }
@@ -468,11 +478,11 @@ as_user_run() {
   ${become-} setpriv --reuid=acme-lb --regid=acme-lb --clear-groups --no-new-privs ${capability-} "$@" </dev/null
 }
 
-# try_to_bind: port 80 of an address of loopback that nobody uses. Who may not is told so before it
-# is looked whether the port is free.
+# try_to_bind: binds port 80 of a loopback address that nothing else uses. The kernel checks the
+# permission before it checks whether the port is free.
 try_to_bind() {
   capability='--inh-caps=+net_bind_service --ambient-caps=+net_bind_service'
-  # Its own process, so that it can be ended.
+  # In the background, so that it can be killed.
   (become='exec' && as_user challenge-server --listen 127.31.80.1:80 --webroot /) >"$work/tried" 2>&1 &
   bound=$!
   tries=0
@@ -495,7 +505,7 @@ listed() {
   printf '%s %s\n' "$1" "$2" >>"$work/list"
 }
 
-# settle: from here on nothing is taken back.
+# settle: from here on nothing is undone.
 settle() {
   trap - EXIT HUP INT TERM
   changed=''
@@ -518,12 +528,12 @@ settle() {
   [ -z "$unfit" ] || exit 1
 }
 
-# is_live: systemd is what runs this machine.
+# is_live: succeeds when systemd runs as init on this machine.
 is_live() {
   [ -d /run/systemd/system ]
 }
 
-# sweep_runtimes: those that earlier versions have unpacked, when no process runs them.
+# sweep_runtimes: removes the runtimes that earlier versions have unpacked and that no process uses.
 sweep_runtimes() {
   for old in "$runtime_cache"/carried-* "$runtime_cache"/serve/carried-*; do
     case ${old##*/carried-} in *[!0-9a-f]*) continue ;; esac
@@ -534,10 +544,10 @@ sweep_runtimes() {
   done
 }
 
-# take_back: the end of a run that failed or was ended.
+# take_back: undoes the steps of a run that failed or was interrupted.
 take_back() {
   trap - EXIT HUP INT TERM
-  if [ -s "$work/journal" ]; then say 'failed: what this run has done is taken back'; fi
+  if [ -s "$work/journal" ]; then say 'failed: the changes of this run are undone'; fi
   tac -- "$work/journal" | while read -r act what; do
     case $act in
       remove) rm -f -- "$what" ;;
@@ -547,13 +557,14 @@ take_back() {
       disable) stop_unit "$what" ;;
       user) userdel "$what" ;;
       group) groupdel "$what" ;;
-    esac || say "not taken back: $act $what"
+    esac || say "could not undo: $act $what"
   done
   if [ -n "$units" ] && is_live; then systemctl daemon-reload; fi
   rm -rf -- "$work"
 }
 
-# restore FILE: mv refuses two names of one file, which is what there is before the new one comes.
+# restore FILE: mv refuses to rename a file to another hard link of itself, which both names are
+# until the new file is in place.
 restore() {
   old=$(beside "$1" old)
   if [ "$(stat -c %i -- "$old")" = "$(stat -c %i -- "$1")" ]; then
@@ -563,10 +574,10 @@ restore() {
   fi
 }
 
-# next_steps: what is left to do, of what is seen to be so.
+# next_steps: prints the remaining steps, as far as this script can detect them.
 next_steps() {
   if [ -n "$unfit" ]; then
-    printf '\nacme-lb is installed, but its service would not serve:\n'
+    printf '\nacme-lb is installed, but its service would not work:\n'
     printf '%s\n' "$unfit" | sed 's/^/  /'
     printf 'Then run this again.\n'
     return
@@ -587,11 +598,11 @@ next_steps() {
   if is_running acme-lb.service; then
     printf '  acme-lb self-test    (acme-lb.service runs, with this version)\n'
   else
-    printf '  systemctl start acme-lb    (port 80 has to be free)\n'
+    printf '  systemctl start acme-lb    (port 80 must be free)\n'
     printf '  acme-lb self-test\n'
   fi
   if ! has_certificates; then
-    printf '  once certificates stand in the configuration, run this again: it enables their hourly check\n'
+    printf '  once the configuration names certificates, run this again: it enables their hourly check\n'
   elif ! is_running acme-lb-check-expiry.timer; then
     printf '  systemctl start acme-lb-check-expiry.timer\n'
   fi
@@ -601,15 +612,16 @@ is_running() {
   is_live && systemctl is-active --quiet "$1"
 }
 
-# ---- Uninstalling: what is on the list, backwards, and the folders that are empty then.
+# ---- Uninstalling: removes what is on the list, in reverse order, and the folders that are then
+# empty.
 
 uninstall_program() {
-  [ -e "$list" ] || die "there is no $list: nothing is installed there, or --prefix was another one"
+  [ -e "$list" ] || die "there is no $list: nothing is installed there, or it was installed with another --prefix"
   if grep -q '^cache ' "$list" && [ "$(id -u)" -ne 0 ]; then
     die 'root has installed this: run this as root'
   fi
   if [ "$(id -u)" -eq 0 ] && ! only_roots "$list"; then
-    die "$stranger can be changed by others than root, who could have put anything on $list: run this as its owner"
+    die "$stranger can be changed by users other than root, who could have put anything on $list: run this as its owner"
   fi
   work=$(mktemp)
   trap 'rm -f -- "$work"' EXIT
@@ -644,8 +656,8 @@ uninstall_program() {
   name_callers
 }
 
-# is_of_this KIND WHAT: an installation with this prefix can have made it. What the machine has one of
-# belongs to the prefix whose program the units run.
+# is_of_this KIND WHAT: succeeds when an installation with this prefix can have made it. Units, user
+# and configuration exist once on a machine, and belong to the prefix whose program the units run.
 is_of_this() {
   case "$1 $2" in
     *' '*/../* | *' '*/..) ;;
@@ -666,7 +678,7 @@ is_of_this() {
       ;;
     *) die "$list: unknown line: $1 $2" ;;
   esac
-  say "keep $2, which this prefix has not installed"
+  say "keep $2, which was not installed with this prefix"
   return 1
 }
 
@@ -676,7 +688,7 @@ is_ours() {
   return 1
 }
 
-# take_file FILE: one that somebody has changed is kept beside its place.
+# take_file FILE: removes FILE; if somebody has changed it, a copy is kept in the same directory.
 take_file() {
   [ -e "$1" ] || [ -L "$1" ] || return 0
   if [ ! -L "$1" ] && [ -d "$1" ]; then
@@ -687,7 +699,7 @@ take_file() {
   if [ -n "$dry" ]; then return; fi
   if [ -f "$1" ] && is_changed "$1"; then
     copy=$(dirname -- "$1")/.$(basename -- "$1").old-$(date +%Y%m%d-%H%M%S)
-    say "it has been changed since: keep that as $copy"
+    say "it has been changed since: keep the changed file as $copy"
     mv -- "$1" "$copy"
   else
     rm -f -- "$1"
@@ -700,7 +712,7 @@ take_away() {
   [ -n "$dry" ] || rm -rf -- "$1"
 }
 
-# take_cache: what the program has unpacked, and nothing that somebody else has put there.
+# take_cache: removes what the program has unpacked, but no files of others.
 take_cache() {
   [ -d "$runtime_cache" ] || return 0
   doing remove "$runtime_cache"
@@ -709,7 +721,7 @@ take_cache() {
   rmdir -- "$runtime_cache" 2>/dev/null || say "keep $runtime_cache, which is not empty"
 }
 
-# name_callers: where hooks and timers usually are, and which of them have the program in them.
+# name_callers: names the hooks and timers, in their usual places, that call the program.
 name_callers() {
   if [ "$(id -u)" -ne 0 ] || [ -n "$dry" ]; then return; fi
   name='(^|[^A-Za-z0-9_.-])acme-lb'
@@ -725,7 +737,7 @@ name_callers() {
   done
 }
 
-# may_remove PATH: what holds an operator's own work goes with his consent alone.
+# may_remove PATH: asks before something is removed that may hold an operator's own work.
 may_remove() {
   [ -e "$1" ] || return 0
   if [ -n "$dry" ]; then
@@ -749,7 +761,7 @@ stop_unit() {
   systemctl disable --quiet "$1"
 }
 
-# remove_account group|user NAME: the group of a webroot that stays must stay as well.
+# remove_account group|user NAME: keeps the group of a webroot that is kept.
 remove_account() {
   case $1 in
     user) getent passwd "$2" >/dev/null || return 0 ;;
@@ -763,11 +775,11 @@ remove_account() {
   [ -n "$dry" ] || "${1}del" "$2" || say "keep the $1 $2: ${1}del cannot remove it now"
 }
 
-# ---- The rest: what needs the checkout, and which of all this is asked for.
+# ---- The modes that need the checkout, and the command line.
 
-# read_parts: what is not needed beside --binary.
+# read_parts: loads the parts that --binary does not need.
 read_parts() {
-  [ -e "$checkout/install/deno.sh" ] || die "$checkout is no checkout of acme-lb"
+  [ -e "$checkout/install/deno.sh" ] || die "$checkout is not a checkout of acme-lb"
   # shellcheck source=install/deno.sh
   . "$checkout/install/deno.sh"
   # shellcheck source=install/debian.sh
@@ -775,11 +787,11 @@ read_parts() {
 }
 
 choose() {
-  [ -z "$mode" ] || [ "$mode" = "$1" ] || refuse "$mode and $1 go one at a time"
+  [ -z "$mode" ] || [ "$mode" = "$1" ] || refuse "$mode and $1 cannot be given together"
   mode=$1
 }
 
-# only_with FLAG VALUE MODE...: refuses a flag that means nothing here.
+# only_with FLAG VALUE MODE...: refuses FLAG in other modes.
 only_with() {
   [ -n "$2" ] || return 0
   flag=$1
@@ -787,7 +799,7 @@ only_with() {
   for allowed; do
     [ "$mode" != "$allowed" ] || return 0
   done
-  refuse "$flag goes with $1"
+  refuse "$flag is only allowed with $1"
 }
 
 checkout=$(cd -- "$(dirname -- "$0")" && pwd)
@@ -829,8 +841,8 @@ case $prefix in
     ;;
 esac
 case $binary in '' | /*) ;; *) binary=$PWD/$binary ;; esac
-# What --uninstall has to remove, where root lets the runtime unpack for all, and the StateDirectory=
-# of the server's unit.
+# The directories that --uninstall has to remove: where root unpacks the runtime for all users, and
+# the StateDirectory= of the server's unit.
 list=$prefix/share/acme-lb/installed
 runtime_cache=/var/cache/acme-lb
 state=/var/lib/acme-lb
@@ -851,7 +863,7 @@ case $mode in
   --test)
     read_parts
     set_up
-    # Not in the list of debian.sh: other releases, in which no browser runs, need not carry it.
+    # Not in the list of debian.sh, because releases in which no browser is tested may not have it.
     test_packages="$test_packages chromium"
     prepare_tests
     choose_cache

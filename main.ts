@@ -13,27 +13,27 @@ const DESCRIPTION = "Let's Encrypt HTTP-01 for load-balanced front ends, without
 
 export const COMMANDS: Record<string, CommandEntry> = {
   "serve": {
-    summary: "everything one balancer needs: the public port, the challenge port, metrics",
+    summary: "run everything a balancer needs: public port, challenge port, metrics",
     load: async () => (await import("./lib/commands/serve.ts")).serve,
   },
   "challenge-server": {
-    summary: "the challenge port alone: token files of the webroot, nothing else",
+    summary: "run only the challenge port, which serves token files of the webroot",
     load: async () => (await import("./lib/commands/challenge_server.ts")).challengeServer,
   },
   "proxy": {
-    summary: "the public challenge answer alone: own webroot, then peers; else 404",
+    summary: "run only the public challenge port: own webroot, then peers; else 404",
     load: async () => (await import("./lib/commands/proxy.ts")).proxy,
   },
   "redirect": {
-    summary: "the redirect from HTTP to HTTPS alone",
+    summary: "run only the redirect from HTTP to HTTPS",
     load: async () => (await import("./lib/commands/redirect.ts")).redirect,
   },
   "assemble-pem": {
-    summary: "key, certificate and chain into one checked PEM file, and into running HAProxy",
+    summary: "check key, certificate and chain, write one PEM file, update running HAProxy",
     load: async () => (await import("./lib/commands/assemble_pem.ts")).assemblePem,
   },
   "self-signed": {
-    summary: "a placeholder certificate, so that HAProxy can start before the first issuance",
+    summary: "write a placeholder certificate, with which HAProxy can start before the first order",
     load: async () => (await import("./lib/commands/self_signed.ts")).selfSigned,
   },
   "challenge": {
@@ -41,35 +41,35 @@ export const COMMANDS: Record<string, CommandEntry> = {
     load: async () => (await import("./lib/commands/challenge.ts")).challenge,
   },
   "check-expiry": {
-    summary: "certificates in files, at live endpoints and in HAProxy: when do they expire",
+    summary: "report when certificates in files, at live endpoints and in HAProxy expire",
     load: async () => (await import("./lib/commands/check_expiry.ts")).checkExpiry,
-    // What monitoring takes for UNKNOWN.
+    // Monitoring reads 3 as UNKNOWN.
     failureExit: 3,
   },
   "self-test": {
-    summary: "plant a token here and fetch it as the CA would, through every balancer",
+    summary: "write a token here and fetch it as the CA does, through every balancer",
     load: async () => (await import("./lib/commands/self_test.ts")).selfTest,
   },
   "status": {
-    summary: "the whole fleet at a glance: addresses, peers, certificates, last challenges",
+    summary: "show all balancers: addresses, peers, certificates, last challenges",
     load: async () => (await import("./lib/commands/status.ts")).status,
-    // What monitoring takes for UNKNOWN: nobody was asked.
+    // Monitoring reads 3 as UNKNOWN: no balancer was asked.
     failureExit: 3,
   },
   "healthy": {
-    summary: "whether something answers at an address, for the checks of keepalived",
+    summary: "test whether an address answers HTTP, for the checks of keepalived",
     load: async () => (await import("./lib/commands/healthy.ts")).healthy,
   },
   "render": {
-    summary: "configuration of keepalived, HAProxy and others for one balancer",
+    summary: "print the configuration of keepalived, HAProxy and others for one balancer",
     load: async () => (await import("./lib/commands/render.ts")).render,
   },
   "check-config": {
-    summary: "what the configuration means, or what is wrong with it and where",
+    summary: "print the configuration in use, or what is wrong with it and where",
     load: async () => (await import("./lib/commands/check_config.ts")).checkConfig,
   },
   "generate": {
-    summary: "the man page, or the completions of a shell",
+    summary: "print the man page, or the completions of a shell",
     load: async () => (await import("./lib/commands/generate.ts")).generate(PROGRAM),
   },
 };

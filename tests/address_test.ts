@@ -75,7 +75,7 @@ Deno.test("parseIPv6() keeps a zone on a link-local address, and reads embedded 
   assert.deepEqual(parseIPv4("192.0.2.1"), "192.0.2.1");
 });
 
-Deno.test("comparableAddress() makes equal what is one host", () => {
+Deno.test("comparableAddress() is equal for addresses of the same host", () => {
   const table: [string, string][] = [
     ["::ffff:192.0.2.1", "192.0.2.1"],
     ["::FFFF:c000:201", "192.0.2.1"],
@@ -88,7 +88,7 @@ Deno.test("comparableAddress() makes equal what is one host", () => {
   for (const [text, expected] of table) assert.deepEqual(comparableAddress(text), expected, text);
 });
 
-Deno.test("sourceOf() takes an IPv4 address or an IPv6 /64 for one source", () => {
+Deno.test("sourceOf() counts an IPv4 address, or an IPv6 /64, as one source", () => {
   const table: [string, string, boolean][] = [
     ["2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", true],
     ["2001:db8:0:1::1", "2001:db8:0:2::1", false],
@@ -101,7 +101,7 @@ Deno.test("sourceOf() takes an IPv4 address or an IPv6 /64 for one source", () =
   }
 });
 
-Deno.test("comparableAddress() takes every spelling of an address for the same, and no other", () => {
+Deno.test("comparableAddress() is equal for every spelling of an address, and for no other address", () => {
   fc.assert(fc.property(fc.ipV4(), (four) => {
     const [a, b, c, d] = four.split(".").map(Number) as [number, number, number, number];
     const hex = (high: number, low: number) => (high * 256 + low).toString(16);

@@ -1,5 +1,5 @@
 /**
- * One atomicWrite under the lock, in a process of its own: for tests that kill it, trace it, or
+ * One atomicWrite under the lock, in a separate process: for tests that kill it, trace it, or
  * run twenty at once. Arguments: PATH TEXT [JSON options]. The temporary file always gets the
  * same name, so that strace can be told of it.
  */

@@ -81,7 +81,7 @@ Deno.test("atomicWrite() makes a new file that only its owner can read", async (
   assert.deepEqual(await at.names(), ["service.pem"]);
 });
 
-Deno.test("atomicWrite() leaves a file alone that holds the content already", async () => {
+Deno.test("atomicWrite() does not write a file that has the content already", async () => {
   await using at = await scene("same");
   const before = await Deno.stat(at.target);
   assert.equal(await atomicWrite(at.target, "same"), "unchanged");
@@ -154,7 +154,7 @@ Deno.test("atomicWrite() with replaceLink does not touch what a symlink points a
   assert.ok((await Deno.lstat(at.target)).isFile);
 });
 
-Deno.test("atomicWrite() refuses what is no regular file, and paths that lead nowhere", async () => {
+Deno.test("atomicWrite() refuses targets that are not regular files, and broken links", async () => {
   await using at = await scene();
   await Deno.symlink("loop", `${at.directory}/loop`);
   const table: [path: string, reason: RegExp][] = [
@@ -184,7 +184,7 @@ Deno.test("atomicWrite() under the lock removes what crashed runs left, and only
   assert.deepEqual(await at.names(), [...others, "service.pem"].sort());
 });
 
-Deno.test("putBack() brings back the old content, or no file", async () => {
+Deno.test("putBack() restores the old content, or removes the file", async () => {
   await using at = await scene("old");
   await atomicWrite(at.target, "new");
   await putBack(at.target, "old");
@@ -202,7 +202,7 @@ Deno.test({
     const mount = `${at.directory}/small`;
     await Deno.mkdir(mount);
     const target = `${mount}/service.pem`;
-    // In a mount namespace of its own, so that nothing stays mounted whatever happens.
+    // In a separate mount namespace, so that nothing stays mounted after a failure.
     const script = `set -e
       mount -t tmpfs -o size=64k none ${mount}; printf old >${target}; touch ${mount}/.acme-lb.lock
       set +e

@@ -5,7 +5,7 @@ import { boundFiles, type FileSystem, SilentFileError } from "../lib/bounded_fil
 import { SYSTEM_CLOCK } from "../lib/time.ts";
 import { ManualClock } from "./manual_clock.ts";
 
-/** Files of which those below /dead never answer, until they are let to. */
+/** Files; those below /dead do not answer until the test allows it. */
 function halfDead(): FileSystem & { asked: string[]; revive(): void } {
   const asked: string[] = [];
   const { promise: forever, resolve } = Promise.withResolvers<void>();
@@ -24,7 +24,7 @@ function halfDead(): FileSystem & { asked: string[]; revive(): void } {
   };
 }
 
-Deno.test("a question that is not answered ends with its patience, and others are answered as ever", async () => {
+Deno.test("a read that does not finish ends at its deadline, and other reads are not affected", async () => {
   const [clock, system] = [new ManualClock(), halfDead()];
   const files = boundFiles({ patienceMs: 2000, clock, system });
   const questions: [what: string, ask: (path: string) => Promise<unknown>][] = [
@@ -47,7 +47,7 @@ Deno.test("a question that is not answered ends with its patience, and others ar
   assert.deepEqual(await files.read("/alive/read"), { bytes: new Uint8Array([1]) });
 });
 
-Deno.test("what was silent is not asked again, nor what lies in it, before it has answered after all", async () => {
+Deno.test("a silent path, and paths below it, are not read again before its first read finishes", async () => {
   const [clock, system] = [new ManualClock(), halfDead()];
   const files = boundFiles({ clock, system });
   const hung = files.list("/mnt/dead");
@@ -69,7 +69,7 @@ Deno.test("what was silent is not asked again, nor what lies in it, before it ha
   assert.ok(await files.stat("/mnt/dead/a"));
 });
 
-Deno.test("three silent files in a row make their directory one, not as long as others answer there", async () => {
+Deno.test("three silent files in a row mark their directory as silent, unless others in it answer", async () => {
   const [clock, system] = [new ManualClock(), halfDead()];
   const files = boundFiles({ clock, system });
   const hang = async (path: string) => {
@@ -109,7 +109,7 @@ Deno.test("time in which the process itself stood still is not counted against a
   }
 });
 
-Deno.test("no more threads are lost than are allowed, and in a hurry nothing waits long", async () => {
+Deno.test("the number of blocked threads is bounded, and a short deadline is kept", async () => {
   const [clock, system] = [new ManualClock(), halfDead()];
   const files = boundFiles({ clock, system, maxSilent: 4, hurry: AbortSignal.abort() });
   for (let i = 0; i < 4; i++) {

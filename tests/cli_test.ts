@@ -1,5 +1,5 @@
 /**
- * The command line: what is refused, with which code and which one line, and what help tells.
+ * The command line: wrong arguments, with their code and their one line, and the help.
  * Processes run from source with the very rights of the executable.
  */
 
@@ -111,7 +111,7 @@ const FLAGS: Record<string, string[]> = {
 };
 const GLOBAL = ["--config", "--log-format", "--log-level", "--version", "--help"];
 
-Deno.test("--help of each command tells its flags and an example, in plain text, and exits 0", async () => {
+Deno.test("--help of each command lists its flags and an example, in plain text, and exits 0", async () => {
   const { stdout: overview } = await acmeLb(["--help"]);
   for (const [command, flags] of Object.entries(FLAGS)) {
     assert.match(overview, new RegExp(`^ +${command} {2,}\\S`, "m"));

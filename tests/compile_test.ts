@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
 import { PERMISSIONS } from "../compile/run_flags.ts";
 import { tryOut } from "../compile/try_out.ts";
+import { inTemporaryFolder } from "./temporary_folder.ts";
 import denoJson from "../deno.json" with { type: "json" };
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -21,7 +22,7 @@ interface Built {
   executable: Uint8Array;
   /** What the build says of it. */
   said: string;
-  /** By name: what lies beside it. */
+  /** The files in its directory, by name. */
   texts: Record<string, string>;
 }
 
@@ -40,7 +41,7 @@ async function build(folder: string, options: BuildOptions = {}): Promise<Built>
   await Deno.mkdir(dist, { recursive: true });
   const sources = ["main.ts", "lib", "deno.json", "deno.lock", "compile.ts", "compile"];
   await run("cp", ["-r", ...sources.map((source) => ROOT + source), root]);
-  // Compressing the runtime is the most of it, and no part of what is tested here.
+  // Compressing the runtime takes most of the time and is not tested here.
   for await (const { name } of Deno.readDir(`${ROOT}dist`)) {
     if (/^runtime-\w+\.gz$/.test(name)) {
       await Deno.copyFile(`${ROOT}dist/${name}`, `${dist}/${name}`);
@@ -68,17 +69,8 @@ async function run(program: string, args: string[], options: Deno.CommandOptions
   return said;
 }
 
-async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "acme-lb-test-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 Deno.test("compile makes the executable, its digests and its parts list", (t) =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     const first = await build(folder, { tree: "one" });
 
     await t.step("of at most 45 MB when it carries the runtime", () => {
@@ -136,8 +128,8 @@ Deno.test("compile makes the executable, its digests and its parts list", (t) =>
   }));
 
 Deno.test("compile embeds the modules and permissions in the base binary that DENORT_BIN names", () =>
-  inFolder(async (folder) => {
-    // Any ELF file will do for the embedding, and what is for another machine is not tried.
+  inTemporaryFolder(async (folder) => {
+    // Any ELF file can be used for the embedding, and a file for another machine is not run.
     const options = { env: { DENORT_BIN: await Deno.realPath("/bin/true") }, target: FOREIGN };
     const [first, second] = [await build(folder, options), await build(folder, options)];
     assert.ok(Buffer.from(first.executable).equals(second.executable));
@@ -164,8 +156,8 @@ Deno.test("compile embeds the modules and permissions in the base binary that DE
     );
   }));
 
-Deno.test("what deno compile makes of a base binary is tried, and carries the runtime if it fails", () =>
-  inFolder(async (folder) => {
+Deno.test("the output of deno compile is tested, and replaced by the carrying form if it fails", () =>
+  inTemporaryFolder(async (folder) => {
     const script = (lines: string) => `#!/bin/sh\n${lines}\n`;
     // Each works a little further: it says something else, it has no configuration, it only listens.
     const version = `[ "$1" = --version ] && { echo "acme-lb ${denoJson.version} (x)"; exit; }`;
@@ -182,7 +174,7 @@ Deno.test("what deno compile makes of a base binary is tried, and carries the ru
       await Deno.writeTextFile(`${folder}/executable`, base, { mode: 0o755 });
       assert.match(await tryOut(`${folder}/executable`) ?? "it works", reason);
     }
-    // A script is no base binary, but an ELF file is embedded into whatever it does.
+    // A script cannot be a base binary, but the modules can be embedded in any ELF file.
     const env = { DENORT_BIN: await Deno.realPath("/bin/true") };
     const { executable, said } = await build(folder, { env });
     assert.equal(textOf(executable.slice(0, 2)), "#!");
@@ -191,7 +183,7 @@ Deno.test("what deno compile makes of a base binary is tried, and carries the ru
   }));
 
 Deno.test("compile makes an executable for another machine beside the one for this", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     const env = { DENORT_BIN: await Deno.realPath("/bin/true") };
     const target = FOREIGN;
     await build(folder);
@@ -241,14 +233,14 @@ function textOf(bytes: Uint8Array): string {
 }
 
 Deno.test("compile fails when the base binary that DENORT_BIN names is missing", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     await assert.rejects(
       build(folder, { env: { DENORT_BIN: `${folder}/none` } }),
       /Could not find denort/,
     );
   }));
 
-Deno.test("compile refuses what it does not know with its usage", async () => {
+Deno.test("compile refuses unknown arguments with its usage", async () => {
   for (const args of [["--targe", "x"], ["--target"], ["x"], ["--target", "a", "b"]]) {
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "--allow-all", `${ROOT}compile.ts`, ...args],

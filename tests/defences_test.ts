@@ -4,6 +4,7 @@
  */
 
 import assert from "node:assert/strict";
+import { temporaryFolder } from "./temporary_folder.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 /** What tests outside tests/e2e read of the checkout. */
@@ -47,7 +48,7 @@ const DEFENCES: Defence[] = [
     code: "if (largest && largest.size > Math.max(1, small)) return largest.waiting.first;",
     without: "",
     test: "tests/http/admission_test.ts",
-    name: "a newcomer displaces the one that has waited longest",
+    name: "a new connection displaces the longest waiting one",
   },
   {
     what: "contradictory framing is refused",
@@ -71,7 +72,7 @@ const DEFENCES: Defence[] = [
     code: "/^[A-Za-z0-9_-]{43}(?:\\r?\\n)?$/.test(text.slice(token.length + 1))",
     without: "text.length > 0",
     test: "tests/http/peer_answer_test.ts",
-    name: "takes a key authorization for the CA's token",
+    name: "accepts a key authorization for the CA's token",
   },
   {
     what: "no blank line is sent to HAProxy's runtime API",
@@ -79,7 +80,7 @@ const DEFENCES: Defence[] = [
     code: 'throw refuse("is blank, which would end the payload");',
     without: "continue;",
     test: "tests/haproxy/payload_test.ts",
-    name: "never lets through what HAProxy could execute",
+    name: "never contains a line that HAProxy could execute",
   },
   {
     what: "no link is followed that another user could have placed",
@@ -118,20 +119,17 @@ for (const defence of DEFENCES) {
     name: `${test} fails without its defence: ${what}`,
     ignore,
     async fn() {
-      const checkout = await Deno.makeTempDir({ prefix: "acme-lb-defence-" });
-      try {
-        const parts = PARTS.map((part) => `${ROOT}${part}`);
-        const { code } = await run("cp", ["--recursive", ...parts, checkout], checkout);
-        assert.equal(code, 0);
-        await remove(`${checkout}/${defence.file}`, defence);
-        const args = ["test", "-A", "--no-check", `--filter=${name}`, test];
-        const { code: failed, output } = await run(Deno.execPath(), args, checkout);
-        assert.notEqual(failed, 0, `it passes all the same:\n${output}`);
-        // Neither a syntax error nor a missing file: the test itself failed, or did not end.
-        assert.ok(failed !== 1 || /\.\.\. .*FAILED/.test(output), output);
-      } finally {
-        await Deno.remove(checkout, { recursive: true });
-      }
+      await using folder = await temporaryFolder();
+      const checkout = folder.path;
+      const parts = PARTS.map((part) => `${ROOT}${part}`);
+      const { code } = await run("cp", ["--recursive", ...parts, checkout], checkout);
+      assert.equal(code, 0);
+      await remove(`${checkout}/${defence.file}`, defence);
+      const args = ["test", "-A", "--no-check", `--filter=${name}`, test];
+      const { code: failed, output } = await run(Deno.execPath(), args, checkout);
+      assert.notEqual(failed, 0, `it passes all the same:\n${output}`);
+      // Neither a syntax error nor a missing file: the test itself failed, or did not end.
+      assert.ok(failed !== 1 || /\.\.\. .*FAILED/.test(output), output);
     },
   });
 }

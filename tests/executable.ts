@@ -53,7 +53,7 @@ export interface RunOptions {
   cwd?: string;
   /** The user to run as; needs root. */
   uid?: number;
-  /** Shell text run before it, as root and in a mount namespace of its own; needs root. */
+  /** Shell text that is run before it, as root and in a separate mount namespace; needs root. */
   prelude?: string;
 }
 
@@ -70,7 +70,7 @@ export async function runExecutable(args: string[], options: RunOptions = {}): P
   return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
 }
 
-/** The same as a command that a test starts and ends itself. */
+/** The same as a command that the test itself starts and ends. */
 export async function executableCommand(
   args: string[],
   { executable, env, cwd, uid, prelude }: RunOptions = {},

@@ -7,7 +7,7 @@ import { FairSemaphore } from "../lib/fair_semaphore.ts";
 const never = new AbortController().signal;
 const tick = () => new Promise((resolve) => setTimeout(resolve, 0));
 
-Deno.test("FairSemaphore never hold more than the limit and the share, and serve all who wait", async () => {
+Deno.test("FairSemaphore never exceeds the limit and the share, and serves every waiting caller", async () => {
   const keys = fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 40 });
   await fc.assert(fc.asyncProperty(keys, fc.integer({ min: 1, max: 5 }), async (keys, limit) => {
     const share = Math.ceil(limit / 2);
@@ -27,7 +27,7 @@ Deno.test("FairSemaphore never hold more than the limit and the share, and serve
   }));
 });
 
-Deno.test("FairSemaphore serve the oldest first, but pass over a key that has its share", async () => {
+Deno.test("FairSemaphore serves the oldest first, but skips a key that has its share", async () => {
   const slots = new FairSemaphore({ limit: () => 2, share: () => 1 });
   const order: string[] = [];
   const take = (key: string, name: string) =>
@@ -43,7 +43,7 @@ Deno.test("FairSemaphore serve the oldest first, but pass over a key that has it
   assert.deepEqual(order, ["a1", "b1", "c1", "a2"]);
 });
 
-Deno.test("FairSemaphore let go of who gives up, and turn away when the queue is full", async () => {
+Deno.test("FairSemaphore forgets a caller that gives up, and refuses when the queue is full", async () => {
   const slots = new FairSemaphore({ limit: () => 1, queue: 1 });
   assert.ok(await slots.acquire("a", never));
   const controller = new AbortController();
@@ -56,7 +56,7 @@ Deno.test("FairSemaphore let go of who gives up, and turn away when the queue is
   assert.ok(await slots.acquire("e", never));
 });
 
-Deno.test("FairSemaphore follow a limit that rises", async () => {
+Deno.test("FairSemaphore applies a limit that rises", async () => {
   let limit = 1;
   const slots = new FairSemaphore({ limit: () => limit });
   assert.ok(await slots.acquire("a", never));
@@ -66,7 +66,7 @@ Deno.test("FairSemaphore follow a limit that rises", async () => {
   assert.deepEqual(await Promise.all(waiting), [true, true]);
 });
 
-Deno.test("FairSemaphore give the keys their turns, so that a flood waits behind itself", async () => {
+Deno.test("FairSemaphore serves keys in turn, so a flood of one key delays only itself", async () => {
   const slots = new FairSemaphore({ limit: () => 1 });
   const order: string[] = [];
   const take = (key: string, name: string) =>
@@ -86,7 +86,7 @@ Deno.test("FairSemaphore give the keys their turns, so that a flood waits behind
   ]);
 });
 
-Deno.test("FairSemaphore bound the queue of a key, and who waits most makes room in a full one", async () => {
+Deno.test("FairSemaphore bounds the queue of a key; in a full queue the key with most waiters loses one", async () => {
   const slots = new FairSemaphore({ limit: () => 1, queue: 6, queueOfKey: 4 });
   assert.ok(await slots.acquire("held", never));
   const gone: string[] = [];
@@ -108,7 +108,7 @@ Deno.test("FairSemaphore bound the queue of a key, and who waits most makes room
   assert.ok(gone.includes("flood10") && !gone.includes("a"), gone.join());
 });
 
-Deno.test("FairSemaphore take a free slot at once or not at all, and serve when told of a new limit", async () => {
+Deno.test("FairSemaphore takes a free slot at once or not at all, and serves waiters when the limit changes", async () => {
   let limit = 1;
   const slots = new FairSemaphore({ limit: () => limit });
   assert.deepEqual([slots.tryAcquire("a"), slots.tryAcquire("a")], [true, false]);

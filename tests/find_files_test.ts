@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { boundFiles } from "../lib/bounded_files.ts";
 import { findFiles, type Found, missingProblem } from "../lib/find_files.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 
-/** Runs the job in a directory of its own; a final slash makes a directory, `->` a link. */
+/** Runs the job in a new directory; a final slash creates a directory, `->` a link. */
 async function inTree(
   entries: string[],
   job: (
@@ -11,40 +12,37 @@ async function inTree(
   ) => Promise<void>,
   exclude: string[] = [],
 ): Promise<void> {
-  const root = await Deno.makeTempDir();
+  await using folder = await temporaryFolder();
+  const root = folder.path;
   const at = (name: string) => name === "" ? root : `${root}/${name}`;
-  try {
-    for (const entry of entries) {
-      const [name, target] = entry.split(" -> ") as [string, string?];
-      if (target !== undefined) await Deno.symlink(target, at(name));
-      else if (name.endsWith("/")) await Deno.mkdir(at(name), { recursive: true });
-      else await Deno.writeTextFile(at(name), "x");
-    }
-    const leaveOut = (name: string) => name.startsWith(".") ? { note: "hidden" } : undefined;
-    const strip = (text: string) => text.replaceAll(`${root}/`, "").replaceAll(root, "ROOT");
-    await job(at, async (...names) => {
-      const { files, notes } = await findFiles(names.map(at), {
-        ...{ files: boundFiles(), leaveOut },
-        exclude: exclude.map((pattern) => pattern.replace("ROOT", root)),
-      });
-      return {
-        files: files.map((file) => ({
-          ...file,
-          path: strip(file.path),
-          ...file.problem === undefined ? {} : { problem: strip(file.problem) },
-        })),
-        notes: notes.map(strip),
-      };
-    });
-  } finally {
-    await Deno.remove(root, { recursive: true });
+  for (const entry of entries) {
+    const [name, target] = entry.split(" -> ") as [string, string?];
+    if (target !== undefined) await Deno.symlink(target, at(name));
+    else if (name.endsWith("/")) await Deno.mkdir(at(name), { recursive: true });
+    else await Deno.writeTextFile(at(name), "x");
   }
+  const leaveOut = (name: string) => name.startsWith(".") ? { note: "hidden" } : undefined;
+  const strip = (text: string) => text.replaceAll(`${root}/`, "").replaceAll(root, "ROOT");
+  await job(at, async (...names) => {
+    const { files, notes } = await findFiles(names.map(at), {
+      ...{ files: boundFiles(), leaveOut },
+      exclude: exclude.map((pattern) => pattern.replace("ROOT", root)),
+    });
+    return {
+      files: files.map((file) => ({
+        ...file,
+        path: strip(file.path),
+        ...file.problem === undefined ? {} : { problem: strip(file.problem) },
+      })),
+      notes: notes.map(strip),
+    };
+  });
 }
 
 const met = (path: string) => ({ path, met: true });
 const named = (path: string) => ({ path, met: false });
 
-Deno.test("findFiles finds what is below a directory, in one order, and notes what it leaves out", async () => {
+Deno.test("findFiles() lists the files below a directory in a fixed order, and notes what it leaves out", async () => {
   await inTree(
     ["b", "a", "sub/", "sub/c", "sub/deep/", "sub/deep/d", ".hidden/", ".hidden/x", "sub/.x", "B"],
     async (_, find) => {
@@ -60,7 +58,7 @@ Deno.test("findFiles finds what is below a directory, in one order, and notes wh
   );
 });
 
-Deno.test("findFiles follows links once, and says where they lead nowhere", async () => {
+Deno.test("findFiles() follows each link once, and names broken ones", async () => {
   await inTree(
     [
       "dir/",
@@ -96,7 +94,7 @@ Deno.test("findFiles follows links once, and says where they lead nowhere", asyn
   );
 });
 
-Deno.test("findFiles has a problem for each thing that cannot be looked at, and opens no pipe", async () => {
+Deno.test("findFiles() has a problem for each path that cannot be read, and opens no pipe", async () => {
   await inTree(["empty/", "quiet/", "quiet/.x", "a"], async (at, find) => {
     const fifo = await new Deno.Command("mkfifo", { args: [at("pipe")] }).output();
     assert.ok(fifo.success);
@@ -190,7 +188,7 @@ Deno.test("findFiles takes ** for any number of directories, and follows no link
   });
 });
 
-Deno.test("findFiles leaves out what is excluded, wherever it is met or named, and notes it", async () => {
+Deno.test("findFiles() leaves out excluded paths, found or named, and notes them", async () => {
   const entries = [
     "a.pem",
     "a.bak",
@@ -224,7 +222,7 @@ Deno.test("findFiles leaves out what is excluded, wherever it is met or named, a
   }, ["*.bak", "old"]);
 });
 
-Deno.test("missingProblem() tells how an endpoint is given", () => {
+Deno.test("missingProblem() says how to give an endpoint", () => {
   const hint = "there is no such file; HOST:PORT is given with --connect";
   for (const endpoint of ["lb.example:443", "192.0.2.1:443", "[2001:db8::1]:443", "lb:8443"]) {
     assert.equal(missingProblem(endpoint), hint);

@@ -80,7 +80,7 @@ Deno.test("a renewal on LB1 whose validation lands on LB0, in the document's ten
         assert.deepEqual(received, { status: 200, body: KEY_AUTHORIZATION });
       },
     );
-    await t.step("10. the client takes its response away, and nobody remembers it", async () => {
+    await t.step("10. the client removes its response, and no balancer keeps it", async () => {
       await Deno.remove(`${lb1.webroot}/${TOKEN}`);
       for (const balancer of fleet.balancers) {
         assert.deepEqual((await ask(balancer, challenge)).status, 404, balancer.name);

@@ -18,7 +18,7 @@ const TABLE: [pattern: string, fits: string[], fails: string[]][] = [
   ["*", ["a", "a\nb"], [".a"]],
 ];
 
-Deno.test("globMatcher knows the patterns of a shell, and nothing of regular expressions", () => {
+Deno.test("globMatcher() reads shell patterns, and no regular expressions", () => {
   for (const [pattern, fits, fails] of TABLE) {
     const matches = globMatcher(pattern);
     for (const name of fits) assert.ok(matches(name), `${pattern} fits ${name}`);
@@ -26,7 +26,7 @@ Deno.test("globMatcher knows the patterns of a shell, and nothing of regular exp
   }
 });
 
-Deno.test("globMatcher fits a name without special characters to itself alone", () => {
+Deno.test("globMatcher() without special characters matches only the same name", () => {
   const name = fc.string({ unit: "grapheme", minLength: 1 }).filter((text) => !isGlob(text));
   fc.assert(fc.property(name, name, (one, other) => {
     assert.ok(globMatcher(one)(one));

@@ -1,4 +1,4 @@
-/** Hosts that may stand in a Location, and no others. */
+/** Which hosts are allowed in a Location. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -32,7 +32,7 @@ Deno.test("parseHost() is the identity on what it returned", () => {
   }));
 });
 
-Deno.test("parseHost() keeps to the lengths of DNS", () => {
+Deno.test("parseHost() enforces the length limits of DNS", () => {
   const label = "a".repeat(63);
   const longest = [label, label, label, "a".repeat(61)].join(".");
   assert.deepEqual(longest.length, 253);

@@ -51,7 +51,7 @@ function breaches(breaks: (from: string, to: string, target: string) => boolean)
   );
 }
 
-/** Which rooms each room may import, beside itself and the shelf; the commands may import all. */
+/** Which rooms each room may import besides itself and the shelf; the commands may import all. */
 const ALLOWED: Record<string, string[]> = {
   http: [],
   cert: [],
@@ -66,7 +66,7 @@ const ALLOWED: Record<string, string[]> = {
   shelf: [],
 };
 
-Deno.test("each room knows only the rooms it may know", () => {
+Deno.test("each room imports only the rooms that it may import", () => {
   assert.deepEqual(
     breaches((from, to) =>
       from !== "commands" && to !== from && to !== "shelf" && to !== "top" &&
@@ -76,7 +76,7 @@ Deno.test("each room knows only the rooms it may know", () => {
   );
 });
 
-Deno.test("no file of lib reaches itself through its imports", () => {
+Deno.test("lib has no circular imports", () => {
   const targets = new Map(SOURCES.map((source) => [
     source.path,
     source.imports.filter((target) => target.startsWith("."))
@@ -94,26 +94,26 @@ Deno.test("no file of lib reaches itself through its imports", () => {
   assert.deepEqual([...targets.keys()].filter((path) => reaches(path, path)), []);
 });
 
-Deno.test("the shelf knows the shelf alone, and the version that stands in deno.json", () => {
+Deno.test("the shelf imports only the shelf, and the version in deno.json", () => {
   assert.deepEqual(
     breaches((from, to, target) => from === "shelf" && to !== "shelf" && target !== "../deno.json"),
     [],
   );
 });
 
-Deno.test("lib/cert and lib/render ask neither files nor network nor clock", () => {
+Deno.test("lib/cert and lib/render use no files, no network and no clock", () => {
   const found = SOURCES.filter((source) => ["cert", "render"].includes(room(source)))
     .filter(({ text }) => /\bDeno\.|Date\.now|new Date\(\)|performance\.now/.test(text));
   assert.deepEqual(found.map(({ path }) => path), []);
 });
 
-Deno.test("lib/self_test judges plain values: the DNS alone is asked there, and peers through lib/http", () => {
+Deno.test("lib/self_test asks only the DNS itself, and peers through lib/http", () => {
   const found = SOURCES.filter((source) => room(source) === "self_test")
     .filter(({ text }) => /\bDeno\.|Date\.now|new Date\(\)|performance\.now/.test(text));
   assert.deepEqual(found.map(({ path }) => path), ["self_test/resolve_names.ts"]);
 });
 
-Deno.test("no basename stands twice in lib", () => {
+Deno.test("no basename occurs twice in lib", () => {
   const names = SOURCES.map(({ path }) => path.split("/").at(-1)!);
   assert.deepEqual(names.filter((name, i) => names.indexOf(name) < i), []);
 });
@@ -142,7 +142,7 @@ Deno.test("each package is used in one file", () => {
   }
 });
 
-Deno.test("nothing in lib loads a part of Node unless it is needed: each costs a start 10 to 50 ms", () => {
+Deno.test("lib loads no Node module at start: each takes 10 to 50 ms", () => {
   const found = SOURCES.filter(({ text }) =>
     /^(?:import|export)\b[^;]*\bfrom "node:|^import "node:/m.test(text)
   );

@@ -52,7 +52,7 @@ Deno.test({
           cat /opt/important/file /etc/precious`);
         assert.match(
           stdout,
-          /can be changed by others than root, .*run this as its owner\nexit 1\n/,
+          /can be changed by users other than root, .*run this as its owner\nexit 1\n/,
         );
         assert.match(stdout, /\nx\ny\n$/);
       });
@@ -167,7 +167,7 @@ Deno.test({
         assert.match(stdout, said);
         assert.match(
           stdout,
-          /but its service would not serve:\n {2}the user acme-lb cannot [\s\S]*exit 1\n$/,
+          /but its service would not work:\n {2}the user acme-lb cannot [\s\S]*exit 1\n$/,
         );
       });
     }
@@ -215,7 +215,7 @@ Deno.test({
           ${QUIETLY}; cat ${old}; rm ${old}
           ${INSTALL} 2>&1 | tail -n 1; ls ${old}
           cp ${file} whole; echo "# mine" >>${file}
-          ${INSTALL} 2>&1 | grep 'of before as'; tail -n 1 ${old}; cmp whole ${file} && echo new; rm ${old}
+          ${INSTALL} 2>&1 | grep 'keep the old'; tail -n 1 ${old}; cmp whole ${file} && echo new; rm ${old}
           echo "# mine too" >>${file}; ${UNINSTALL} 2>&1 | grep 'changed since'; tail -n 1 ${old}; ls ${file}`);
         assert.match(
           stdout,
@@ -223,11 +223,11 @@ Deno.test({
         );
         assert.match(
           stdout,
-          /\ninstall\.sh: keep the .* of before as .*\.old-\d{8}-\d{6}\n# mine\nnew\n/,
+          /\ninstall\.sh: keep the old .* as .*\.old-\d{8}-\d{6}\n# mine\nnew\n/,
         );
         assert.match(
           stdout,
-          /\ninstall\.sh: it has been changed since: keep that as .*\n# mine too\nls: /,
+          /\ninstall\.sh: it has been changed since: keep the changed file as .*\n# mine too\nls: /,
         );
       });
     }

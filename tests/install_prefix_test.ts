@@ -12,7 +12,7 @@ import { run } from "./install_script.ts";
 
 const root = Deno.uid() === 0;
 
-Deno.test("install.sh installs below a prefix, changes nothing the second time, and takes all away", async (t) => {
+Deno.test("install.sh installs below a prefix, changes nothing the second time, and removes everything", async (t) => {
   await using there = await place();
   const prefix = `${there.path}/there`;
   await Deno.writeTextFile(`${prefix}/mine`, "kept");
@@ -81,7 +81,7 @@ Deno.test("install.sh installs below a prefix, changes nothing the second time, 
   });
 });
 
-Deno.test("install.sh upgrades, and --uninstall leaves what others have put into its folders", async () => {
+Deno.test("install.sh upgrades, and --uninstall keeps files of others in its folders", async () => {
   await using there = await place(STAND_IN);
   const prefix = `${there.path}/there`;
   assert.equal((await there.install(...WITH)).code, 0);
@@ -99,7 +99,7 @@ Deno.test("install.sh upgrades, and --uninstall leaves what others have put into
 
 interface Failure {
   executable?: string;
-  /** A file that is in the way. */
+  /** An existing file at a path that install.sh needs. */
   obstacle?: string;
   /** What mv does before what it does. */
   mv?: string;
@@ -119,11 +119,11 @@ const FAILURES: Record<string, Failure> = {
   },
   "half of the files are in their places": {
     mv: "case $* in *_acme-lb.acme-lb-new*) exit 1 ;; esac",
-    says: /taken back/,
+    says: /are undone/,
   },
   "SIGTERM": {
     executable: STAND_IN.replace("generate)", "generate) test $2 != fish || kill -TERM $PPID;"),
-    says: /taken back/,
+    says: /are undone/,
   },
 };
 
@@ -149,7 +149,7 @@ for (const [name, { executable = STAND_IN, obstacle, mv, says }] of Object.entri
       const before = await tree(prefix);
       const { code, stdout, stderr } = await there.install(...WITH);
       assert.match(stderr, says);
-      assert.match(stderr, /install\.sh: failed: what this run has done is taken back\n$/);
+      assert.match(stderr, /install\.sh: failed: the changes of this run are undone\n$/);
       assert.equal(stdout, "");
       assert.equal(code, name === "SIGTERM" ? 143 : 1);
       assert.deepEqual(await tree(prefix), before);

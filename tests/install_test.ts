@@ -6,21 +6,23 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../lib/config/parse_config.ts";
 import { entries } from "./executable.ts";
-import { demo, emptyRoom, ROOT, run } from "./install_script.ts";
+import { demo, ROOT, run } from "./install_script.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 
 const SCRIPTS = [
   ...["install.sh", "install/deno.sh", "install/debian.sh"],
   ...[".ci/run", "compile/carry.sh"],
 ];
 
-// Enough for install.sh, and no npm, curl, wget or apt-get: what is not given cannot be used.
+// The programs that install.sh needs, without npm, curl, wget and apt-get, so that it cannot use
+// those.
 const TOOLS =
   "cat chmod dirname env grep gzip head id mkdir mktemp mv rm sed sh sha256sum sha512sum stat tail tar uname";
 
 const shellcheck = (await run(["sh", "-c", "command -v shellcheck"])).code === 0;
 if (!shellcheck) skipped("the shell scripts are not checked: no shellcheck");
 
-// Only for this one install.sh has a digest of its own; elsewhere npm's check stands alone.
+// install.sh has its own digest only for this processor; on others only npm checks the package.
 const digest = Deno.build.arch === "x86_64";
 if (!digest) skipped("no digest of Deno is pinned for this architecture");
 
@@ -82,7 +84,7 @@ Deno.test({
   name: "install.sh takes no other Deno than the pinned one, from PATH or its own cache",
   ignore: !digest,
   fn: async () => {
-    await using room = await emptyRoom();
+    await using room = await temporaryFolder();
     await tools(room.path);
     const other = "#!/bin/sh\necho deno 2.9.5 '(stable, release, any)'\n";
     await Deno.writeTextFile(`${room.path}/bin/deno`, other, { mode: 0o755 });
@@ -101,7 +103,7 @@ Deno.test({
   name: "install.sh fetches Deno through npm once, and checks it",
   ignore: !digest,
   fn: async (t) => {
-    await using room = await emptyRoom();
+    await using room = await temporaryFolder();
     await tools(room.path);
     await Deno.mkdir(`${room.path}/package`);
     const npm = `#!/bin/sh

@@ -52,7 +52,7 @@ Deno.test("createLineQueue() never waits, bounds what waits, and has one write u
   assert.deepEqual(stderr.writes, 1);
 });
 
-Deno.test("createLineQueue() keeps lines whole and in their order, whatever a write takes", async () => {
+Deno.test("createLineQueue() keeps lines whole and in order with writes of any size", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.string({ maxLength: 30 }), { minLength: 1, maxLength: 40 }),
@@ -76,7 +76,7 @@ Deno.test("createLineQueue() keeps lines whole and in their order, whatever a wr
   );
 });
 
-Deno.test("createLineQueue() goes on after a write that fails", async () => {
+Deno.test("createLineQueue() continues after a failed write", async () => {
   const written: string[] = [];
   let failing = true;
   const queue = createLineQueue((bytes) => {

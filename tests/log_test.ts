@@ -1,4 +1,4 @@
-/** One event a line, whatever an attacker puts into it, and never too many of them. */
+/** One line for each event with any input of an attacker, and a bounded number of lines. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -21,7 +21,7 @@ Deno.test("createLog() writes key=value, quoting what holds a blank", () => {
   ]);
 });
 
-Deno.test("createLog() leaves out what is below its level", () => {
+Deno.test("createLog() leaves out events below its level", () => {
   const { log, lines } = collecting({ level: "warn" });
   log.debug("a");
   log.info("b");
@@ -88,7 +88,7 @@ Deno.test("printable() doubles backslashes, so that an escape cannot be forged",
   assert.deepEqual(printable("a\\x0ab"), "a\\\\x0ab");
 });
 
-Deno.test("createLog() counts what its sink does not take, and says so in the next line of the event", () => {
+Deno.test("createLog() counts lines that its sink drops, and reports them in the next line of the event", () => {
   const lines: string[] = [];
   const reasons: string[] = [];
   let stalled = false;

@@ -48,7 +48,7 @@ export class ManualClock implements Clock {
     }
   }
 
-  /** Lets time pass, waking each waiter at its time, those that come to wait meanwhile too. */
+  /** Moves the time forward and wakes each waiter at its time, also those that begin to wait during the call. */
   advance(ms: number): void {
     const end = this.#ms + ms;
     while (true) {

@@ -16,7 +16,7 @@ const CASE = /<testcase name="([^"]*)"[^>]* time="([\d.]+)"[^>]*>([\s\S]*?)<\/te
 const ENTITIES: Record<string, string> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
 
 /**
- * The tests and their steps, in the order of the file. In it the text of a failure is escaped, so
+ * The tests and their steps, in the order of the file. The file escapes the text of a failure, so
  * that no tag within it is one.
  */
 export function casesOf(junit: string): TestCase[] {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { casesOf, type Outcome, outcomeOf, summary } from "./outcome.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 
 /** A file as `deno test --junit-path` writes it; each case is its name and what stands within. */
 function junit(...suites: [string, string][][]): string {
@@ -74,40 +75,37 @@ for (const [what, run, outcome] of RUNS) {
   Deno.test(`outcomeOf() reads ${what}`, () => assert.deepEqual(outcomeOf(run), outcome));
 }
 
-Deno.test("casesOf() tells names, results and times", () => {
+Deno.test("casesOf() lists names, results and times", () => {
   assert.deepEqual(casesOf(junit([["a &lt;b&gt; &amp; &quot;c&quot; &#39;d&#39;", FAILURE]])), [
     { name: `a <b> & "c" 'd'`, result: "failed", seconds: 0.021 },
   ]);
 });
 
-Deno.test("outcomeOf() agrees with the runner about a run of its own", async () => {
-  const directory = await Deno.makeTempDir({ prefix: "acme-lb-test-" });
-  try {
-    await Deno.writeTextFile(
-      `${directory}/a_test.ts`,
-      `Deno.test("good", () => {});
+Deno.test("outcomeOf() agrees with the runner about a real run", async () => {
+  await using folder = await temporaryFolder();
+  const directory = folder.path;
+  await Deno.writeTextFile(
+    `${directory}/a_test.ts`,
+    `Deno.test("good", () => {});
        Deno.test("bad", () => { throw new Error("</testcase>"); });
        Deno.test({ name: "left out", ignore: true, fn() {} });
        Deno.test("steps", async (t) => {
          await t.step("one", () => {});
          await t.step({ name: "two", ignore: true, fn() {} });
        });`,
-    );
-    const run = await new Deno.Command(Deno.execPath(), {
-      args: ["test", "--no-check", "--no-config", "--junit-path=junit.xml", "a_test.ts"],
-      cwd: directory,
-      stdout: "null",
-      stderr: "null",
-    }).output();
-    const text = await Deno.readTextFile(`${directory}/junit.xml`);
-    assert.deepEqual(outcomeOf({ code: run.code, junit: text }), {
-      passed: 2,
-      failed: 1,
-      skipped: 2,
-    });
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
+  );
+  const run = await new Deno.Command(Deno.execPath(), {
+    args: ["test", "--no-check", "--no-config", "--junit-path=junit.xml", "a_test.ts"],
+    cwd: directory,
+    stdout: "null",
+    stderr: "null",
+  }).output();
+  const text = await Deno.readTextFile(`${directory}/junit.xml`);
+  assert.deepEqual(outcomeOf({ code: run.code, junit: text }), {
+    passed: 2,
+    failed: 1,
+    skipped: 2,
+  });
 });
 
 const SUMS: [Outcome[], string, number][] = [

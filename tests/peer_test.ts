@@ -94,7 +94,7 @@ Deno.test("parsePeer() either refuses a text or gives what formatPeer() writes a
       }
       accepted++;
       assert.deepEqual(parsePeer(formatPeer(peer)), peer, given);
-      // The port is what stands last, whatever stands before it.
+      // The port is the last part, after any text.
       assert.deepEqual(peer.port, Number(/\d+$/.exec(given)![0]), given);
     }),
     { numRuns: 3000 },

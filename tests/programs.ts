@@ -1,5 +1,5 @@
 /**
- * Which versions of which programs the tests have met, as the table of docs/programs.md. A run of
+ * The program versions with which the tests have run, as the table of docs/programs.md. A run of
  * all tests asks the package manager of each release, writes the page anew into dist/ and compares.
  */
 
@@ -16,7 +16,7 @@ const HERE = [
   "openssl",
   "prometheus",
 ];
-/** In userlands alone: nothing that an own machine should get for the tests. */
+/** Only in userlands: programs that should not be installed on a developer's machine. */
 export const ADDED = ["caddy", "icinga2-bin", "icinga2-common", "nagios4-core"];
 export const PROGRAMS = [...HERE, ...ADDED.filter((program) => program !== "icinga2-common")];
 

@@ -28,7 +28,7 @@ Deno.test("whileShowing writes nothing when it is quick, or when there is no ter
   assert.deepEqual(await shown(false, 0), []);
 });
 
-Deno.test("whileShowing passes an error on and cleans up", async () => {
+Deno.test("whileShowing() passes an error on and cleans up", async () => {
   const written: string[] = [];
   const { promise, reject } = Promise.withResolvers<void>();
   const write = (text: string) => {

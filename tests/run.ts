@@ -1,9 +1,9 @@
 /**
- * Every check and every test, for `./install.sh --test` and `deno task ok`: format, lint, types, the
- * tests of lib side by side in one process but for those that change the process itself, then the end-to-end tests: each file is a process of its own, and
- * SIDE_BY_SIDE of them run at a time, since each has namespaces, folders and ports of its own. Last
- * come those of them that run in other releases of Debian. The output of such a file is shown when
- * it has ended.
+ * Every check and every test, for `./install.sh --test` and `deno task ok`: format, lint and types;
+ * the tests of lib side by side in one process, and those that change their process in another; then
+ * the end-to-end tests. Each file of these is a process of its own, and SIDE_BY_SIDE of them run at a
+ * time, since each has namespaces, folders and ports of its own. Last come those of them that run in
+ * other releases of Debian. The output of such a file is shown when it has ended.
  *
  * The last line on stdout is `N passed, N failed`, with `, N skipped` when any were, from the JUnit
  * files that the test runner writes into dist/tests; a check that fails counts as one failed.
@@ -122,8 +122,9 @@ interface Job {
 interface Report {
   name: string;
   outcome: Outcome;
-  /** Names of the tests that were skipped. */
+  /** Names of the tests that were skipped, and that failed. */
   skipped: string[];
+  failed: string[];
   seconds: number;
 }
 
@@ -148,15 +149,10 @@ await show(`\n${result.line}\n`);
 Deno.exit(result.code);
 
 async function runAll(place: string): Promise<{ line: string; code: number }> {
-  const outcomes: Outcome[] = [];
-  for (const check of Deno.args.length === 0 ? CHECKS : []) {
-    await show(`\n$ deno ${check.join(" ")}\n`);
-    const { code } = await deno(check, { live: true });
-    outcomes.push({ passed: 0, failed: code === 0 ? 0 : 1, skipped: 0 });
-  }
+  const reports: Report[] = [];
+  for (const args of Deno.args.length === 0 ? CHECKS : []) reports.push(await check(args));
   const env = await environment(place);
   await Deno.mkdir(REPORTS, { recursive: true });
-  const reports: Report[] = [];
   for (const job of LIB.filter(wanted)) reports.push(await run(job, env));
   const userlands = await startUserlands(env);
   const others = matrix.flatMap(({ release, jobs }) =>
@@ -174,9 +170,23 @@ async function runAll(place: string): Promise<{ line: string; code: number }> {
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, async () => {
     for (let job; (job = queue.shift());) reports.push(await run(job, env));
   }));
-  if (Deno.args.length === 0) outcomes.push(await comparePrograms(userlands));
+  if (Deno.args.length === 0) reports.push(await comparePrograms(userlands));
   await show(overview(reports));
-  return summary([...outcomes, ...reports.map(({ outcome }) => outcome)]);
+  return summary(reports.map(({ outcome }) => outcome));
+}
+
+async function check(args: string[]): Promise<Report> {
+  const name = `deno ${args.join(" ")}`;
+  await show(`\n$ ${name}\n`);
+  const start = performance.now();
+  const { code } = await deno(args, { live: true });
+  return {
+    name,
+    outcome: { passed: 0, failed: code === 0 ? 0 : 1, skipped: 0 },
+    skipped: [],
+    failed: code === 0 ? [] : [`exit code ${code}`],
+    seconds: (performance.now() - start) / 1000,
+  };
 }
 
 /** Begins to make the userlands of the matrix, one after the other; a text says why there is none. */
@@ -206,7 +216,9 @@ async function startUserlands(
 /** The versions of all programs, shown, written into dist/, and compared with the page of docs. */
 async function comparePrograms(
   userlands: Map<string, Promise<Userland | string>>,
-): Promise<Outcome> {
+): Promise<Report> {
+  const name = "docs/programs.md";
+  const start = performance.now();
   const met = new Map<string, Versions>();
   const own = await ownRelease();
   if (own !== undefined) met.set(own, versionsIn((await execute(QUERY)).stdout));
@@ -215,19 +227,23 @@ async function comparePrograms(
     if (typeof userland === "string") continue;
     met.set(release, versionsIn((await execute(userland.argv(QUERY_WITHIN))).stdout));
   }
-  if (met.size === 0) return { passed: 0, failed: 0, skipped: 1 };
+  if (met.size === 0) {
+    const outcome = { passed: 0, failed: 0, skipped: 1 };
+    return { name, outcome, skipped: ["not on Debian"], failed: [], seconds: 0 };
+  }
   const page = programsPage(met);
   await Deno.writeTextFile(`${ROOT}dist/programs.md`, page);
-  const differences = programsDifferences(
-    await Deno.readTextFile(`${ROOT}docs/programs.md`),
-    met,
-  );
+  const differences = programsDifferences(await Deno.readTextFile(`${ROOT}${name}`), met);
   await show(`\n${page.slice(page.indexOf("|"))}`);
-  for (const difference of differences) {
-    await show(`docs/programs.md: ${difference}; dist/programs.md has what this run met\n`);
-  }
-  const failed = differences.length > 0;
-  return { passed: failed ? 0 : 1, failed: failed ? 1 : 0, skipped: 0 };
+  if (differences.length > 0) await show("dist/programs.md has what this run met\n");
+  const failed = differences.length > 0 ? 1 : 0;
+  return {
+    name,
+    outcome: { passed: 1 - failed, failed, skipped: 0 },
+    skipped: [],
+    failed: differences,
+    seconds: (performance.now() - start) / 1000,
+  };
 }
 
 /**
@@ -257,7 +273,7 @@ async function run(job: Job, env: Record<string, string>): Promise<Report> {
   if (typeof userland === "string") {
     await show(`\nskipped: ${name}: ${userland}\n`);
     const outcome = { passed: 0, failed: 0, skipped: 1 };
-    return { name, outcome, skipped: ["all of it"], seconds: 0 };
+    return { name, outcome, skipped: ["all of it"], failed: [], seconds: 0 };
   }
   const file = `${REPORTS}/${name.replaceAll(/[^\w-]+/g, "-")}.xml`;
   await Deno.remove(file).catch(() => {});
@@ -269,27 +285,33 @@ async function run(job: Job, env: Record<string, string>): Promise<Report> {
   const { code, output } = await deno(words, { env, live, userland });
   if (!live) await show(heading + output);
   const junit = await Deno.readTextFile(file).catch(() => undefined);
-  return {
-    name,
-    outcome: outcomeOf({ code, junit }),
-    skipped: casesOf(junit ?? "").filter(({ result }) => result === "skipped")
-      .map(({ name }) => name),
-    seconds: (performance.now() - start) / 1000,
-  };
+  const cases = casesOf(junit ?? "");
+  const namesOf = (wanted: string) =>
+    cases.filter(({ result }) => result === wanted).map(({ name }) => name);
+  const outcome = outcomeOf({ code, junit });
+  const [skipped, failed] = [namesOf("skipped"), namesOf("failed")];
+  if (outcome.failed > 0 && failed.length === 0) failed.push("an error outside its tests");
+  return { name, outcome, skipped, failed, seconds: (performance.now() - start) / 1000 };
 }
 
-/** What was skipped, by name, and where the time went. */
+/** Where the time went, and by name what was skipped and what failed: the last is what is read. */
 function overview(reports: Report[]): string {
-  const skipped = reports.flatMap(({ name, skipped }) =>
-    skipped.map((test) => `  ${name}: ${test}\n`)
-  );
+  const listed = (heading: string, of: (report: Report) => string[]) => {
+    const tests = reports.flatMap((report) =>
+      of(report).map((test) => `  ${report.name}: ${test}`)
+    );
+    return tests.length > 0 ? ["", heading, ...tests] : [];
+  };
   const slowest = reports.toSorted((a, b) => b.seconds - a.seconds).slice(0, 10)
-    .map(({ name, seconds }) => `  ${seconds.toFixed(0).padStart(5)} s  ${name}\n`);
+    .map(({ name, seconds }) => `  ${seconds.toFixed(0).padStart(5)} s  ${name}`);
   return [
-    ...(skipped.length > 0 ? ["\nskipped; each says why where it is declared:\n", ...skipped] : []),
-    "\nlongest:\n",
+    "",
+    "longest:",
     ...slowest,
-  ].join("");
+    ...listed("skipped; each says why where it is declared:", ({ skipped }) => skipped),
+    ...listed("failed:", ({ failed }) => failed),
+    "",
+  ].join("\n");
 }
 
 interface DenoOptions {

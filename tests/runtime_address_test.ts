@@ -49,7 +49,7 @@ Deno.test("parseRuntimeAddress understands the spellings of HAProxy, socat and a
   }
 });
 
-Deno.test("parseRuntimeAddress refuses what it does not understand, saying what it does", () => {
+Deno.test("parseRuntimeAddress() refuses other spellings, and names the valid ones", () => {
   const table = [
     ...["", "admin.sock", "9999", ":9999", "*:9999", "::1:9999", "127.0.0.1", "localhost"],
     ...["127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:http", "300.0.0.1:99", "010.0.0.1:99"],
@@ -75,7 +75,7 @@ Deno.test("parseRuntimeAddress refuses what it does not understand, saying what 
   }
 });
 
-Deno.test("parseRuntimeAddress gives a path with a slash, HOST:PORT, or a SyntaxError, whatever the text", () => {
+Deno.test("parseRuntimeAddress() gives a path with a slash, HOST:PORT, or a SyntaxError for any text", () => {
   const word = fc.constantFrom(
     "unix",
     "UNIX",

@@ -32,7 +32,7 @@ const HEALTHY: Series = [
   { series: at("hook_success", HOOK), values: "1+0x1440" },
 ];
 
-/** The same with one series instead of its own. */
+/** The same with one series replaced. */
 function but(series: string, values: string): Series {
   return [...HEALTHY.filter((one) => one.series !== series), { series, values }];
 }

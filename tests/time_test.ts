@@ -6,7 +6,7 @@ import { type Clock, deadline, formatDuration, parseDuration } from "../lib/time
 
 const UNITS = { ms: 1n, s: 1000n, m: 60_000n, h: 3_600_000n, d: 86_400_000n };
 
-Deno.test("parseDuration() reads what operators write, and what formatDuration() writes", () => {
+Deno.test("parseDuration() reads the spellings of operators and of formatDuration()", () => {
   const table: [string, number][] = [
     ["500ms", 500],
     ["2s", 2000],
@@ -92,7 +92,7 @@ Deno.test("formatDuration() takes the largest unit that leaves no fraction", () 
   for (const [ms, text] of table) assert.deepEqual(formatDuration(ms), text);
 });
 
-Deno.test("deadline() counts only running time where that is asked: a pause counts as one slice", () => {
+Deno.test("deadline() with running time counts a pause of the process as one slice", () => {
   // Wakes each waiter late, as a machine does that gives the process no processor.
   const waiting: (() => void)[] = [];
   let woken = 0;

@@ -1,4 +1,4 @@
-/** YAML as operators get it wrong: each problem in their words, where they have to look. */
+/** Mistakes in YAML that operators make: each is reported in plain words, with its position. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -60,7 +60,7 @@ Deno.test("parseYaml() explains what it cannot read", () => {
   for (const [text, expected] of table) assert.deepEqual(firstProblem(text), expected, text);
 });
 
-Deno.test("parseYaml() refuses bombs before they grow", () => {
+Deno.test("parseYaml() refuses nested aliases before they expand", () => {
   const lines = ["a0: &a0 [x, x]"];
   for (let i = 1; i < 30; i++) lines.push(`a${i}: &a${i} [*a${i - 1}, *a${i - 1}]`);
   assert.ok(firstProblem(lines.join("\n"))?.startsWith("2:10: *a0 is a YAML alias"));
@@ -85,13 +85,13 @@ Deno.test("parseYaml() reads YAML 1.2: no word but true and false is a boolean, 
   );
 });
 
-Deno.test("parseYaml() refuses a line that would change the rules", () => {
+Deno.test("parseYaml() refuses directives", () => {
   const expected = "1:1: a file in YAML 1.2 is expected; remove the %YAML line";
   assert.deepEqual(firstProblem("%YAML 1.1\n---\na: no\n"), expected);
   assert.deepEqual(firstProblem("%YAML 1.2\n---\na: no\n"), undefined);
 });
 
-Deno.test("parseYaml() reads back whatever formatYaml() writes", () => {
+Deno.test("parseYaml() reads back every value that formatYaml() writes", () => {
   const word = fc.string({ unit: "binary", maxLength: 20 });
   const scalar = fc.oneof(word, fc.integer(), fc.boolean(), fc.constant(null));
   const value = fc.dictionary(word, fc.oneof(scalar, fc.array(scalar, { maxLength: 4 })));

@@ -15,21 +15,21 @@ import { leavingResult, stateDirectory } from "./hook_result.ts";
 const EXAMPLES = `
 Examples:
   acme-lb assemble-pem --key privkey.pem --fullchain fullchain.pem --out /etc/haproxy/certs/a.pem
-      checks that they belong together, and replaces the file whole
+      checks that they belong together, and replaces the file in one step
   acme-lb assemble-pem --hook certbot --out-dir /etc/haproxy/certs \\
       --haproxy-socket /run/haproxy/admin.sock
-      as certbot's --deploy-hook: NAME.pem for the lineage, served without a reload
+      as certbot's --deploy-hook: NAME is the lineage; HAProxy serves it without a reload
   exec acme-lb assemble-pem --hook acmetool --out-dir /etc/haproxy/certs -- "$@"
-      as a script in acmetool's hook directory; dehydrated's HOOK is the same with its name
+      as a script in acmetool's hook directory; for dehydrated's HOOK change the client's name
   acme-lb assemble-pem --from-haproxy --out /etc/haproxy/certs/a.pem \\
       --haproxy-socket /run/haproxy/admin.sock
-      saves what HAProxy's own ACME has ordered, which a reload would forget
+      saves the certificate that HAProxy's own ACME has ordered, before a reload loses it
 
-Nothing is written unless the key fits the leaf, the leaf is first, each certificate signed the one
-before, all are valid now, and the leaf is not older than the installed one or the one in HAProxy's
-memory. When HAProxy refuses the certificate, the old file is put back. Exit codes: 0 done; 1 not
-done, or HAProxy may show another certificate for one of the names, with the reason; 42 acmetool's
-event is none of ours.`;
+Nothing is written unless the key belongs to the leaf, the leaf is first, each certificate is
+signed by the next one, all are valid now, and the leaf is not older than the installed one or the
+one in HAProxy's memory. If HAProxy refuses the certificate, the old file is restored. Exit codes:
+0 done; 1 not done, or HAProxy may show another certificate for one of the names (the message has
+the reason); 42 for an event of acmetool that this hook does not handle.`;
 
 export const assemblePem: Subcommand<AssembleFlags> = {
   configure(command) {

@@ -58,19 +58,22 @@ const MAX_HOOK_INPUT = 1024 * 1024;
 
 export function addAssembleFlags(command: Command): Command {
   command
-    .argument("[arguments...]", "what the client passes to its hook, after --")
+    .argument("[arguments...]", "arguments that the client passes to its hook, after --")
     .optionsGroup("What to assemble:")
     .option("--key <file>", "private key, unencrypted (PKCS#8, PKCS#1 or SEC1)")
     .option("--cert <file>", "certificate; may hold the chain too")
-    .option("--chain <file>", "certificates above it, in any order")
-    .option("--fullchain <file>", "certificate and chain in one file, in place of the two")
+    .option("--chain <file>", "issuing certificates, in any order")
+    .option(
+      "--fullchain <file>",
+      "certificate and chain in one file, instead of --cert and --chain",
+    )
     .addOption(
       new Option("--hook <client>", "run as the hook of this ACME client, which passes the files")
         .choices(Object.keys(CLIENTS)),
     )
     .option(
       "--from-haproxy",
-      "what HAProxy 3.1 or later has in memory for the file, as after an order of its own ACME",
+      "take the certificate that HAProxy 3.1 or later has in memory, as after its own ACME order",
     )
     .optionsGroup("Where to put it:")
     .option("--out <file>", "the PEM file to write; a symlink is followed")
@@ -78,11 +81,11 @@ export function addAssembleFlags(command: Command): Command {
   addRightsFlags(command)
     .option(
       "--force",
-      "replace a newer or unrelated certificate, in the file or in HAProxy's memory, or a file that " +
-        "is none; take a weak signature",
+      "replace a newer or unrelated certificate, in the file or in HAProxy's memory, or a file without " +
+        "a certificate; accept a weak signature",
     );
   return command
-    .optionsGroup("Into running HAProxy:")
+    .optionsGroup("Update of running HAProxy:")
     .option(
       "--haproxy-socket <address>",
       "runtime API of a worker or master; repeatable (default: haproxy.sockets of the configuration)",

@@ -16,10 +16,10 @@ Examples:
   acme-lb challenge remove "$CERTBOT_TOKEN"
       as its --manual-cleanup-hook
 
-put reads the key authorization, TOKEN.THUMBPRINT, from standard input. The file goes into the first
-webroot, which is made when it is missing, readable for everybody; one that is longer than the CA
-reads (127 bytes) is refused. remove succeeds when the file is gone already, and takes nothing away
-but a file.`;
+put reads the key authorization, TOKEN.THUMBPRINT, from standard input. It writes the file into
+the first webroot, readable for everybody, and creates the webroot if it is missing. It refuses a
+text that is longer than the CA reads (127 bytes). remove deletes only a file, and succeeds if
+there is none.`;
 
 export const challenge: Subcommand<ConfigFlags> = {
   configure(command) {

@@ -17,11 +17,11 @@ import { formatYaml } from "../yaml.ts";
 const EXAMPLES = `
 Examples:
   acme-lb check-config --config /etc/acme-lb/config.yaml
-      prints every key with its value in force; mistakes come as file:line:column: key: reason
+      prints every key with its value in use; a mistake is shown as file:line:column: key: reason
   acme-lb check-config --running
-      whether the service has taken over what the file says now, for instance after a reload
+      whether the service uses the current content of the file, for instance after a reload
 
-Exit codes: 0 the configuration can be used (warnings stand in the output), 78 it cannot; with
+Exit codes: 0 the configuration can be used (the output has the warnings), 78 it cannot; with
 --running 1 when the service uses another one, or does not run.`;
 
 interface CheckConfigFlags {

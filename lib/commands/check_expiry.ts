@@ -58,30 +58,32 @@ Examples:
   acme-lb check-expiry /etc/haproxy/certs --connect '[2001:db8::1]:443' --servername service.example
       the same, and whether the address serves the newest of these files
   acme-lb check-expiry --haproxy-socket /run/haproxy/admin.sock --format nagios
-      all that HAProxy holds in memory, against the files it was loaded from
+      every certificate in HAProxy's memory, compared with the file it was loaded from
   acme-lb check-expiry /etc/ssl --warning 25%,30d --critical 12.5%,10d --exclude '*.bak'
-      one setting for certificates of six days and of a year: the smaller of share and span holds
+      one setting for certificates of six days and of a year: the smaller of share and span counts
   acme-lb check-expiry --format prometheus --output /var/lib/node_exporter/acme-lb.prom
-      what the configuration names under certificates and haproxy.sockets, for node_exporter
+      the files under certificates and haproxy.sockets in the configuration, for node_exporter
 
-Looked at: dates, whether a key in the file fits, the order and the dates of the chain, names,
-signatures with SHA-1, test CAs, and placeholders of self-signed. Whether anybody trusts the CA is
-not. The first certificate of a file speaks for it; when it cannot be read, no other one does. In
-directories hidden files, HAProxy's .ocsp, .issuer and .sctl files and lone keys are left out, with a
-note, and so is what an editor left behind, unless it holds a key and a certificate: HAProxy loads it.
-A file of CA certificates alone is judged by the first to expire, as one of 90 days is. A file or
-directory that does not answer within a quarter of --timeout is UNKNOWN.
+It checks dates, whether a key in the file belongs to the certificate, the order and the dates of
+the chain, names, signatures with SHA-1, test CAs, and placeholders of self-signed. It does not
+check whether anybody trusts the CA. The first certificate of a file is the one that counts; if it
+cannot be read, no other one takes its place. In directories, hidden files, HAProxy's .ocsp,
+.issuer and .sctl files and files with only a key are left out, with a note. So are backup files
+of editors, unless they have a key and a certificate, because HAProxy loads those. In a file with
+only CA certificates, the first one to expire counts, with the thresholds of a certificate of 90
+days. A file or directory that does not answer within a quarter of --timeout is UNKNOWN.
 
-An endpoint is asked as clients of either kind of key ask, in eight handshakes each: a server may
-have an RSA certificate beside an ECDSA one, and after a reload an old process may answer still. It
-must cover the name that it is asked for, each --servername or its own. Its certificate is
-compared with the newest file for that name (without one, for any name that it serves) that has
-the same kind of key, a file with that very name before a wildcard: give files only along with endpoints that serve them. Addresses are compared
-with each other: one is left behind when its certificate is overdue for renewal and another's newer
-one is not.
+An endpoint is asked with both kinds of key, in eight handshakes each: a server may have an RSA
+and an ECDSA certificate, and an old process may still answer after a reload. Its certificate must
+cover the name that it is asked for, which is each --servername, or the name of the endpoint. The
+certificate is compared with the newest file for that name with the same kind of key; a file with
+exactly this name is preferred to a wildcard. Without a name to ask for, every name of the served
+certificate counts. So give only files that the endpoints serve. The addresses are also compared
+with each other: one is left behind when its certificate is overdue for renewal and another has a
+newer one that is not.
 
-Exit codes: 0 all OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, the worst of all, where UNKNOWN is better
-than WARNING and never OK; 3 also for a wrong command line or configuration.`;
+Exit codes: 0 all OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. The worst state counts; UNKNOWN counts as
+less severe than WARNING, but never as OK; 3 also for a wrong command line or configuration.`;
 
 const EXIT_CODES: Record<State, number> = { OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3 };
 
@@ -100,7 +102,7 @@ export const checkExpiry: Subcommand<CheckExpiryFlags> = {
       )
       .option(
         "--servername <name>",
-        "a name to ask every endpoint for; repeatable",
+        "name to ask every endpoint for; repeatable",
         repeatable(parseSubjectName),
       )
       .addOption(new Option("-4, --ipv4", "ask only IPv4 addresses").conflicts("ipv6"))
@@ -112,41 +114,50 @@ export const checkExpiry: Subcommand<CheckExpiryFlags> = {
       )
       .option(
         "--haproxy-socket <path>",
-        "runtime API of a HAProxy whose memory is compared with its files; repeatable",
+        "runtime API of an HAProxy; its memory is compared with its files; repeatable",
         repeatable(parseRuntimeAddress),
       )
       .option(
         "--exclude <pattern>",
-        "names such as '*.bak', or paths, that are left out; repeatable",
+        "file names or paths to leave out, such as '*.bak'; repeatable",
         repeatable(String),
       )
       .option(
         "--warning <left>",
-        `WARNING below this share of the lifetime, or span, such as 25%, 30d, or the smaller of ` +
-          `both: 25%,30d (default: ${formatThreshold(warning)})`,
+        `WARNING when less than this share of the lifetime, or time, is left: 25%, 30d, or the ` +
+          `smaller of both: 25%,30d (default: ${formatThreshold(warning)})`,
         checked(parseThreshold),
       )
       .option(
         "--critical <left>",
-        `CRITICAL below this one (default: ${formatThreshold(critical)})`,
+        `CRITICAL when less than this is left (default: ${formatThreshold(critical)})`,
         checked(parseThreshold),
       )
       .addOption(
-        new Option("--unchecked-chain <state>", "a chain whose signatures cannot be checked here")
+        new Option(
+          "--unchecked-chain <state>",
+          "state of a chain whose signatures cannot be checked here",
+        )
           .choices(["unknown", "ok"]).default("unknown"),
       )
       .addOption(
-        new Option("--timeout <duration>", "for all endpoints together; a file has a quarter of it")
+        new Option(
+          "--timeout <duration>",
+          "time limit for all endpoints together; for a file a quarter of it",
+        )
           .argParser(checked(parseTimeout)).default(DEFAULT_TIMEOUT_MS, "8s"),
       )
       .addOption(
-        new Option("--format <format>", "how to report")
+        new Option("--format <format>", "format of the report")
           .choices(["text", "nagios", "json", "prometheus"]).default("text"),
       )
-      .option("--output <file>", "write the report there, whole, and nothing on standard output")
+      .option(
+        "--output <file>",
+        "write the report to this file in one step, and nothing to standard output",
+      )
       .option(
         "-v, --verbose",
-        "with nagios: all that is not OK; -vv a line for each record, -vvv with its facts",
+        "with nagios: list everything that is not OK; -vv every record, -vvv with its facts",
         (_, before: number) => before + 1,
         0,
       )

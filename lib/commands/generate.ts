@@ -24,7 +24,7 @@ Examples:
   acme-lb generate bash >/usr/share/bash-completion/completions/acme-lb
   acme-lb generate zsh >/usr/local/share/zsh/site-functions/_acme-lb
   acme-lb generate fish >/usr/share/fish/vendor_completions.d/acme-lb.fish
-      each where its reader looks for it; the same version prints the same text everywhere`;
+      each to the path where it is looked for; a version prints the same text on every machine`;
 
 /** The command, for a program of which it is a part itself. */
 export function generate(program: CliOptions): Subcommand {

@@ -17,9 +17,9 @@ const TIMEOUT_MS = 2_000;
 const EXAMPLES = `
 Examples:
   acme-lb healthy '[::1]:80'
-      exit code 0 when port 80 answers here; what acme-lb render keepalived runs every few seconds
+      exit code 0 when port 80 answers here; the rendered keepalived.conf runs it every few seconds
 
-Exit codes: 0 an answer below HTTP 500 came within 2 s, 1 none did.`;
+Exit codes: 0 an answer with a status below 500 came within 2 s, 1 none did.`;
 
 export const healthy: Subcommand = {
   configure(command) {
@@ -47,6 +47,6 @@ export async function askHealth(
     timeoutMs: TIMEOUT_MS,
     signal: new AbortController().signal,
   });
-  if (reply.fault !== undefined) return `no answer (${reply.fault})`;
+  if ("fault" in reply) return `no answer (${reply.fault})`;
   return reply.status < 500 ? undefined : `HTTP ${reply.status}`;
 }

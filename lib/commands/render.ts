@@ -28,31 +28,31 @@ Examples:
   acme-lb render systemd
       prints several files, each below a line with its path
   acme-lb render haproxy --root /
-      on a balancer: writes the file to its place; --root ./files writes it below ./files instead
+      on a balancer: writes the file to its path; --root ./files writes it below ./files instead
   acme-lb render haproxy --diff
       what --root / --force would change
   acme-lb render haproxy --acme --staging --root /
-      HAProxy 3.2 orders its certificate itself, here from Let's Encrypt's staging CA; with a timer that
+      HAProxy 3.2 orders its certificate itself, here from Let's Encrypt's staging CA; a timer
       saves what it obtains. acme-lb must ask it: challenge.solvers: ["127.0.0.1:31081"]
 
-systemd's units call the acme-lb and read the configuration with which they are rendered.
-keepalived's file differs from balancer to balancer; the others are the same on all. Without --node
-it is for the balancer in cluster.nodes that has an address of this machine.
-With --root, a file that is there and differs is left alone, and so are all others, unless --force is
-given; then the old one is kept beside it as .NAME.old-TIME. It says of each file whether it was
-written or unchanged; nothing is reloaded. A router id that would change is named: until all balancers
-have the new one, two of them hold that address.`;
+The systemd units use the acme-lb executable and the configuration file that rendered them.
+keepalived's file differs from balancer to balancer; the others are the same on all. Without
+--node it is rendered for the balancer in cluster.nodes that has an address of this machine. With
+--root, nothing is written if one of the files exists and differs, unless --force is given. Then
+the old file is kept in the same directory as .NAME.old-TIME. A line for each file says whether it
+was written or unchanged. No program is reloaded. If a router id would change, a warning names it:
+until all balancers have the new file, two of them hold that address.`;
 
 export const render: Subcommand<RenderFlags> = {
   configure(command) {
     command
       .argument("<kind>", `what to render: ${Object.keys(KINDS).join(", ")}`)
       .option("--node <name>", "the balancer to render for, as cluster.nodes names it")
-      .option("--root <dir>", "write each file to its place below this directory")
+      .option("--root <dir>", "write each file to its path below this directory")
       .option("--diff", "show what would change below --root (default: /), and write nothing")
-      .option("--acme", "with haproxy: HAProxy 3.2 and later orders its certificate itself")
-      .option("--staging", "with an ACME client: from the staging CA, for trying")
-      .option("--force", "replace files that differ, and keep the old ones beside them")
+      .option("--acme", "with haproxy: let HAProxy 3.2 or later order its certificate itself")
+      .option("--staging", "with an ACME client: order from the staging CA, for tests")
+      .option("--force", "replace files that differ, and keep the old ones in the same directory")
       .addHelpText("after", EXAMPLES);
   },
 

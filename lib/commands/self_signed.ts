@@ -32,12 +32,12 @@ interface SelfSignedFlags extends RightsFlags {
 const EXAMPLES = `
 Examples:
   acme-lb self-signed --name service.example --out /etc/haproxy/certs/service.example.pem
-      a certificate for the name, until assemble-pem replaces it
+      a certificate for the name, which assemble-pem replaces later
   acme-lb self-signed --name service.example --name 2001:db8::1 --out a.pem --if-missing
-      before each start of HAProxy: does nothing once a file is there; an empty one counts as missing
+      before each start of HAProxy: does nothing if a file is there and is not empty
 
-The certificate carries O=acme-lb placeholder, by which check-expiry knows it. A file that is no
-such placeholder is never replaced.`;
+The certificate has O=acme-lb placeholder in its subject, by which check-expiry recognises it. A
+file that is not such a placeholder is never replaced.`;
 
 export const selfSigned: Subcommand<SelfSignedFlags> = {
   configure(command) {
@@ -48,7 +48,7 @@ export const selfSigned: Subcommand<SelfSignedFlags> = {
         repeatable(parseSubjectName),
       )
       .requiredOption("--out <file>", "the PEM file to write; a symlink is followed")
-      .option("--days <number>", "days that it is valid", checked(parseDays), 90)
+      .option("--days <number>", "number of days that it is valid", checked(parseDays), 90)
       .option("--if-missing", "keep a file that is not empty, and succeed");
     addRightsFlags(command).addHelpText("after", EXAMPLES);
   },

@@ -34,27 +34,28 @@ interface SelfTestFlags extends ConfigFlags {
 const EXAMPLES = `
 Examples:
   acme-lb self-test
-      on each balancer in turn; what stands in /etc/acme-lb/config.yaml is what is asked
+      run it on each balancer in turn; it tests the addresses in /etc/acme-lb/config.yaml
   acme-lb self-test --document
       with the file and the text of the article's "Test requests"
   acme-lb self-test --resolver 9.9.9.9
-      with the addresses that the world's DNS says, where the resolver here says others
+      with the addresses of the public DNS, if the resolver here returns others
   acme-lb self-test --format json --lifetime 160h
       one object: ok, token, paths (port, address, host, of, outcome, ms, findings), findings, and
-      verdict (answer: yes, partly, no or unknown; text, through, not_through, cause with where); each
-      finding has level (fail, warn, note), rule, text, and about where it concerns no path
+      verdict (answer: yes, partly, no or unknown; text, through, not_through, cause with where);
+      each finding has level (fail, warn, note), rule, text, and about where it concerns no path
 
-Asked are the challenge port of each of the peers, and port 80 of the addresses in cluster and of
-those that the DNS gives for cluster.names; of this balancer, also a token in each webroot, flat and
-nested. The last line is the verdict: whether the CA gets its answer now, through which addresses, and
-what to mend first. Run it as root or as the user of the ACME client, who may write to the webroot;
-the tokens are removed again. Exit codes: 0 nothing failed, 1 something did.`;
+It asks the challenge port of each peer, and port 80 of the addresses in cluster and of those that
+the DNS returns for cluster.names. On this balancer it tests each webroot, with a flat and a
+nested token. The last line is the verdict: whether the CA gets its answer now, through which
+addresses, and what to repair first. Run it as root or as the user of the ACME client, because it
+writes to the webroot; it removes its tokens at the end. Exit codes: 0 nothing failed, 1 something
+did.`;
 
 export const selfTest: Subcommand<SelfTestFlags> = {
   configure(command) {
     addFlags(command, ["webroot", "peer", "challenge-listen", "https-port"]);
     command
-      .option("--document", "plant the article's own test file instead of a random token")
+      .option("--document", "write the test file of the article instead of a random token")
       .addOption(
         new Option(
           "--lifetime <duration>",
@@ -67,7 +68,9 @@ export const selfTest: Subcommand<SelfTestFlags> = {
         checked(parseResolver),
       )
       .addOption(
-        new Option("--format <format>", "how to report").choices(["text", "json"]).default("text"),
+        new Option("--format <format>", "format of the report").choices(["text", "json"]).default(
+          "text",
+        ),
       )
       .option("--json", "the same as --format json, for scripts written for version 0.1")
       .addHelpText("after", EXAMPLES);

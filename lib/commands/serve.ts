@@ -22,7 +22,11 @@ import type { ServedPort } from "../status/balancer_report.ts";
 import { createOwnStatus, type StatusSource } from "../status/own_status.ts";
 import { servedPorts, withStatus } from "./status_ports.ts";
 import { VERSION } from "../version.ts";
-import { createCertificateMetrics } from "../expiry/certificate_metrics.ts";
+import {
+  type CertificateLook,
+  createCertificateLook,
+  createCertificateMetrics,
+} from "../expiry/certificate_metrics.ts";
 
 const EXAMPLES = `
 Examples:
@@ -32,8 +36,9 @@ Examples:
       the same file on every balancer; each recognises its own address among the peers
   acme-lb serve --peer '[2001:db8::f001]:31080' --peer '[2001:db8::f002]:31080'
 
-The metrics port tells of the files under certificates as check-expiry does, keys left aside; what
-this user may not read is left out, for acme-lb-check-expiry.timer to report.
+The metrics port reports the files under certificates as check-expiry does, but does not check
+their keys. Files that this user cannot read are left out; acme-lb-check-expiry.timer reports
+those.
 
 Signals: SIGHUP reads the configuration again (and keeps the old one if the new one is wrong);
 SIGTERM stops accepting, finishes what is in flight within 3 s, and ends with 0.`;
@@ -51,15 +56,17 @@ export const serve: Subcommand<ConfigFlags> = {
     command.addHelpText("after", EXAMPLES);
   },
 
-  run: (options) =>
-    runServer(options, {
+  run(options) {
+    const look = createCertificateLook();
+    return runServer(options, {
       flags: options,
       ports: (config, tools) => [
         ...publicPorts(config, { ...tools, role: "public" }),
         ...challengePorts(config, tools),
-        ...metricsPorts(config, { ...tools, more: furtherMetrics(config, tools) }),
+        ...metricsPorts(config, { ...tools, more: furtherMetrics(config, { ...tools, look }) }),
       ],
-    }),
+    });
+  },
 };
 
 /** As root, one mistake could expose files on port 80 that only root may read. */
@@ -126,8 +133,11 @@ export async function runServer(
 }
 
 /** Metrics of certificates, addresses and hooks; the code is loaded at the first scrape. */
-function furtherMetrics(config: Config, { log, source }: ServerTools): () => Promise<string> {
-  const certificates = createCertificateMetrics({ paths: config.certificates, log });
+function furtherMetrics(
+  config: Config,
+  { log, source, look }: ServerTools & { look: CertificateLook },
+): () => Promise<string> {
+  const certificates = createCertificateMetrics({ paths: config.certificates, log, look });
   return async () => {
     const { formatStatusMetrics } = await import("../status/status_metrics.ts");
     return await certificates() + formatStatusMetrics(await source.facts());

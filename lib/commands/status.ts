@@ -22,16 +22,17 @@ interface StatusFlags extends ConfigFlags {
 const EXAMPLES = `
 Examples:
   acme-lb status
-      on any balancer: one line that says whether all is well, what to do where it is not, then who
-      holds which address, who reaches whom, certificates, hooks and the last challenges
+      on any balancer: one line that says whether all is well, what to do if it is not, then which
+      balancer holds which address and reaches which peers, certificates, hooks and last challenges
   acme-lb status --watch
-      the same again and again, until Ctrl-C
+      repeats it until Ctrl-C
   acme-lb status --format json | jq -r '.findings[] | select(.level == "fail") | .text'
-      one object: ok, balancers, findings; with --watch one line for each look
+      one object: ok, balancers, findings; with --watch one line every two seconds
 
-Every balancer of the peers is asked on its challenge port, all within two seconds; each answers to
-balancers alone, and one that does not answer is a row. The page at / of the metrics port shows the
-same. Exit codes: 0 all is well, 1 there are warnings, 2 something is wrong, 3 it could not be asked.`;
+It asks the challenge ports of all peers at once and needs at most two seconds. Each answers only
+to balancers, and one that does not answer is shown as a row too. The page at / of the metrics
+port shows the same. Exit codes: 0 all is well, 1 there are warnings, 2 something is wrong, 3
+nothing could be asked.`;
 
 /** Between the end of one query and the next. */
 const WATCH_MS = 2_000;
@@ -41,11 +42,11 @@ export const status: Subcommand<StatusFlags> = {
     addFlags(command, ["peer", "challenge-listen"]);
     command
       .addOption(
-        new Option("--format <format>", "how to print it").choices(["text", "json"]).default(
+        new Option("--format <format>", "format of the output").choices(["text", "json"]).default(
           "text",
         ),
       )
-      .option("--watch", "look again every two seconds")
+      .option("--watch", "repeat every two seconds")
       .addHelpText("after", EXAMPLES);
   },
 

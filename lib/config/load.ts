@@ -6,6 +6,9 @@
  */
 
 import { ConfigError, messageOf } from "../errors.ts";
+import { InProgress } from "../in_progress.ts";
+import { SILENT_FILE } from "../read_input.ts";
+import { deadline, DeadlineError, orAborted } from "../time.ts";
 import { readConfig } from "./read_config.ts";
 import type { Config } from "./schema.ts";
 
@@ -13,6 +16,12 @@ export const DEFAULT_CONFIG_PATH = "/etc/acme-lb/config.yaml";
 
 /** A configuration is a page or two; more is a mistake or an attack on the parser. */
 const MAX_BYTES = 64 * 1024;
+
+/** Milliseconds until the file counts as silent; a living disk needs far less. */
+const PATIENCE_MS = 10_000;
+
+/** Each reload reads again, and must not take another thread of a disk that does not answer. */
+const reads = new InProgress<Uint8Array<ArrayBuffer>>();
 
 interface LoadedConfig {
   config: Config;
@@ -28,12 +37,8 @@ export async function loadConfig(asked: string | undefined): Promise<LoadedConfi
   const path = asked ?? DEFAULT_CONFIG_PATH;
   let bytes: Uint8Array<ArrayBuffer>;
   try {
-    const { size, isFile } = await Deno.stat(path);
-    if (!isFile) throw new ConfigError([`${path}: not a file`]);
-    if (size > MAX_BYTES) {
-      throw new ConfigError([`${path}: larger than ${MAX_BYTES} bytes; is it the right file?`]);
-    }
-    bytes = await Deno.readFile(path);
+    using limit = deadline(PATIENCE_MS, { whileRunning: true });
+    bytes = await orAborted(reads.join(path, () => readBounded(path)), limit.signal);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     const missing = error instanceof Deno.errors.NotFound;
@@ -42,11 +47,23 @@ export async function loadConfig(asked: string | undefined): Promise<LoadedConfi
       ? "no such file"
       : error instanceof Deno.errors.PermissionDenied
       ? "permission denied; the user that acme-lb runs as must be able to read it"
+      : error instanceof DeadlineError
+      ? SILENT_FILE
       : messageOf(error);
     throw new ConfigError([`${path}: ${reason}`]);
   }
   const { parseConfig } = await import("./parse_config.ts");
   return { config: parseConfig(decode(bytes, path), path), path };
+}
+
+/** @throws {ConfigError} for what is no file of a configuration's size */
+async function readBounded(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const { size, isFile } = await Deno.stat(path);
+  if (!isFile) throw new ConfigError([`${path}: not a file`]);
+  if (size > MAX_BYTES) {
+    throw new ConfigError([`${path}: larger than ${MAX_BYTES} bytes; is it the right file?`]);
+  }
+  return await Deno.readFile(path);
 }
 
 function defaults(): Config {

@@ -1,5 +1,6 @@
 /** Problems with a webroot on this machine, for the current user. */
 
+import { InProgress } from "../in_progress.ts";
 import { systemReason } from "../system_reason.ts";
 import { deadline, orAborted } from "../time.ts";
 
@@ -9,11 +10,15 @@ const LOOK_TIME_MS = 1_000;
 /** Below a webroot of the nested layout; nothing is served through a link among these. */
 const NESTED = [".well-known", ".well-known/acme-challenge"];
 
+/** Each reload looks again, and must not take another thread each time. */
+const looks = new InProgress<string | undefined>();
+
 /** A line for the first problem. Never throws, and waits a second at most. */
 export async function webrootWarnings(webroot: string): Promise<string[]> {
   using limit = deadline(LOOK_TIME_MS);
   try {
-    const doubt = await orAborted(doubtAbout(webroot), limit.signal);
+    const look = looks.join(webroot, () => doubtAbout(webroot));
+    const doubt = await orAborted(look, limit.signal);
     return doubt === undefined ? [] : [`webroot: ${doubt}`];
   } catch {
     return [

@@ -20,12 +20,15 @@ const FRESH_MS = 30_000;
 /** Threads that a dead disk may block; the webroots need the others. */
 const MAX_SILENT = 4;
 
+/** The metrics of the certificates at the paths. */
+export type CertificateLook = (paths: string[]) => Promise<string>;
+
 export interface CertificateMetricsOptions {
   /** Files, directories and patterns. */
   paths: string[];
   log: Log;
-  /** Looks at the paths. @default what check-expiry does, without keys */
-  look?: (paths: string[]) => Promise<string>;
+  /** Looks at the paths. */
+  look: CertificateLook;
   /** Milliseconds. @default performance.now */
   now?: () => number;
   /** How long a scrape waits. @default 2000 */
@@ -39,7 +42,7 @@ export interface CertificateMetricsOptions {
 export function createCertificateMetrics(
   options: CertificateMetricsOptions,
 ): () => Promise<string> {
-  const { paths, log, look = lookAt(), now = () => performance.now(), patienceMs = 2000 } = options;
+  const { paths, log, look, now = () => performance.now(), patienceMs = 2000 } = options;
   if (paths.length === 0) return () => Promise.resolve("");
   return createFreshLook({
     look: () => look(paths),
@@ -51,8 +54,11 @@ export function createCertificateMetrics(
   });
 }
 
-/** Paths that did not answer are remembered from one scrape to the next. */
-function lookAt(): (paths: string[]) => Promise<string> {
+/**
+ * Looks as check-expiry does, without keys. Made once for a process: paths that did not answer are
+ * remembered from one scrape to the next, and over a reload.
+ */
+export function createCertificateLook(): CertificateLook {
   const files = boundFiles({ maxSilent: MAX_SILENT });
   return async (paths) => {
     const [{ DEFAULT_THRESHOLDS }, { checkFiles }, { formatPrometheus }] = await Promise.all([

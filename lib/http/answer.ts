@@ -92,6 +92,7 @@ export function methodNotAllowed(allow: string): Answer {
 }
 
 const encoder = new TextEncoder();
+const NO_CONTENT = new Uint8Array(0);
 let dateLine = "";
 let dateSecond = -1;
 
@@ -111,15 +112,14 @@ export function encodeAnswer(
   options: { close: boolean; bodiless: boolean },
 ): Uint8Array<ArrayBuffer> {
   const { status, headers, body } = answer;
-  const head = (length: number) =>
+  const content = body === "" ? NO_CONTENT : encoder.encode(body);
+  const head = encoder.encode(
     `HTTP/1.1 ${status} ${REASONS[status]}\r\n${date(Date.now())}${headers}` +
-    `Content-Length: ${length}\r\n${options.close ? "Connection: close\r\n" : ""}\r\n`;
-  if (body === "") return encoder.encode(head(0));
-  const content = encoder.encode(body);
-  const start = encoder.encode(head(content.length));
-  if (options.bodiless) return start;
-  const whole = new Uint8Array(start.length + content.length);
-  whole.set(start);
-  whole.set(content, start.length);
+      `Content-Length: ${content.length}\r\n${options.close ? "Connection: close\r\n" : ""}\r\n`,
+  );
+  if (options.bodiless || content.length === 0) return head;
+  const whole = new Uint8Array(head.length + content.length);
+  whole.set(head);
+  whole.set(content, head.length);
   return whole;
 }

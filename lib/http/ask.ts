@@ -34,7 +34,7 @@ interface Failed {
 }
 
 /** The result, and how long it took. */
-export type Reply = (Failed | ({ fault?: undefined } & ReceivedResponse)) & { ms: number };
+export type Reply = (Failed | ReceivedResponse) & { ms: number };
 
 export interface AskOptions {
   /** The request target, origin form. */

@@ -199,12 +199,13 @@ export class Connection implements Waiting {
       let result = reader.read(received.buffer, received.start, received.end);
       while (result.kind === "incomplete") {
         if (!await this.#receive()) return;
-        if (this.#activity === "idle") {
-          this.#burstEnd = this.context.clock.monotonic() + BURST_MS;
+        const begins = this.#activity === "idle";
+        if (begins) this.#burstEnd = this.context.clock.monotonic() + BURST_MS;
+        result = reader.read(received.buffer, received.start, received.end);
+        if (begins && result.kind === "incomplete") {
           this.#become("waiting");
           this.#setDeadline(HEAD_MS);
         }
-        result = reader.read(received.buffer, received.start, received.end);
       }
       this.#become("answering");
       this.deadline = this.#burstEnd;
@@ -258,16 +259,17 @@ export class Connection implements Waiting {
   }
 
   #answer(head: RequestHead): Answer | Promise<Answer> {
-    const failed = (error: unknown): Answer => {
-      this.context.onDefect(error);
-      return INTERNAL_ERROR;
-    };
     try {
       const answer = this.context.handler(head, this.address, this.local);
-      return answer instanceof Promise ? answer.catch(failed) : answer;
+      return answer instanceof Promise ? answer.catch((error) => this.#failed(error)) : answer;
     } catch (error) {
-      return failed(error);
+      return this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): Answer {
+    this.context.onDefect(error);
+    return INTERNAL_ERROR;
   }
 
   async #refuse(status: number, refused: ConnectionFault): Promise<void> {

@@ -57,7 +57,7 @@ export async function askPeer(
 
 /** The outcome of asking for the token. Header fields are read, never copied. */
 export function peerAnswerOf(reply: Reply, token: string): PeerAnswer {
-  if (reply.fault !== undefined) return { outcome: reply.fault };
+  if ("fault" in reply) return { outcome: reply.fault };
   const { status, fields, body } = reply;
   if (status === 404) {
     return {

@@ -7,6 +7,7 @@
  */
 
 import { formatSocketAddress, type SocketAddress } from "../address.ts";
+import { coalesced } from "../coalesced.ts";
 import { ConfigError, JobError, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { EventLoopLag, type Health, type HealthCheck, healthOf } from "./health.ts";
@@ -83,21 +84,24 @@ export class Service {
       }
     };
     // Before anything else: by default a signal that comes during the start ends the process.
-    let loading = Promise.resolve();
-    const onHangup = () => void (loading = loading.then(reload, () => {}));
+    // Signals that come faster than a reload ends must not form a queue: it would outlast them.
+    const again = coalesced(() => started.then(reload, () => {}));
+    const onHangup = () => void again();
     Deno.addSignalListener("SIGHUP", onHangup);
     const stop = stopSignals();
     globalThis.addEventListener("unhandledrejection", onRejection);
-    loading = start();
-    await loading;
+    const started = start();
+    // The configuration may lie on a disk that does not answer: a signal ends this wait too.
+    await Promise.race([started, stop.first]);
     log.info("stopping", { signal: await stop.first });
-    await Promise.race([loading.then(() => ports.stop(GRACE_MS)), stop.second]);
+    await Promise.race([ports.stop(GRACE_MS), stop.second]);
     log.info("stopped");
   }
 }
 
 class Ports {
   #open = new Map<string, { listener: Listener; check?: HealthCheck }>();
+  #stopped = false;
 
   constructor(private readonly options: ServiceOptions) {}
 
@@ -108,8 +112,12 @@ class Ports {
     ]);
   }
 
-  /** Opens what is new, then changes what stays, then closes what is gone. All or nothing. */
+  /**
+   * Opens what is new, then changes what stays, then closes what is gone. All or nothing; nothing
+   * for a reload that outlasts the end.
+   */
   async become(specs: PortSpec[]): Promise<void> {
+    if (this.#stopped) return;
     const wanted = new Map(specs.map((spec) => [keyOf(spec), spec]));
     const opened = new Map<string, Listener>();
     try {
@@ -154,6 +162,7 @@ class Ports {
   }
 
   async stop(graceMs: number): Promise<void> {
+    this.#stopped = true;
     await Promise.all(this.#open.values().map(({ listener }) => listener.stop(graceMs)));
   }
 }

@@ -69,14 +69,14 @@ export async function readTokenFile(
   for (const name of [token, `${CHALLENGE_PREFIX.slice(1)}${token}`]) {
     const path = `${webroot}/${name}`;
     const result = await readOne(webroot, { name, token, now });
-    if (typeof result === "string") return { kind: "found", body: result, path };
+    if (result && "text" in result) return { kind: "found", body: result.text, path };
     if (result) faults.push({ path, fault: result.fault });
   }
   const blind = faults.some(({ fault }) => COULD_NOT_LOOK.includes(fault));
   return { kind: blind ? "unreadable" : "absent", faults };
 }
 
-type Content = string | { fault: TokenFileFault };
+type Content = { text: string } | { fault: TokenFileFault };
 
 /** The content, the reason it does not count, or undefined when there is no such file. */
 async function readOne(
@@ -84,8 +84,8 @@ async function readOne(
   { name, token, now }: { name: string; token: string; now: () => number },
 ): Promise<Content | undefined> {
   try {
-    const text = await readContent(webroot, name);
-    if (typeof text !== "string" || text.startsWith(`${token}.`)) return text;
+    const content = await readContent(webroot, name);
+    if ("fault" in content || content.text.startsWith(`${token}.`)) return content;
     return await readUnmoved(webroot, { name, now });
   } catch (error) {
     return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory
@@ -118,7 +118,7 @@ async function readContent(webroot: string, name: string): Promise<Content> {
   }
   if (bytesRead > MAX_TOKEN_FILE) return { fault: "too_large" };
   const text = String.fromCharCode(...bytes.subarray(0, bytesRead));
-  return ONE_LINE.test(text) ? text : { fault: "not_one_line" };
+  return ONE_LINE.test(text) ? { text } : { fault: "not_one_line" };
 }
 
 /** The same, if nothing was replaced in the directories on the way during the read. */
@@ -136,8 +136,10 @@ async function readUnmoved(
   ];
   const before = await restingState(directories, now);
   if (before === undefined) return { fault: "changed_while_read" };
-  const text = await readContent(real, name);
-  return await restingState(directories, now) === before ? text : { fault: "changed_while_read" };
+  const content = await readContent(real, name);
+  return await restingState(directories, now) === before
+    ? content
+    : { fault: "changed_while_read" };
 }
 
 /**

@@ -81,7 +81,7 @@ export async function askPaths(
       } finally {
         slots.release("path");
       }
-      if (replies[i]!.token.fault !== undefined) silent ??= replies[i];
+      if ("fault" in replies[i]!.token) silent ??= replies[i];
     };
     await askOne(first!);
     await Promise.all(rest.map(askOne));
@@ -97,7 +97,7 @@ export async function askPaths(
         signal,
       });
     const token = await get(CHALLENGE_PREFIX + questions.token);
-    if (token.fault !== undefined) return { token };
+    if ("fault" in token) return { token };
     const unknown = await get(CHALLENGE_PREFIX + questions.unknown);
     return port === "challenge"
       ? { token, unknown }

@@ -18,10 +18,10 @@ export function checkChallengePort(
   const findings: SelfTestFinding[] = [];
   if (outcome === "found" || outcome === "absent" && !path.own) {
     // One that gives the token of another has the same webroot on a shared file system.
-    if (unknown?.fault === undefined && unknown?.status === 200) {
+    if (unknown && !("fault" in unknown) && unknown.status === 200) {
       findings.push(fault("catch_all", CATCH_ALL));
     }
-  } else if (!path.own && token.fault === undefined && token.status === 200) {
+  } else if (!path.own && !("fault" in token) && token.status === 200) {
     findings.push(fault("catch_all", CATCH_ALL));
   } else if (outcome === "absent") {
     findings.push(fault(
@@ -52,7 +52,7 @@ function advice(
           "challenge.listen with the port in peers"
         : `the machine is up, but acme-lb is not running on it, or not on port ${port}; start it`;
     case "timeout":
-      if (token.fault && token.connected) {
+      if ("fault" in token && token.connected) {
         return "it takes connections and does not answer; look at its log, restart it";
       }
       return around.alive
@@ -73,7 +73,7 @@ function advice(
         statusOf(token)
       }; is that the public port of a web server? peers wants challenge ports`;
     case "bad_status":
-      return token.fault === undefined && token.status === 403
+      return !("fault" in token) && token.status === 403
         ? "HTTP 403: with challenge.allow: peers it answers only balancers, and does not know " +
           "this one; compare its peers and cluster"
         : `${

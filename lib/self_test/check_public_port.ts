@@ -58,7 +58,7 @@ function foreignAdvice(outcome: CaOutcome, { address, of }: Path): string {
 }
 
 function unknownTokenFinding(reply: Reply, around: DiagnosisContext): SelfTestFinding | undefined {
-  if (reply.fault !== undefined) {
+  if ("fault" in reply) {
     return fault(reply.fault, "no answer for a token that nobody has; it must be 404");
   }
   if (reply.status === 404) return undefined;
@@ -96,7 +96,7 @@ function advice(
           '["[::]:80"] takes both'
         : "nothing listens on port 80 there; start acme-lb";
     case "timeout":
-      if (token.fault && token.connected) {
+      if ("fault" in token && token.connected) {
         return "it takes the connection and does not answer; see its log";
       }
       if (around.alive) {
@@ -122,13 +122,13 @@ function advice(
       return `${statusOf(token)}: a challenge must be answered, not redirected; something else ` +
         "than acme-lb answers below the challenge path";
     case "bad_status":
-      return token.fault === undefined && [502, 503, 504].includes(token.status)
+      return !("fault" in token) && [502, 503, 504].includes(token.status)
         ? `HTTP ${token.status}: it did not get the token from this balancer; see peers= in its ` +
           "log; can it reach the challenge port here?"
         : `${statusOf(token)} where exactly 200 is wanted; what listens on port 80 there?`;
     case "too_large":
       return `the CA reads ${CA_BODY_BYTES} bytes and refuses more` +
-        (token.fault === undefined ? `, here are ${token.body.length}` : "");
+        ("fault" in token ? "" : `, here are ${token.body.length}`);
     case "leading_bytes":
       return `the answer begins with ${
         leading(token, around)
@@ -144,7 +144,7 @@ function advice(
 
 /** What the answer has before the planted text. */
 function leading(token: Reply, { text }: DiagnosisContext): string {
-  const before = token.fault === undefined ? token.body.slice(0, token.body.indexOf(text)) : "";
+  const before = "fault" in token ? "" : token.body.slice(0, token.body.indexOf(text));
   if (before === "\xef\xbb\xbf") return "a byte order mark";
   return before.trim() === "" ? "white space" : quoted(before);
 }

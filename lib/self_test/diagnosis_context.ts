@@ -48,7 +48,9 @@ export function diagnosisContext(
       ? balancerOutcome(replies.token, given)
       : caOutcome(replies.token, given.text);
   const own = all.filter((one) => one.path.own);
-  const others = all.filter((one) => one.path !== path && connects(one.replies.token));
+  const others = all.filter(({ path: other, replies: { token } }) =>
+    other !== path && (!("fault" in token) || token.connected)
+  );
   const isPublic = (one: Asked) => one.path.port === "public";
   const akin = others.filter((one) =>
     isPublic(one) && one.path.of.some((word) => path.of.includes(word))
@@ -70,13 +72,9 @@ export function isIPv6({ address }: Path): boolean {
   return address.hostname.includes(":");
 }
 
-function connects(reply: Reply): boolean {
-  return reply.fault === undefined || reply.connected;
-}
-
 /** The beginning of an answer's text, in quotes. */
 export function excerpt(reply: Reply): string {
-  return reply.fault === undefined ? quoted(reply.body) : "nothing";
+  return "fault" in reply ? "nothing" : quoted(reply.body);
 }
 
 /** Text of a server in quotes, and cut; not escaped. */
@@ -86,7 +84,7 @@ export function quoted(text: string): string {
 
 /** Such as `HTTP 301 to "http://…"`. */
 export function statusOf(reply: Reply): string {
-  if (reply.fault !== undefined) return reply.fault;
+  if ("fault" in reply) return reply.fault;
   const location = reply.fields["location"];
   return `HTTP ${reply.status}` + (location === undefined ? "" : ` to ${quoted(location)}`);
 }

@@ -8,10 +8,11 @@ import type { Config } from "../config/schema.ts";
 import { unreachableRange } from "./ca_reach.ts";
 import { fault, type SelfTestFinding } from "./findings.ts";
 
-/** The addresses of a name, or why there are none. */
-export type NameRecords =
-  | { addresses: string[]; reason?: undefined }
-  | { addresses?: undefined; reason: string };
+export interface NameRecords {
+  addresses: string[];
+  /** Why there are no addresses. */
+  reason?: string;
+}
 
 /** Names told at once; more are counted. */
 const SHOWN = 3;
@@ -85,7 +86,7 @@ function unreachable(
       ...peers.flatMap((peer) => "hostname" in peer ? [peer.hostname] : []),
     ].map(comparableAddress),
   );
-  const pairs = records.entries().flatMap(([name, { addresses = [] }]) =>
+  const pairs = records.entries().flatMap(([name, { addresses }]) =>
     addresses.map((address) => ({ name, address: comparableAddress(address) }))
   );
   return [...Map.groupBy(pairs, ({ address }) => address)].flatMap(([address, found]) => {
@@ -106,7 +107,7 @@ function unpublished(
   { cluster }: Pick<Config, "cluster">,
 ): SelfTestFinding[] {
   const named = new Set(
-    records.values().flatMap(({ addresses = [] }) => addresses.map(comparableAddress)),
+    records.values().flatMap(({ addresses }) => addresses.map(comparableAddress)),
   );
   if (named.size === 0 || cluster.public_addresses.length > 0) return [];
   const spare = cluster.virtual_addresses.map(({ address }) => address)

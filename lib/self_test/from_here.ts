@@ -26,7 +26,7 @@ export function notFromHere(
   const family = familyOf(hostname);
   const { token } = replies;
   const local = /^(?:127\.|::1$)/.test(comparableAddress(hostname));
-  if (token.fault !== undefined && !token.connected && !families.has(family) && !local) {
+  if ("fault" in token && !token.connected && !families.has(family) && !local) {
     return {
       level: "note",
       rule: "no_family",
@@ -64,6 +64,6 @@ export function unlessUnasked(
 
 /** By the fields of every answer of a challenge. */
 function isAcmeLb({ token }: Replies): boolean {
-  return token.fault === undefined &&
+  return !("fault" in token) &&
     token.fields["content-security-policy"] === "default-src 'none'; sandbox";
 }

@@ -73,13 +73,13 @@ function publicPaths(options: PathsOptions): Path[] {
   );
   const wanted = [
     ...configured.map((one) => ({ ...one, host: defaultHost(config, one.hostname) })),
-    ...records.entries().flatMap(([name, { addresses = [] }]) =>
+    ...records.entries().flatMap(([name, { addresses }]) =>
       addresses.map((hostname) => ({ hostname, whose: name, host: name }))
     ),
   ];
   const { virtual_addresses, public_addresses } = config.cluster;
   const named = new Set(
-    records.values().flatMap(({ addresses = [] }) => addresses.map(comparableAddress)),
+    records.values().flatMap(({ addresses }) => addresses.map(comparableAddress)),
   );
   const translated = new Set(public_addresses.map(comparableAddress));
   const virtual = virtual_addresses.map(({ address }) => comparableAddress(address));

@@ -15,7 +15,7 @@ export function redirectFindings(
   reply: Reply,
   { host, page, httpsPort }: { host: string; page: string; httpsPort: number },
 ): SelfTestFinding[] {
-  if (reply.fault !== undefined) {
+  if ("fault" in reply) {
     return [fault("no_redirect", `${reply.fault} instead of a redirect to https`)];
   }
   const findings: SelfTestFinding[] = [];

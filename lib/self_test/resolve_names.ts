@@ -48,9 +48,9 @@ async function recordsOf(name: string, resolve: ResolveDns): Promise<NameRecords
     const addresses = [...six!, ...four!];
     return addresses.length > 0
       ? { addresses }
-      : { reason: "it has neither AAAA nor A records, so the CA finds no balancer" };
+      : { addresses, reason: "it has neither AAAA nor A records, so the CA finds no balancer" };
   } catch (error) {
-    return { reason: `the DNS gave no addresses: ${messageOf(error)}` };
+    return { addresses: [], reason: `the DNS gave no addresses: ${messageOf(error)}` };
   }
 }
 

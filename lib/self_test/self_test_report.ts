@@ -123,7 +123,7 @@ function pathReport(
   const { token, unknown } = replies;
   const { outcome, findings } = checkChallengePort({ path, token, unknown }, around);
   const answer = unknown ?? token;
-  const clock = answer.fault === undefined ? clockFinding(answer) : undefined;
+  const clock = "fault" in answer ? undefined : clockFinding(answer);
   const shared = [clock, configurations.at.get(path)].filter((finding) => finding !== undefined);
   return { ...report, outcome, findings: [...findings, ...shared] };
 }

@@ -10,7 +10,7 @@ import type { CaOutcome, TokenOutcome } from "./findings.ts";
 
 /** The outcome of asking for a token whose text is known. */
 export function caOutcome(reply: Reply, text: string): CaOutcome {
-  if (reply.fault !== undefined) return reply.fault;
+  if ("fault" in reply) return reply.fault;
   const { status, body } = reply;
   if (status === 404) return "absent";
   if (status >= 300 && status < 400) return "redirected";

@@ -149,7 +149,7 @@ async function askAddress(
 }
 
 function toldBy(reply: Reply, now: number): Told {
-  if (reply.fault !== undefined) return { silence: reply.fault };
+  if ("fault" in reply) return { silence: reply.fault };
   const { status, body } = reply;
   if (status === 200) return readAnswer(body, now);
   if (status === 404 || status === 403) return { silence: "not_told" };

@@ -10,8 +10,9 @@
  */
 
 import { atomicWrite } from "../atomic_write.ts";
-import { tryToRead } from "../read_input.ts";
-import { isoSeconds } from "../time.ts";
+import type { BoundedFiles } from "../bounded_files.ts";
+import { SILENT_FILE, tryToRead } from "../read_input.ts";
+import { deadline, isoSeconds, orAborted } from "../time.ts";
 import { BOUNDS, type HookRun } from "./balancer_report.ts";
 import { clip } from "./clip.ts";
 import { flag, instant, listOf, objectOf, orNull, textUpTo } from "./value_reader.ts";
@@ -22,6 +23,9 @@ export const STATE_DIRECTORY = "/var/lib/acme-lb";
 const FILE = /^hook-[0-9a-f]{16}\.json$/;
 /** Files that are looked at; one balancer has few certificates. */
 const MOST_FILES = 200;
+
+/** For what a run leaves: a hook must not hang after its work because of a dead disk. */
+const PATIENCE_MS = 5_000;
 
 /** What is public of a certificate. */
 export interface LeftLeaf {
@@ -71,47 +75,50 @@ const readState = objectOf<HookState>({
  */
 export async function leaveHookState(
   directory: string,
-  { renewed, leaf, ...run }: FinishedRun,
+  run: FinishedRun,
   { now = Date.now } = {},
 ): Promise<string | undefined> {
   const path = `${directory}/hook-${await digestOf(run.out)}.json`;
-  const at = isoSeconds(new Date(now()));
+  using limit = deadline(PATIENCE_MS, { whileRunning: true });
   try {
-    if (!(await Deno.lstat(directory)).isDirectory) return `${directory} is no directory`;
-    const before = await readStateFile(path);
-    const state: HookState = {
-      at,
-      ...run,
-      out: clip(run.out, BOUNDS.word),
-      text: clip(run.text, BOUNDS.text),
-      renewed_at: renewed ? at : before?.renewed_at ?? null,
-      leaf: leaf ? clipped(leaf) : before?.leaf ?? null,
-    };
-    await atomicWrite(path, JSON.stringify(state) + "\n", { mode: 0o644, replaceLink: true });
-    return undefined;
+    return await orAborted(leave(run, { directory, path, now }), limit.signal);
   } catch (error) {
+    if (limit.passed) return `${path} ${SILENT_FILE}`;
     return error instanceof Deno.errors.NotFound ? undefined : `${path} was not written`;
   }
 }
 
+async function leave(
+  { renewed, leaf, ...run }: FinishedRun,
+  { directory, path, now }: { directory: string; path: string; now: () => number },
+): Promise<string | undefined> {
+  if (!(await Deno.lstat(directory)).isDirectory) return `${directory} is no directory`;
+  const at = isoSeconds(new Date(now()));
+  const before = await readStateFile(path);
+  const state: HookState = {
+    at,
+    ...run,
+    out: clip(run.out, BOUNDS.word),
+    text: clip(run.text, BOUNDS.text),
+    renewed_at: renewed ? at : before?.renewed_at ?? null,
+    leaf: leaf ? clipped(leaf) : before?.leaf ?? null,
+  };
+  await atomicWrite(path, JSON.stringify(state) + "\n", { mode: 0o644, replaceLink: true });
+  return undefined;
+}
+
 /**
  * The last run for each target; what is damaged or not readable is left out. Never rejects.
- * @param read what the server reads files with, which counts the threads that silence costs it
+ * @param files what the server reads files with, which counts the threads that silence costs it
  */
 export async function readHookStates(
   directory: string,
-  read: typeof tryToRead = tryToRead,
+  files: Pick<BoundedFiles, "list" | "read">,
 ): Promise<HookState[]> {
-  const names: string[] = [];
-  try {
-    for await (const { name } of Deno.readDir(directory)) {
-      if (FILE.test(name) && names.push(name) === MOST_FILES) break;
-    }
-  } catch {
-    return [];
-  }
+  const entries = await files.list(directory).catch(() => []);
+  const names = entries.map(({ name }) => name).filter((name) => FILE.test(name));
   const states = await Promise.all(
-    names.map((name) => readStateFile(`${directory}/${name}`, read)),
+    names.slice(0, MOST_FILES).map((name) => readStateFile(`${directory}/${name}`, files.read)),
   );
   return states.filter((state) => state !== undefined);
 }

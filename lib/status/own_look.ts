@@ -45,7 +45,7 @@ async function lookAt(
     checkFiles(config.certificates, rules, { files, keys: false, sha1 }),
     // The server has given up the right to open a UNIX socket with that of writing files.
     readMemories(config.haproxy.sockets.filter((socket) => !socket.includes("/"))),
-    readHookStates(config.state, files.read),
+    readHookStates(config.state, files),
   ]);
   const seen = withLeft(found.records, { hooks, now });
   const loaded = compareMemories(memories, { files: seen, sha1, rules });

@@ -2,7 +2,7 @@
  * What root writes in directories of others, with links, files and directories planted there
  * beforehand: nothing outside changes, and no secret reaches another user.
  *
- * Alone: root changes its user and umask meanwhile, for the whole process and so for every test in it.
+ * In a process of its own, because the tests change user and umask for the whole process.
  */
 import assert from "node:assert/strict";
 import { lchown } from "node:fs/promises";
@@ -113,7 +113,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a link on the way is followed no more than one at the end",
+  name: "a link in the middle of a path is checked like one at its end",
   ignore: !isRoot,
   fn: async () => {
     for (const options of [{ mode: 0o644, replaceLink: true }, { mode: 0o644 }, {}]) {
@@ -191,7 +191,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "below a directory that a user can exchange, root writes with that user's rights",
+  name: "below a directory that a user can replace, root writes with that user's rights",
   ignore: !isRoot,
   fn: async () => {
     await using at = await scene();
@@ -214,7 +214,7 @@ Deno.test({
     await assert.rejects(lockTarget(at.at("acme/private/x")), JobError);
     assert.deepEqual(await Array.fromAsync(Deno.readDir(at.at("acme/private"))), []);
 
-    // A secret is not root's to leave there, unless it is that user's.
+    // Root must not leave a secret there, unless it belongs to that user.
     await assert.rejects(atomicWrite(at.at("acme/webroot/a.pem"), "KEY"), {
       message: /user 65533 could replace .*webroot at the same time; .* --owner 65533$/,
     });
@@ -243,7 +243,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what is planted under the name of a lock is neither followed nor opened",
+  name: "a file or link planted under the name of a lock is neither followed nor opened",
   ignore: !isRoot,
   fn: async () => {
     for (const target of ["etc/shadow", "etc/nothing", "etc"]) {

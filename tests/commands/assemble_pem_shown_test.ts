@@ -96,7 +96,7 @@ const ENDINGS: [bind: string, file: string][] = [
 const OLD_ENDINGS = await Promise.all(
   ENDINGS.map((_, i) => older({ names: [`ends${i}.example`] })),
 );
-story("brings files up to date whose names end in .crt, or nearly so", async (h) => {
+story("updates the certificates of files whose names end in .crt", async (h) => {
   for (const [i, [bind, out]] of ENDINGS.entries()) {
     const issued = await issue({ names: [`ends${i}.example`] });
     const { code, stderr } = await install(h, { out, issued });
@@ -301,7 +301,7 @@ const OLD_SIDES = await Promise.all(
     await older({ names: [`side${i}.example`], key: await makeKey(kind) })
   ),
 );
-story("keeps keys beside certificates of every name and kind in step", async (h) => {
+story("updates a key in a separate file, for each file name and kind of key", async (h) => {
   for (const [i, [bind, file, kind]] of SIDES.entries()) {
     const renewed = await issue({ names: [`side${i}.example`], key: await makeKey(kind) });
     const { code, stderr } = await install(h, { out: file, issued: renewed });
@@ -332,7 +332,7 @@ story("refuses a file without key when nothing tells where the key is", async (h
   assert.equal(await Deno.readTextFile(h.path("alone.pem")), A.pem);
 }, { files: { "alone.pem": A.pem } });
 
-/** The serial that a client is shown who knows one kind of key alone. */
+/** The serial that a client gets which supports only one kind of key. */
 async function shownTo(kind: "RSA" | "ECDSA", socket: string): Promise<string> {
   const args = ["s_client", "-unix", socket, "-servername", "a.example", "-tls1_2"];
   const child = new Deno.Command("openssl", {

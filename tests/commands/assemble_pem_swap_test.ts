@@ -181,7 +181,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "assemble-pem lets none of the commands through that its input hides after a blank line",
+  name: "assemble-pem sends no command that its input hides after a blank line",
   ignore,
   async fn() {
     await using haproxy = await startHaproxy();
@@ -226,7 +226,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "assemble-pem never sends what an installed file hides, when it has to go back to it",
+  name: "assemble-pem sends no command that the old file hides when it restores it",
   ignore,
   async fn() {
     await using haproxy = await startHaproxy();
@@ -262,7 +262,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "assemble-pem at once for ten targets swaps each of them",
+  name: "assemble-pem swaps each of ten targets that are written at the same time",
   ignore,
   async fn() {
     const files: Record<string, string> = {};
@@ -295,14 +295,14 @@ async function killedAt(args: string[], inject: string[]): Promise<boolean> {
 }
 
 Deno.test({
-  name: "assemble-pem killed at any question to HAProxy is put right by the next run",
+  name: "assemble-pem killed at any command to HAProxy is repaired by the next run",
   ignore: ignore || !hasStrace,
   async fn() {
     await using haproxy = await startHaproxy();
     const old = await Deno.readTextFile(haproxy.path("certs/default.pem"));
     const kills: string[] = [];
     const states = new Set<string>();
-    // The runtime makes none of these calls by itself; the file's own steps are killed one by one
+    // The runtime itself makes none of these calls; the steps of the file are killed one by one
     // in atomic_write_test.ts.
     for (const call of ["flock", "rename", "connect"]) {
       for (let when = 1; when <= 30; when++) {

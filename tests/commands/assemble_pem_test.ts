@@ -44,7 +44,7 @@ async function modeOf(path: string): Promise<number> {
   return (await Deno.lstat(path)).mode! & 0o7777;
 }
 
-Deno.test("assemble-pem writes one file, says what it is, and leaves it alone the next time", async () => {
+Deno.test("assemble-pem writes one file, reports it, and does not write it again the next time", async () => {
   await using at = await scene();
   const { leaf, lower, upper, root } = await issueChain();
   const args = await given(at, [leaf, lower, upper, root]);
@@ -112,7 +112,7 @@ Deno.test("assemble-pem keeps mode and owner of the old file, takes others' righ
   }
 });
 
-Deno.test("assemble-pem mends the rights of a file whose content stays", async () => {
+Deno.test("assemble-pem corrects the mode of a file whose content is unchanged", async () => {
   await using at = await scene();
   const args = await given(at, [await issue()]);
   await acmeLb(args);
@@ -131,7 +131,7 @@ Deno.test("assemble-pem follows a symlink and writes beside what it leads to", a
   assert.deepEqual(await at.installed(), ["a.pem"]);
 });
 
-Deno.test("assemble-pem refuses to write over its own input, by whatever name", async () => {
+Deno.test("assemble-pem refuses to overwrite its own input under any name", async () => {
   await using at = await scene();
   const args = (await given(at, [await issue()])).slice(0, -1);
   await Deno.symlink("../fullchain.pem", at.path("certs/link.pem"));
@@ -142,7 +142,7 @@ Deno.test("assemble-pem refuses to write over its own input, by whatever name", 
   }
 });
 
-Deno.test("assemble-pem replaces what is newer or unrelated only when told to", async () => {
+Deno.test("assemble-pem replaces a newer or unrelated certificate only with --force", async () => {
   await using at = await scene();
   const root = await issue({ commonName: "Root", ca: true });
   const old = await given(at, [
@@ -161,7 +161,7 @@ Deno.test("assemble-pem replaces what is newer or unrelated only when told to", 
   assert.notEqual(await Deno.readTextFile(at.path("certs/a.pem")), newer);
 });
 
-Deno.test("assemble-pem warns when every user could exchange the file", async () => {
+Deno.test("assemble-pem warns when every user could replace the file", async () => {
   await using at = await scene();
   const args = await given(at, [await issue()]);
   await Deno.chmod(at.path("certs"), 0o777);
@@ -177,7 +177,7 @@ Deno.test("assemble-pem takes a relative target and finds it where it was starte
   assert.match(stdout, new RegExp(`^${at.path("certs/a.pem")}: written`));
 });
 
-Deno.test("assemble-pem refuses flags that make no whole, with 64 and what to give", async () => {
+Deno.test("assemble-pem refuses incomplete flags with 64, and says which to give", async () => {
   const [k, c] = [["--key", "k"], ["--cert", "c"]];
   const table: [string[], RegExp][] = [
     [[], /--key FILE is missing \(or --hook CLIENT, or --from-haproxy\)/],
@@ -294,7 +294,7 @@ Deno.test("assemble-pem --hook is quiet for events that are not for it, with the
   assert.deepEqual(await at.installed(), []);
 });
 
-Deno.test("assemble-pem --hook goes on with the other certificates when one is wrong", async () => {
+Deno.test("assemble-pem --hook installs the other certificates when one is wrong", async () => {
   await using at = await scene();
   const issued = await issue();
   for (const name of ["a.example", "b.example", "c.example"]) {
@@ -335,7 +335,7 @@ Deno.test("assemble-pem --hook installs the other names when one makes no file",
   ]);
 });
 
-Deno.test("assemble-pem --hook dehydrated installs at unchanged_cert what is missing, and is quiet then", async () => {
+Deno.test("assemble-pem --hook dehydrated installs a missing file at unchanged_cert, and prints nothing when it is there", async () => {
   await using at = await scene();
   const issued = await issue();
   const paths = ["privkey", "cert", "fullchain", "chain"].map((name) =>
@@ -373,7 +373,7 @@ Deno.test("assemble-pem --hook dehydrated installs at unchanged_cert what is mis
   assert.match((await call("deploy_cert")).stdout, /: unchanged: /);
 });
 
-Deno.test("assemble-pem tells when the rights of others go, and asks for no name where --out has one", async () => {
+Deno.test("assemble-pem reports when it removes rights of others, and needs no name with --out", async () => {
   await using at = await scene();
   const issued = await issue();
   const args = await given(at, [issued]);
@@ -404,7 +404,7 @@ Deno.test("assemble-pem tells when the rights of others go, and asks for no name
   }
 });
 
-Deno.test("assemble-pem never shows a byte of the key, whatever goes wrong", async () => {
+Deno.test("assemble-pem prints no byte of the key in any failure", async () => {
   await using at = await scene();
   const { leaf, lower, upper } = await issueChain();
   const args = await given(at, [leaf, lower, upper]);

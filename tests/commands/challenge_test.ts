@@ -2,23 +2,21 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { protectToken } from "../../lib/commands/challenge.ts";
 import { acmeLb } from "./program.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 const TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA";
 const KEY_AUTHORIZATION = `${TOKEN}.LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0`;
 
 async function withWebroot(job: (webroot: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "challenge_" }));
-  try {
-    await job(`${directory}/acme/challenge`);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
+  await using folder = await temporaryFolder();
+  const directory = folder.path;
+  await job(`${directory}/acme/challenge`);
 }
 
 const put = (webroot: string, token: string, stdin: string, before?: string[]) =>
   acmeLb(["challenge", "put", token, "--webroot", webroot], { stdin, before });
 
-Deno.test("challenge put writes a file that everybody can read, whatever the umask, and remove takes it", async () => {
+Deno.test("challenge put writes a file that everybody can read under any umask, and remove deletes it", async () => {
   await withWebroot(async (webroot) => {
     for (const end of ["", "\n", "\r\n"]) {
       const wrapper = ["sh", "-c", 'umask 077; exec "$@"', "sh"];
@@ -85,7 +83,7 @@ Deno.test("challenge refuses a token that could leave the webroot, before it tou
   });
 });
 
-Deno.test("challenge put refuses what is no key authorization for the token", async () => {
+Deno.test("challenge put refuses a text that is not a key authorization for the token", async () => {
   await withWebroot(async (webroot) => {
     const table = [
       ...["", "\n", TOKEN, `${TOKEN}.`, "other.thumb", `${TOKEN}.a.b`, `${TOKEN}.a b`],
@@ -104,7 +102,7 @@ Deno.test("challenge put refuses what is no key authorization for the token", as
   });
 });
 
-Deno.test("challenge put refuses what is longer than the CA reads, and takes what is not", async () => {
+Deno.test("challenge put refuses a text longer than the CA reads, and accepts shorter ones", async () => {
   await withWebroot(async (webroot) => {
     const thumbprint = "9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI";
     const table: [token: string, thumbprint: string, taken: boolean][] = [
@@ -132,7 +130,7 @@ Deno.test("challenge put refuses what is longer than the CA reads, and takes wha
   });
 });
 
-Deno.test("challenge remove takes files away, and leaves all else alone, saying so", async () => {
+Deno.test("challenge remove deletes only files, and names anything else", async () => {
   await withWebroot(async (webroot) => {
     await Deno.mkdir(`${webroot}/directory`, { recursive: true });
     await Deno.mkdir(`${webroot}/full`);
@@ -177,7 +175,7 @@ Deno.test("challenge replaces a link that somebody planted, and does not follow 
   });
 });
 
-Deno.test("challenge refuses other words than put and remove", async () => {
+Deno.test("challenge refuses actions other than put and remove", async () => {
   for (const args of [["PUT", TOKEN], ["get", TOKEN], ["put"], [], ["put", TOKEN, "x"]]) {
     const { code, stderr } = await acmeLb(["challenge", ...args]);
     assert.equal(code, 64, args.join(" "));
@@ -188,7 +186,7 @@ Deno.test("challenge refuses other words than put and remove", async () => {
   }
 });
 
-Deno.test("protectToken only ever moves a token behind a fence", () => {
+Deno.test("protectToken() changes arguments only by moving a token behind --", () => {
   const token = fc.stringMatching(/^-[A-Za-z0-9_-]{2,20}$/)
     .filter((text) => !["--help", "--config", "--webroot"].includes(text));
   fc.assert(

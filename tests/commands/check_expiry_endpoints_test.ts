@@ -14,7 +14,7 @@ async function summaryAt(port: number, ...args: string[]): Promise<string> {
   return summary!;
 }
 
-Deno.test("check-expiry judges what an endpoint sends, and wants the name covered that it asks for", async () => {
+Deno.test("check-expiry checks the served certificate, and that it covers the requested name", async () => {
   const { leaf, lower, upper } = await issueChain({ names: ["a.example"] });
   await using server = await startTlsServer(served(leaf, lower, upper));
   assert.equal(await summaryAt(server.port), "OK");
@@ -30,7 +30,7 @@ Deno.test("check-expiry judges what an endpoint sends, and wants the name covere
   assert.equal(await summaryAt(broken.port), "CRITICAL chain_broken");
 });
 
-Deno.test("check-expiry judges the dates of expired, future and unusual certificates that are served", async () => {
+Deno.test("check-expiry checks the dates of served certificates that are expired, future or unusual", async () => {
   const at = (from: number, to: number) =>
     issue({
       notBefore: new Date(NOW.getTime() + from * DAY),
@@ -55,7 +55,7 @@ Deno.test("check-expiry judges the dates of expired, future and unusual certific
   assert.equal(await summaryAt(server.port), "OK");
 });
 
-Deno.test("check-expiry waits for no hung endpoint longer than for all of them", async () => {
+Deno.test("check-expiry waits for hung endpoints no longer than its timeout in all", async () => {
   const { leaf, lower } = await issueChain({ names: ["a.example"] });
   await using server = await startTlsServer(served(leaf, lower));
   await using silent = listenAt(["127.0.0.1", "::1"], async (connection) => {
@@ -101,7 +101,7 @@ Deno.test("check-expiry has a record for each kind of key that an endpoint has, 
   await Deno.remove(directory, { recursive: true });
 });
 
-Deno.test("check-expiry tells what each kind of client gets, whichever kind is wrong", async () => {
+Deno.test("check-expiry reports the certificate of each kind of key, whichever of them is wrong", async () => {
   const gone = { notBefore: inDays(-91), notAfter: inDays(-1) };
   const [ecKey, rsaKey] = [await makeKey(), await makeKey("RSA")];
   const [ec, ecOld] = [await issue({ key: ecKey }), await issue({ key: ecKey, ...gone })];
@@ -132,7 +132,7 @@ Deno.test("check-expiry tells what each kind of client gets, whichever kind is w
   await Deno.remove(directory, { recursive: true });
 });
 
-Deno.test("check-expiry tells of several processes that answer differently, whichever comes first", async () => {
+Deno.test("check-expiry finds processes that answer differently at one address, in any order of answers", async () => {
   const old = await issue({ notBefore: inDays(-91), notAfter: inDays(-1) });
   const due = await issue({ notBefore: inDays(-80), notAfter: inDays(10) });
   const [young, younger] = [await issue({ notBefore: inDays(-2) }), await issue()];
@@ -171,7 +171,7 @@ Deno.test("check-expiry tells of several processes that answer differently, whic
   }
 });
 
-Deno.test("check-expiry asks the addresses of one family when it is told to, and takes what was typed for a label", async () => {
+Deno.test("check-expiry asks only one family with -4 or -6, and labels endpoints as typed", async () => {
   const { leaf, lower } = await issueChain({ names: ["localhost"] });
   await using server = await startTlsServer(served(leaf, lower));
   const typed = `LOCALHOST:${server.port}`;

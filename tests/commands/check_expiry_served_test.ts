@@ -116,7 +116,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the memory of HAProxy alone tells that a file waits for a reload",
+  name: "a renewed file that HAProxy has not loaded is found from its memory without an endpoint",
   ignore: !hasHaproxy,
   fn: async () => {
     const [old, young] = [await since(2), await since(1)];
@@ -171,7 +171,7 @@ const cannotMount = lacking({
 });
 
 Deno.test({
-  name: "every address of a name is asked, and the one that was left behind is found",
+  name: "every address of a name is asked, and the one with an older certificate is found",
   ignore: cannotMount || !hasHaproxy,
   fn: async () => {
     // Due for renewal, and not yet a WARNING for its age.

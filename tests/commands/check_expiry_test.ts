@@ -4,22 +4,20 @@ import { runExecutable } from "../executable.ts";
 import { works } from "../works.ts";
 import { check } from "./expiry_report.ts";
 import { acmeLb } from "./program.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 async function inDirectory(
   files: Record<string, string | Uint8Array>,
   job: (directory: string, at: (name: string) => string) => Promise<void>,
 ): Promise<void> {
-  const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "check_expiry_" }));
+  await using folder = await temporaryFolder();
+  const directory = folder.path;
   const at = (name: string) => `${directory}/${name}`;
-  try {
-    for (const [name, content] of Object.entries(files)) {
-      if (typeof content === "string") await Deno.writeTextFile(at(name), content);
-      else await Deno.writeFile(at(name), content);
-    }
-    await job(directory, at);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
+  for (const [name, content] of Object.entries(files)) {
+    if (typeof content === "string") await Deno.writeTextFile(at(name), content);
+    else await Deno.writeFile(at(name), content);
   }
+  await job(directory, at);
 }
 
 /** A certificate of 90 days with so many of them left. */
@@ -58,7 +56,7 @@ Deno.test("check-expiry ends with the code of the worst record, where UNKNOWN is
   });
 });
 
-Deno.test("check-expiry has exactly one record for each odd thing, and none of them is OK", async () => {
+Deno.test("check-expiry has exactly one record for each invalid file, and none of them is OK", async () => {
   const { leaf, lower } = await issueChain();
   const good = leaf.key.pem + leaf.pem + lower.pem;
   const files = {
@@ -157,7 +155,7 @@ Deno.test("check-expiry has exactly one record for each odd thing, and none of t
       `key.pem.orig: ${left}`,
       "key.pem: holds only a private key",
     ]);
-    // Each of them alone gives its record and its code, named by the operator.
+    // Each of them, given as the only argument, has its record and its code.
     const codes: Record<string, number> = { OK: 0, CRITICAL: 2, UNKNOWN: 3 };
     for (const [name, summary] of Object.entries(summaries)) {
       const alone = await check(directory, [at(name)]);
@@ -176,7 +174,7 @@ Deno.test("check-expiry has exactly one record for each odd thing, and none of t
 });
 
 Deno.test({
-  name: "check-expiry has a record for what its user may not read",
+  name: "check-expiry has a record for each file that its user cannot read",
   ignore: Deno.uid() !== 0,
   fn: async () => {
     await inDirectory({ "shut.pem": await withDaysLeft(60) }, async (directory, at) => {
@@ -196,7 +194,7 @@ Deno.test({
   },
 });
 
-Deno.test("check-expiry says what is wrong with a command line or a configuration in one line, with code 3", async () => {
+Deno.test("check-expiry reports a wrong command line or configuration in one line, with code 3", async () => {
   await inDirectory({ "bad.yaml": "certificates: 7\n", "empty.yaml": "" }, async (_, at) => {
     const table: [args: string[], reason: RegExp][] = [
       [["--bogus"], /unknown option '--bogus'; see acme-lb check-expiry --help/],
@@ -232,7 +230,7 @@ Deno.test("check-expiry says what is wrong with a command line or a configuratio
   });
 });
 
-Deno.test("check-expiry looks at what the configuration names when nothing is named", async () => {
+Deno.test("check-expiry without arguments checks the files and sockets in the configuration", async () => {
   await inDirectory({ "a.pem": await withDaysLeft(60), "b.pem": "x" }, async (directory, at) => {
     await Deno.writeTextFile(
       at("config.yaml"),
@@ -252,7 +250,7 @@ Deno.test("check-expiry looks at what the configuration names when nothing is na
   });
 });
 
-Deno.test("check-expiry wants each --name covered", async () => {
+Deno.test("check-expiry reports each --name that a certificate does not cover", async () => {
   const { pem } = await issue({ names: ["a.example", "*.b.example"] });
   await inDirectory({ "a.pem": pem }, async (directory, at) => {
     const good = ["--name", "A.example", "--name", "x.b.example"];

@@ -30,12 +30,12 @@ async function generated(document: string): Promise<string> {
 
 const help = await helpTells();
 
-Deno.test("--help tells of commands and flags, so that there is something to hold the rest against", () => {
+Deno.test("--help lists commands and flags, with which the other tests compare", () => {
   assert.ok(Object.keys(help).length >= 9, Object.keys(help).join());
   assert.ok(help["serve"]!.includes("--peer") && help["serve"]!.includes("--config"));
 });
 
-Deno.test("the man page tells of every command and flag, and what the operator may set", async () => {
+Deno.test("the man page has every command, every flag and what the operator can set", async () => {
   const page = await generated("man");
   // Roff without its escapes.
   const text = page.replace(/\\f[BIR]/g, "").replaceAll("\\-", "-");
@@ -58,7 +58,7 @@ Deno.test("the man page tells of every command and flag, and what the operator m
   }
 });
 
-Deno.test("the man page's examples use flags that there are", async () => {
+Deno.test("the man page's examples use only flags that exist", async () => {
   const text = (await generated("man")).replaceAll("\\-", "-").replaceAll("\\e\n", "");
   const examples = [...text.matchAll(/^ *(?:exec )?acme-lb ([a-z-]+)( [^\n]*)$/mg)];
   assert.ok(examples.length > 10);
@@ -111,7 +111,7 @@ for (const reader of READERS) {
   });
 }
 
-Deno.test("generate prints the same each time, and refuses other documents with those that there are", async () => {
+Deno.test("generate prints the same text each time, and refuses other documents with a list of the valid ones", async () => {
   for (const document of ["man", "bash", "zsh", "fish"]) {
     assert.equal(await generated(document), await generated(document));
   }

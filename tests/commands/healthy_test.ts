@@ -24,7 +24,7 @@ function serving(text: string): { port: number } & AsyncDisposable {
   };
 }
 
-Deno.test("healthy takes every answer below 500, and says why it takes no other", async () => {
+Deno.test("healthy accepts every status below 500, and gives the reason for refusing others", async () => {
   const table: [string, number, RegExp][] = [
     ["HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 0, /^$/],
     ["HTTP/1.1 301 Moved\r\nLocation: https://a/\r\n\r\n", 0, /^$/],
@@ -43,7 +43,7 @@ Deno.test("healthy takes every answer below 500, and says why it takes no other"
   }
 });
 
-Deno.test("healthy fails where nothing listens, and refuses what is no address", async () => {
+Deno.test("healthy fails when nothing listens, and refuses an invalid address", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();

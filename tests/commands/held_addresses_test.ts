@@ -69,7 +69,8 @@ async function firstLines({ config, servers: [server] }: Fleet): Promise<string[
 }
 
 Deno.test({
-  name: "an address that two hold is the first line of all three, with names and the usual cause",
+  name:
+    "an address that two balancers hold is the first line of all three commands, with names and the usual cause",
   ignore: OWN === undefined,
   fn: async () => {
     await withFleet(OWN!, async (fleet) => {
@@ -86,7 +87,7 @@ Deno.test({
   },
 });
 
-Deno.test("an address that none holds is the first line of all three, and who may hold it unheard", async () => {
+Deno.test("an address that no balancer holds is the first line of all three commands, with the balancers that did not answer", async () => {
   await withFleet("192.0.2.77", async (fleet) => {
     const [status, page, selfTest] = await firstLines(fleet);
     assert.match(status!, /^192\.0\.2\.77: held by no balancer, so nobody answers there \(/);

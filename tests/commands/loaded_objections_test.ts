@@ -15,7 +15,7 @@ function loaded(more: Partial<LoadedCertificate> = {}): LoadedCertificate {
   };
 }
 
-Deno.test("memoryObjections keeps what is newer in memory, and nothing else", async () => {
+Deno.test("memoryObjections() protects a newer certificate in memory, and no other", async () => {
   const ca = await issue({ commonName: "CA", ca: true });
   const old = await issue({ issuer: ca, notBefore: at(-48), notAfter: at(88 * 24) });
   const table: [what: string, memory: LoadedCertificate, objection: boolean][] = [
@@ -44,7 +44,7 @@ Deno.test("memoryObjections keeps what is newer in memory, and nothing else", as
   }
 });
 
-Deno.test("memoryObjections looks at each socket and each name", async () => {
+Deno.test("memoryObjections() checks each socket and each name", async () => {
   const { certificate: leaf } = await issue({ notBefore: at(-48), notAfter: at(9 * 24) });
   const running = ["/a.sock", "/b.sock"].map((socket) => (
     { socket, loaded: [loaded(), loaded({ name: "@store/a" }), loaded({ notBefore: at(-99) })] }
@@ -52,7 +52,7 @@ Deno.test("memoryObjections looks at each socket and each name", async () => {
   assert.equal(memoryObjections({ leaf, fingerprint: "NEW" }, running).length, 4);
 });
 
-Deno.test("separateKeys tells of keys that HAProxy reads from a file that is not written", () => {
+Deno.test("separateKeys() names keys that HAProxy reads from a file that is not written", () => {
   const table: [crtFile: string | undefined, keyFile: string | undefined, told: boolean][] = [
     ["/c/a.crt", "/c/a.key", true],
     ["a.crtonly", "a.keyonly", true],

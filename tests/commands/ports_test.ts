@@ -33,7 +33,7 @@ async function ask(spec: PortSpec, target: string, { from = "192.0.2.99", header
 
 const CHALLENGE = `/.well-known/acme-challenge/${TOKEN}`;
 
-Deno.test("the challenge port with allow: peers answers balancers, and says whom it turned away", async () => {
+Deno.test("the challenge port with allow: peers answers only balancers, and logs the refused addresses", async () => {
   const config = parseConfig(
     `
 webroot: /nonexistent/acme
@@ -131,7 +131,7 @@ Deno.test("the log line of a challenge names each peer and its outcome", async (
   }
 });
 
-Deno.test("the challenge port tells balancers its configuration's digest with a 404, and nobody else", async () => {
+Deno.test("the challenge port sends its configuration's digest with a 404, and only to balancers", async () => {
   const text = `
 webroot: /nonexistent/acme
 peers: ["[2001:db8::f001]:31080", "192.0.2.12:31080", "dns:localhost:31080"]
@@ -158,7 +158,7 @@ cluster: { nodes: { lb2: ["2001:db8::f003"] }, virtual_addresses: ["2001:db8::1"
   assert.deepEqual(odd.headers.includes("Acme-Lb-Config"), false);
 });
 
-Deno.test("the challenge port tells no digest with a token, and the public port never", async () => {
+Deno.test("the challenge port sends no digest with a token, and the public port never sends one", async () => {
   const webroot = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(`${webroot}/${TOKEN}`, KEY_AUTHORIZATION);

@@ -1,22 +1,14 @@
-/** render as an operator runs it: what it prints, what it writes, and what it leaves alone. */
+/** render as an operator runs it: what it prints, writes and does not change. */
 
 import assert from "node:assert/strict";
 import { acmeLb } from "./program.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 const CONFIG = new URL("../../examples/article/config.yaml", import.meta.url).pathname;
 
-interface Room extends AsyncDisposable {
-  path: string;
-}
-
-async function room(): Promise<Room> {
-  const path = await Deno.makeTempDir({ prefix: "acme-lb-render-" });
-  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
-}
-
 const render = (...args: string[]) => acmeLb(["render", ...args, "--config", CONFIG]);
 
-Deno.test("render prints one file as it is, and several below their paths", async () => {
+Deno.test("render prints a single file unchanged, and several below their paths", async () => {
   const keepalived = await render("keepalived", "--node", "lb1");
   assert.deepEqual([keepalived.code, keepalived.stderr], [0, ""]);
   assert.match(keepalived.stdout, /^# keepalived on lb1,/);
@@ -33,7 +25,7 @@ Deno.test("render prints one file as it is, and several below their paths", asyn
 });
 
 Deno.test("render --root writes each file to its place, and again changes nothing", async () => {
-  await using directory = await room();
+  await using directory = await temporaryFolder();
   const root = `${directory.path}/not/yet/`;
   const hook = `${directory.path}/not/yet/etc/acme/hooks/acme-lb`;
   const first = await render("acmetool", "--root", root);
@@ -50,8 +42,8 @@ Deno.test("render --root writes each file to its place, and again changes nothin
   assert.deepEqual(again.stdout, first.stdout.replaceAll(": written", ": unchanged"));
 });
 
-Deno.test("render --root leaves everything alone when one file differs, unless forced", async () => {
-  await using directory = await room();
+Deno.test("render --root writes nothing when one file differs, unless --force is given", async () => {
+  await using directory = await temporaryFolder();
   const root = directory.path;
   const target = `${root}/var/lib/acme/conf/target`;
   await Deno.mkdir(`${root}/var/lib/acme/conf`, { recursive: true });
@@ -76,8 +68,8 @@ const copiesIn = async (directory: string) =>
   (await Array.fromAsync(Deno.readDir(directory), ({ name }) => name))
     .filter((name) => name.startsWith("."));
 
-Deno.test("render --force keeps each file that it replaces, whole, beside it", async () => {
-  await using directory = await room();
+Deno.test("render --force keeps a complete copy of each file that it replaces", async () => {
+  await using directory = await temporaryFolder();
   const root = directory.path;
   const places = [
     ["haproxy", "etc/haproxy/haproxy.cfg", 0o600],
@@ -110,7 +102,7 @@ Deno.test("render --force keeps each file that it replaces, whole, beside it", a
 });
 
 Deno.test("render --diff shows what would change, and changes nothing", async () => {
-  await using directory = await room();
+  await using directory = await temporaryFolder();
   const place = `${directory.path}/etc/haproxy/haproxy.cfg`;
   const diff = () => render("haproxy", "--diff", "--root", directory.path);
   const fresh = await diff();
@@ -130,8 +122,8 @@ Deno.test("render --diff shows what would change, and changes nothing", async ()
   assert.deepEqual(await Deno.readTextFile(place), mine);
 });
 
-Deno.test("render names each router id that would change, and leaves it to --force", async () => {
-  await using directory = await room();
+Deno.test("render names each router id that would change, and changes it only with --force", async () => {
+  await using directory = await temporaryFolder();
   const place = `${directory.path}/etc/keepalived/keepalived.conf`;
   const keepalived = (...args: string[]) =>
     render("keepalived", "--node", "lb0", "--root", directory.path, ...args);
@@ -150,8 +142,8 @@ Deno.test("render names each router id that would change, and leaves it to --for
   assert.deepEqual((await keepalived("--force")).code, 0);
 });
 
-Deno.test("render refuses what it cannot place, with one line", async () => {
-  await using directory = await room();
+Deno.test("render refuses a target that it cannot write to, with one line", async () => {
+  await using directory = await temporaryFolder();
   const file = `${directory.path}/file`;
   await Deno.writeTextFile(file, "");
   const { code, stderr } = await render("haproxy", "--root", file);
@@ -163,7 +155,7 @@ Deno.test("render refuses what it cannot place, with one line", async () => {
 });
 
 Deno.test("render names the nearest kind and node, and the keys that are missing", async () => {
-  await using directory = await room();
+  await using directory = await temporaryFolder();
   const empty = `${directory.path}/config.yaml`;
   await Deno.writeTextFile(empty, "cluster: {virtual_addresses: ['2001:db8::1']}\n");
   const table: [string[], number, string][] = [

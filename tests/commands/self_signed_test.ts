@@ -3,21 +3,19 @@ import { readCertificate } from "../../lib/cert/certificate.ts";
 import { parsePem } from "../../lib/cert/pem.ts";
 import { issue } from "../cert/issue.ts";
 import { acmeLb } from "./program.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 async function withTarget(job: (out: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir({ prefix: "self_signed_" });
-  try {
-    await job(`${directory}/a.pem`);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
+  await using folder = await temporaryFolder();
+  const directory = folder.path;
+  await job(`${directory}/a.pem`);
 }
 
 async function certificateAt(path: string) {
   return readCertificate(parsePem(await Deno.readFile(path))[1]!.der);
 }
 
-Deno.test("self-signed writes a placeholder for the names given, and renews only such", async () => {
+Deno.test("self-signed writes a placeholder for the given names, and renews only placeholders", async () => {
   await withTarget(async (out) => {
     const names = ["--name", "Service.Example", "--name", "192.0.2.1", "--name", "[2001:db8::1]"];
     const first = await acmeLb(["self-signed", ...names, "--out", out]);
@@ -90,7 +88,7 @@ Deno.test("self-signed --if-missing makes the file when there is none", async ()
   });
 });
 
-Deno.test("self-signed --if-missing takes a file without content for missing, and names no name twice", async () => {
+Deno.test("self-signed --if-missing counts an empty file as missing, and uses each name once", async () => {
   await withTarget(async (out) => {
     const names = ["--name", "a.example", "--name", "A.example", "--name", "a.example."];
     const args = ["self-signed", ...names, "--out", out, "--if-missing"];
@@ -108,7 +106,7 @@ Deno.test("self-signed --if-missing takes a file without content for missing, an
   });
 });
 
-Deno.test("self-signed gives way to assemble-pem, whatever the dates, and not the other way", async () => {
+Deno.test("a placeholder of self-signed is replaced by assemble-pem with any dates, and never the reverse", async () => {
   await withTarget(async (out) => {
     await acmeLb(["self-signed", "--name", "placeholder.example", "--out", out, "--days", "3650"]);
     const issued = await issue();

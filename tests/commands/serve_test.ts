@@ -123,7 +123,7 @@ challenge: { listen: ["${ANY}"] }
   assert.deepEqual((await asking).status, 0);
 });
 
-Deno.test("SIGHUP takes a good configuration, keeps connections, opens and closes ports", async () => {
+Deno.test("SIGHUP applies a valid configuration, keeps connections, opens and closes ports", async () => {
   await using dir = await temporary();
   await using other = await temporary();
   await Deno.writeTextFile(`${other.path}/tok`, "tok.thumb");
@@ -210,7 +210,7 @@ metrics: { listen: ["${ANY}"] }
   await works();
 });
 
-Deno.test("SIGHUP that asks for a port of this very process says that it takes a restart", async () => {
+Deno.test("SIGHUP with a port that this process already has says that a restart is needed", async () => {
   await using dir = await temporary();
   const config = `${dir.path}/config.yaml`;
   const write = (open: string, challenge: string) =>
@@ -292,7 +292,7 @@ Deno.test({
     "start is refused with one clear line when port 80 is not permitted, and says how to permit it",
   ignore: cannotDrop !== undefined,
   async fn() {
-    // Another user cannot read root's caches, so the built program is what is run.
+    // Another user cannot read root's caches, so the test runs the built program.
     await using dir = await temporary();
     await Deno.chmod(dir.path, 0o755);
     const bundle = await new Deno.Command(Deno.execPath(), {

@@ -99,7 +99,7 @@ export async function startServer(
   return server;
 }
 
-/** The answer to a GET on a connection of its own. */
+/** The answer to a GET on a new connection. */
 export async function ask(
   port: number,
   target: string,

@@ -66,7 +66,7 @@ Deno.test("serve says that it is ready once its ports are open, and leaves nothi
   assert.deepEqual((await at.running()).code, 0);
 });
 
-Deno.test("a reload that was not carried out is told apart from one that was", async () => {
+Deno.test("a reload that failed is distinguished from one that succeeded", async () => {
   await using at = await service(LOCAL);
   await using server = await startServer(["serve", "--config", at.config], {
     wrapper: at.env,
@@ -110,7 +110,7 @@ Deno.test("a file that the service has not read yet, and no service at all, are 
   assert.match(unread.said, /it has not read the file since it was changed/);
 });
 
-Deno.test("a supervisor that cannot be told does not keep the server from serving", async () => {
+Deno.test("a supervisor that cannot be reached does not stop the server", async () => {
   await using at = await service(LOCAL);
   for (const socket of [`${at.folder}/none`, "@abstract", `${at.folder}/config.yaml`]) {
     await using server = await startServer(["serve", "--config", at.config], {

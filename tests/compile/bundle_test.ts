@@ -36,7 +36,7 @@ async function modules(directory: string): Promise<Map<string, Module>> {
 
 const program = await modules(`${folder}/program`);
 
-/** A module of the program, and none of the runtime. */
+/** A module of the program, not of the runtime. */
 const isOurs = (target: string) => target.startsWith("./");
 
 /** The module and all that is read along with it. */
@@ -61,7 +61,7 @@ const COMMANDS = program.get(MAIN)!.later.map((target) => target.replace("./", "
 const SERVER = "Deno.listen(";
 const CERTIFICATE_WRITER = "acme-lb placeholder";
 
-Deno.test("what every start reads is the command line alone; of Node, what commander imports", () => {
+Deno.test("every start loads only the command line, and only the Node modules that commander imports", () => {
   const text = textOf(MAIN);
   assert.ok(COMMANDS.length >= 9, COMMANDS.join());
   assert.ok(text.length < 80_000, `${text.length} characters`);
@@ -77,7 +77,7 @@ Deno.test("what every start reads is the command line alone; of Node, what comma
   assert.deepEqual([...ofNode].toSorted(), commanders.map((name) => `node:${name}`));
 });
 
-Deno.test("a hook reads no server, and a server reads nothing that writes certificates", () => {
+Deno.test("a hook loads no server code, and a server no code that writes certificates", () => {
   const servers = ["serve.js", "challenge_server.js", "proxy.js", "redirect.js"];
   for (const server of servers) {
     assert.ok(textOf(server).includes(SERVER), server);
@@ -109,14 +109,14 @@ const COMMAND_LINES = [
   ["generate", "man"],
 ];
 
-Deno.test("the modules say the same as the source", async () => {
+Deno.test("the bundled modules print the same as the source", async () => {
   for (const args of COMMAND_LINES) {
     const [built, source] = await Promise.all([ask(main, args), ask(`${ROOT}main.ts`, args)]);
     assert.deepEqual(built, source, args.join(" "));
   }
 });
 
-Deno.test("the modules are the same from another directory, and at another time", async () => {
+Deno.test("the bundled modules have the same bytes from another directory and at another time", async () => {
   const tree = `${folder}/elsewhere/with a blank`;
   await Deno.mkdir(tree, { recursive: true });
   const sources = ["main.ts", "lib", "deno.json", "deno.lock", "compile"];

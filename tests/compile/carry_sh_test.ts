@@ -150,7 +150,7 @@ Deno.test({
       await Deno.rename(`${place.path}/good`, trap);
     });
 
-    await t.step("though it would be, were nothing of all that so", async () => {
+    await t.step("a runtime in a directory without these faults is run", async () => {
       assert.equal((await runExecutable(["--version"], options)).stdout, "trapped\n");
     });
 

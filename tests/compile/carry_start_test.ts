@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { carry, compress } from "../../compile/carry.ts";
 import { entries, runExecutable } from "../executable.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 const START = new URL("../../compile/carry.sh", import.meta.url);
 const SHOW = `#!/bin/sh
@@ -17,12 +18,9 @@ env | grep -vE '^(PWD|SHLVL|_)=' | sort
 const VARIABLES = ["RENEWED_LINEAGE", "Le_Domain", "NO_COLOR"];
 
 async function inFolder(test: (folder: string, executable: string) => Promise<void>) {
-  const folder = await Deno.makeTempDir({ prefix: "acme-lb-test-" });
-  try {
-    await test(folder, `${folder}/acme-lb`);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await using temporary = await temporaryFolder();
+  const folder = temporary.path;
+  await test(folder, `${folder}/acme-lb`);
 }
 
 async function write(executable: string, flags: string[]): Promise<void> {
@@ -53,7 +51,7 @@ Deno.test("no file of the working directory takes the place of a flag that holds
     }
   }));
 
-Deno.test("arguments arrive as they are, and what steers the runtime does not arrive at all", () =>
+Deno.test("arguments arrive unchanged, and variables that change the runtime's behaviour do not arrive", () =>
   inFolder(async (folder, executable) => {
     await write(executable, ["--allow-net"]);
     const args = ["a b", "*", "$(id)", "", "-x", "'"];
@@ -75,7 +73,7 @@ Deno.test("arguments arrive as they are, and what steers the runtime does not ar
       ...Object.fromEntries(steering.map((name) => [name, "/nowhere/x"])),
       ACME_LB_CACHE: `${folder}/cache`,
       HOME: "/nowhere",
-      // What hooks are told, whatever characters it has.
+      // Variables for hooks, with any characters.
       RENEWED_LINEAGE: "/etc/a \"b\" $(id) `id` 'c' \\ *",
       Le_Domain: "",
     };
@@ -96,7 +94,7 @@ Deno.test("arguments arrive as they are, and what steers the runtime does not ar
     ]);
   }));
 
-Deno.test("a directory is started from by its physical path, wherever links lead later", () =>
+Deno.test("the runtime is started from its physical path, so that a link changed later has no effect", () =>
   inFolder(async (folder, executable) => {
     await write(executable, ["--allow-net"]);
     await Deno.mkdir(`${folder}/real/caches`, { recursive: true });
@@ -108,7 +106,7 @@ Deno.test("a directory is started from by its physical path, wherever links lead
     }
   }));
 
-Deno.test("a first start sweeps old runtimes of acme-lb, and nothing else that lies there", () =>
+Deno.test("a first start removes old runtimes of acme-lb, and no other files", () =>
   inFolder(async (folder, executable) => {
     await write(executable, ["--allow-net"]);
     const cache = `${folder}/cache`;
@@ -143,7 +141,7 @@ Deno.test("a first start sweeps old runtimes of acme-lb, and nothing else that l
     assert.deepEqual(await entries(`${folder}/other`), ["acme-lb", "main.js"]);
   }));
 
-Deno.test("the first start tries the runtime, and lets it learn the modules; later ones do neither", () =>
+Deno.test("the first start tests the runtime and fills its module cache; later ones do neither", () =>
   inFolder(async (folder, executable) => {
     await write(executable, ["--allow-net"]);
     const env = { ACME_LB_CACHE: `${folder}/cache` };

@@ -21,7 +21,7 @@ function program(...files: [string, string][]): Map<string, Uint8Array> {
   return new Map(files.map(([name, text]) => [name, new TextEncoder().encode(text)]));
 }
 
-Deno.test("carry() gives the same bytes for the same cargo", async () => {
+Deno.test("carry() gives the same bytes for the same contents", async () => {
   const [first, second] = [await carry(START, await cargo()), await carry(START, await cargo())];
   assert.deepEqual(first, second);
 });

@@ -1,5 +1,5 @@
 /**
- * The modules of the executable in a directory of their own, run by the Deno that runs the tests:
+ * The modules of the executable in a separate directory, run by the Deno that runs the tests:
  * what a test of permissions or of the modules needs, without the file that holds them.
  */
 
@@ -24,7 +24,7 @@ export interface AskOptions {
   stdin?: string;
 }
 
-/** Bundles into `folder/program`, which must not exist; the path of what is to be run. */
+/** Bundles into `folder/program`, which must not exist. Returns the path of the main module. */
 export async function bundled(folder: string): Promise<string> {
   await bundle(ROOT, `${folder}/program`);
   return `${folder}/program/${MAIN}`;

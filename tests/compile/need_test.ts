@@ -72,7 +72,7 @@ const JOBS: Job[] = [
     works: done,
   },
   {
-    // An address that is nobody's here: whoever may not ask for it is not told so.
+    // An address that this machine does not have. Without the permission, the error is another one.
     needs: ["net"],
     args: ["challenge-server", "--listen", "192.0.2.1:0", "--webroot", folder],
     works: ({ stderr }) => /the address is not on this machine/.test(stderr),
@@ -148,7 +148,8 @@ const JOBS: Job[] = [
     }),
   },
   {
-    // A refusal. Without it Deno would fetch code from hosts of its own choice, of which this is one.
+    // A denied permission. Without it Deno would fetch code from its default hosts, of which this
+    // is one.
     needs: ["import"],
     program: `${folder}/import.js`,
     args: [],
@@ -170,7 +171,7 @@ for (const job of JOBS) {
   const { program = main, args, works } = job;
   const what = args.filter((word) => !word.startsWith(folder)).join(" ") || "no foreign code";
   Deno.test(`acme-lb needs ${job.needs.join(", ")} for ${what}`, async () => {
-    // Another run has made it, and what is there already is not made again.
+    // Remove the output of an earlier run, because an existing file is not written again.
     await Deno.remove(out).catch(() => {});
     const answer = await ask(program, args, job);
     assert.ok(works(answer), `with all permissions: ${JSON.stringify(answer)}`);
@@ -182,7 +183,7 @@ for (const job of JOBS) {
   });
 }
 
-Deno.test("each permission in deno.json is in a test above, and the rest are refused", () => {
+Deno.test("each permission in deno.json is tested above, and all others are refused", () => {
   const needed = (name: string) => JOBS.filter(({ needs }) => needs[0] === name);
   for (const [name, grant] of Object.entries(PERMISSIONS)) {
     if (grant === false) continue;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { withRelease, withVersion } from "../../compile/release.ts";
 
-Deno.test("withVersion() takes a later version and no other", () => {
+Deno.test("withVersion() accepts only a later version", () => {
   const text = '{\n  "version": "1.2.3",\n  "imports": {}\n}\n';
   for (const later of ["1.2.4", "1.3.0", "2.0.0", "1.2.10"]) {
     assert.equal(JSON.parse(withVersion(text, later)).version, later);
@@ -16,7 +16,7 @@ Deno.test("withVersion() takes a later version and no other", () => {
   }
 });
 
-Deno.test("withRelease() dates what is unreleased, and refuses when there is nothing", () => {
+Deno.test("withRelease() gives the unreleased entries a date, and refuses when there are none", () => {
   const log = "# Changelog\n\n## Unreleased\n\n- new\n\n## 1.0.0 (2026-01-01)\n\n- old\n";
   assert.equal(
     withRelease(log, "1.1.0", "2026-12-01"),

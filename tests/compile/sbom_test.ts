@@ -27,7 +27,7 @@ Deno.test("makeSbom() does not depend on the order of the packages", () => {
   assert.deepEqual(sbom(a, b), sbom(b, a));
 });
 
-Deno.test("makeSbom() tells who needs whom, and leaves out of the product what is for tests", () => {
+Deno.test("makeSbom() lists which package needs which, and leaves test packages out of the product", () => {
   const parts = sbom(
     item("a", { dependencies: ["b@1.0.0"] }),
     item("b"),
@@ -62,7 +62,7 @@ Deno.test("makeSbom() writes scoped names, other digests and no licence as Cyclo
   });
 });
 
-Deno.test("makeSbom() refuses an integrity that is no digest", () => {
+Deno.test("makeSbom() refuses an integrity that is not a digest", () => {
   for (const integrity of ["", "sha512-", "sha512-AAAA", `md5-${SHA256}`, `sha512-${SHA256}`]) {
     assert.throws(() => sbom(item("a", { integrity })), RangeError, integrity);
   }

@@ -1,24 +1,18 @@
 /**
- * What the configuration is refused for, because keepalived or HAProxy would refuse what is rendered
- * from it or two machines would hold one address; and what is only warned of.
+ * Values that the configuration refuses, because keepalived or HAProxy would refuse the rendered
+ * file or two machines would hold one address; and values that only give a warning.
  */
 
 import assert from "node:assert/strict";
 import { clusterWarnings } from "../../lib/config/cluster_warnings.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import { ownNode } from "../../lib/config/own_node.ts";
-import { ConfigError } from "../../lib/errors.ts";
 import { clusterYaml } from "../render/cluster_yaml.ts";
+import { mistakesIn } from "./mistakes_in.ts";
 
 /** The mistakes of a file without their positions. */
 function mistakes(yaml: string): string[] {
-  try {
-    parseConfig(yaml, "c");
-    return [];
-  } catch (error) {
-    assert.ok(error instanceof ConfigError);
-    return error.lines.map((line) => line.replace(/^c:\d+:\d+: (?:cluster\.)?/, ""));
-  }
+  return mistakesIn(yaml, "c").map((line) => line.replace(/^c:\d+:\d+: (?:cluster\.)?/, ""));
 }
 
 const NODES = 'lb0: ["2001:db8::f001", "192.0.2.11"], lb1: ["2001:db8::f002", "192.0.2.12"]';
@@ -53,7 +47,7 @@ Deno.test("virtual addresses that cannot move are refused at their place", () =>
   }
 });
 
-Deno.test("an address belongs to one balancer, and stands there once", () => {
+Deno.test("an address belongs to one balancer, and is listed there once", () => {
   const table: [string, string[]][] = [
     ['lb0: ["192.0.2.11"], lb1: ["192.0.2.11"]', ["nodes.lb1[0]: 192.0.2.11 is lb0's own address"]],
     ['lb0: ["2001:db8::f1"], lb1: ["192.0.2.12", "2001:DB8::F1"]', [
@@ -118,7 +112,7 @@ Deno.test("more balancers than priorities are refused", () => {
   assert.deepEqual(mistakes(clusterYaml({ nodes: 50, addresses: 1 })), []);
 });
 
-Deno.test("an interface is one that Linux can have, and there is one for every balancer", () => {
+Deno.test("an interface name must be valid in Linux, and every balancer needs one", () => {
   const long = "an interface's name has at most 15 characters, this one 16";
   const table: [string, RegExp | undefined][] = [
     ["enx001122334455", undefined],
@@ -174,7 +168,7 @@ Deno.test("unicast needs an own address in each family; without it, that is a wa
   }
 });
 
-Deno.test("values of the cluster that a program could not be told are refused", () => {
+Deno.test("cluster values that a program's file cannot express are refused", () => {
   const table: [string, RegExp][] = [
     ["preempt_delay: 1500ms", /^preempt_delay: expected whole seconds/],
     ["preempt_delay: 1001s", /^preempt_delay: expected whole seconds, from 0s to 1000s/],

@@ -10,7 +10,7 @@ cluster:
   nodes: { lb0: ["2001:db8::f001"], lb1: ["192.0.2.12"] }
 `;
 
-Deno.test("configDigest() is the same for the same meaning, and for what may differ between machines", async () => {
+Deno.test("configDigest() ignores spelling, and keys that may differ between machines", async () => {
   const expected = await digest(BASE);
   assert.match(expected, /^[0-9a-f]{16}$/);
   const same = [
@@ -25,7 +25,7 @@ Deno.test("configDigest() is the same for the same meaning, and for what may dif
   for (const text of same) assert.equal(await digest(text), expected, text);
 });
 
-Deno.test("configDigest() differs wherever balancers must agree", async () => {
+Deno.test("configDigest() differs for each key in which balancers must agree", async () => {
   const texts = [
     BASE,
     "",

@@ -1,18 +1,7 @@
 /** Listeners that cannot be bound side by side, judged as the kernel judges them. */
 
 import assert from "node:assert/strict";
-import { parseConfig } from "../../lib/config/parse_config.ts";
-import { ConfigError } from "../../lib/errors.ts";
-
-function mistakesIn(text: string): string[] {
-  try {
-    parseConfig(text, "config.yaml");
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.lines;
-    throw error;
-  }
-}
+import { mistakesIn } from "./mistakes_in.ts";
 
 Deno.test("overlaps() names both listeners, at the line of the later one", () => {
   const dual = "; [::] takes every address, IPv4 too";
@@ -51,7 +40,7 @@ function binds(first: string, second: string): boolean {
   }
 }
 
-Deno.test("overlaps() judges every pair of loopback and wildcard addresses as the kernel does", () => {
+Deno.test("overlaps() agrees with the kernel for every pair of loopback and wildcard addresses", () => {
   const hosts = ["::", "::1", "0.0.0.0", "127.0.0.1", "127.0.0.2"];
   const spelling = (host: string) => host.includes(":") ? `"[${host}]:80"` : `"${host}:80"`;
   for (const one of hosts) {
@@ -62,7 +51,7 @@ Deno.test("overlaps() judges every pair of loopback and wildcard addresses as th
   }
 });
 
-Deno.test("overlaps() lets pass what differs in port or address, and port 0", () => {
+Deno.test("overlaps() accepts listeners that differ in port or address, and port 0", () => {
   const table = [
     'public: { listen: ["[::]:80", "[::]:8080", "0.0.0.0:8081"] }',
     'public: { listen: ["[::]:0", "[::]:0", "0.0.0.0:0"] }',

@@ -1,4 +1,4 @@
-/** What is said of a webroot that cannot serve what is put into it, by the user that asks. */
+/** Warnings about a webroot whose files cannot be served, for the user that runs the check. */
 
 import assert from "node:assert/strict";
 import { layoutDoubt, silentWebroots, webrootWarnings } from "../../lib/config/webroot_warnings.ts";
@@ -11,7 +11,7 @@ async function webroot(): Promise<{ path: string; base: string } & AsyncDisposab
   return { path, base, [Symbol.asyncDispose]: () => Deno.remove(base, { recursive: true }) };
 }
 
-Deno.test("webrootWarnings() says nothing of a webroot as it should be", async () => {
+Deno.test("webrootWarnings() is empty for a correct webroot", async () => {
   await using dir = await webroot();
   assert.deepEqual(await webrootWarnings(dir.path), []);
   assert.deepEqual(await silentWebroots([dir.path, `${dir.base}/none`]), []);
@@ -19,7 +19,7 @@ Deno.test("webrootWarnings() says nothing of a webroot as it should be", async (
   assert.deepEqual(await webrootWarnings(dir.path), []);
 });
 
-Deno.test("webrootWarnings() names what is wrong and what to do", async () => {
+Deno.test("webrootWarnings() names each fault and what to do", async () => {
   const table: [string, (dir: { path: string; base: string }) => Promise<void>, RegExp][] = [
     ["missing", ({ path }) => Deno.remove(path, { recursive: true }), /does not exist yet/],
     ["a file", async ({ path }) => {

@@ -100,7 +100,7 @@ function escaped(text: string): string {
 }
 
 export interface CommandLine {
-  /** The subcommand with its own subcommands, such as `challenge put`; `--version` alone. */
+  /** The subcommand with its action, such as `challenge put`; or only `--version`. */
   words: string[];
   flags: string[];
 }

@@ -7,7 +7,7 @@ function page(...lines: string[]): string {
   return ["# Page", "```sh", ...lines, "```", "after"].join("\n");
 }
 
-Deno.test("stepsOf() takes each line of a plain block for a command, and joins what goes on", () => {
+Deno.test("stepsOf() reads each line of a plain block as a command, and joins continued lines", () => {
   const steps = stepsOf("a.md", page("# comment", "one \\", "  two", "", "three  # why"));
   assert.deepEqual(steps.map(({ line, command }) => [line, command]), [
     [4, "one \\\n  two"],
@@ -15,7 +15,7 @@ Deno.test("stepsOf() takes each line of a plain block for a command, and joins w
   ]);
 });
 
-Deno.test("stepsOf() takes what follows a prompt's command for what it prints", () => {
+Deno.test("stepsOf() reads the lines after a prompt's command as its output", () => {
   const steps = stepsOf("a.md", page("lb0# one", "printed", "# too", "you$ two", "lb1# three"));
   assert.deepEqual(steps.map(({ host, command, expected }) => [host, command, expected]), [
     ["lb0", "one", ["printed", "# too"]],
@@ -24,7 +24,7 @@ Deno.test("stepsOf() takes what follows a prompt's command for what it prints", 
   ]);
 });
 
-Deno.test("stepsOf() refuses what it cannot read, and passes other blocks by", () => {
+Deno.test("stepsOf() refuses blocks that it cannot read, and ignores other kinds", () => {
   assert.throws(
     () => stepsOf("a.md", page("printed", "lb0# one")),
     /a.md:3: output before any prompt/,
@@ -38,7 +38,7 @@ Deno.test("stepsOf() reads the blocks of a list, without their indent", () => {
   assert.deepEqual(steps.map(({ line, command }) => [line, command]), [[4, "one \\\n  two"]]);
 });
 
-Deno.test("printsAsShown() lets … stand for any text, alone for any lines", () => {
+Deno.test("printsAsShown() matches … with any text, and a line of … with any lines", () => {
   const table: [string, string[], boolean][] = [
     ["anything\n", [], true],
     ["a b c\n", ["a … c"], true],
@@ -79,7 +79,7 @@ Deno.test("callsIn() finds the calls of acme-lb in a shell's line, with their fl
   }
 });
 
-Deno.test("spansOf() takes code spans that call acme-lb, over a line's end too", () => {
+Deno.test("spansOf() finds code spans that call acme-lb, also across a line end", () => {
   const text =
     "Run `acme-lb check-config\n--config x`, not `acme-lb COMMAND --help`; `acme-lb` is.";
   assert.deepEqual(spansOf("a.md", text).map(({ command }) => command), [

@@ -38,7 +38,7 @@ Deno.test("each hook of an ACME client is named on the page whose commands are r
 
 const scripts = await filesBelow("examples/hooks");
 
-Deno.test("what may be run there is a shell script that a shell can read, and the rest is not", async () => {
+Deno.test("executable files there are valid shell scripts, and no other file is executable", async () => {
   for (const path of scripts) {
     const file = `${ROOT}${path}`;
     const script = (await Deno.readTextFile(file)).startsWith("#!/bin/sh\n");

@@ -14,7 +14,7 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 const PAGES = await readPages();
 const ALL = PAGES.map(({ text }) => text).join("\n");
 
-Deno.test("the links of README and docs lead to files and headings that are there", async () => {
+Deno.test("the links of README and docs lead to existing files and headings", async () => {
   const broken = [];
   for (const { file, text } of PAGES) {
     for (const { target, line } of linksOf(text)) {
@@ -24,7 +24,7 @@ Deno.test("the links of README and docs lead to files and headings that are ther
   assert.deepEqual(broken, []);
 });
 
-Deno.test("files of the checkout that the pages name are there", async () => {
+Deno.test("files of the checkout that the pages name exist", async () => {
   const absent = [];
   for (const { file, text } of PAGES) {
     for (

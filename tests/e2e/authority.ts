@@ -1,7 +1,7 @@
 /**
  * A real certificate authority (pebble) and its view of the DNS (pebble-challtestsrv) on one host.
  *
- * Pebble validates three times at once, each time over the first AAAA record alone, in the order
+ * Pebble validates three times at once, each time only over the first AAAA record, in the order
  * of the answer (va.resolveIP in pebble 2.4.0). So the order of a name's records decides which
  * balancer its validation lands on.
  */
@@ -23,7 +23,7 @@ export interface Authority extends AsyncDisposable {
 
 export interface AuthorityOptions {
   host: Host;
-  /** Name by which the clients reach the directory. */
+  /** The name under which the clients reach the directory. */
   name: string;
   /** How many percent of good nonces are refused. @default 0 */
   rejectedNonces?: number;
@@ -96,7 +96,7 @@ export async function startAuthority(
     trust: certificate,
     daemons: [names, pebble],
     async resolve(name, addresses) {
-      // Adding alone would add to the addresses that are there.
+      // Cleared first, because new addresses are added to the old ones.
       for (const verb of ["clear", "add"]) {
         const body = JSON.stringify({ host: name, addresses });
         const { code, stderr } = await network.run(host, [
@@ -137,7 +137,7 @@ export async function startAuthority(
   return authority;
 }
 
-/** As pebble 2.4 is told, and as it is since it has profiles. */
+/** The configuration for pebble 2.4, and the one for versions with profiles. */
 function lifetime(seconds: number): Record<string, unknown> {
   return {
     certificateValidityPeriod: seconds,

@@ -138,7 +138,7 @@ async function orderAt(
 
 const clockOf = ({ directory }: Network, { name }: Host) => `${directory}/${name}.clock`;
 
-/** lb2 runs from the sources, under a clock of its own: the executable lets no library be preloaded. */
+/** lb2 runs from the sources, with a changed clock, because no library can be preloaded into the executable. */
 async function start(
   { network, config }: Chaos,
   { host, reader }: Pick<Balancer, "host" | "reader">,
@@ -303,7 +303,7 @@ async function assertAnswers(chaos: Chaos): Promise<void> {
   await Promise.all(balancers.map(async (asked) => {
     const { name } = asked.host;
     if (isSilent(asked)) return void await ask(asked, token, 1_000);
-    // The holder's own network is out of its own way.
+    // A silent holder still answers a request from its own machine.
     if (asked === holder || !isSilent(holder)) {
       await eventually(async () => await ask(asked, token, 10_000) === 200 || undefined, {
         what: () => `${name}'s answer with the token of ${holder.host.name}`,

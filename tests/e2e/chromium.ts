@@ -19,7 +19,7 @@ export interface View {
 export interface Cookie {
   name: string;
   value: string;
-  /** Sent to this name alone; with a dot before it, to those below it as well. */
+  /** Sent only to this name; with a leading dot, also to names below it. */
   domain: string;
 }
 
@@ -50,7 +50,7 @@ export async function startChromium({ directory, hosts = [] }: Options): Promise
     ...["chromium", "--headless", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"],
     // Its sandbox refuses root.
     ...Deno.uid() === 0 ? ["--no-sandbox"] : [],
-    // Nothing of its own on the network, and http stays http.
+    // No network requests of the browser itself, and no upgrade of http to https.
     ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
     ...["--disable-quic", "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable"],
     // The certificates of tests are signed by nobody.
@@ -98,7 +98,7 @@ async function socketOf(daemon: Daemon, profile: string): Promise<string> {
 /** A browser that starts beside other tests takes its time. */
 const PATIENCE_MS = 120_000;
 
-// deno-lint-ignore no-explicit-any -- each method has a result of its own shape
+// deno-lint-ignore no-explicit-any -- each method has a result of another shape
 type Result = any;
 
 interface Message {

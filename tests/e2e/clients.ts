@@ -1,6 +1,6 @@
 /**
  * Each ACME client as an operator would run it with a webroot: one function per client, every one
- * with a state directory of its own, so that an order starts from a new account.
+ * with a new state directory, so that an order starts from a new account.
  */
 
 import { type Host, type Network, type Output } from "./network.ts";

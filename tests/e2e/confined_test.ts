@@ -1,6 +1,7 @@
 /**
  * `acme-lb serve` with what its unit leaves it, where the unit itself cannot be started: a user of its
- * own with the one capability for port 80, no new privileges, a /proc of its own processes alone, a
+ * own with the one capability for port 80, no new privileges, a /proc with only its own processes,
+ * a
  * file system that is read-only. The unit under systemd is in fresh_debian_test.ts.
  */
 

@@ -14,7 +14,7 @@ interface Source {
   release: string;
 }
 
-/** Where apt gets Debian's main from; a release has other sources beside it, for its updates. */
+/** Where apt gets Debian's main from; a release also has other sources, for its updates. */
 async function sources(): Promise<Source[]> {
   const format = "$(LABEL)|$(COMPONENT)|$(REPO_URI)|$(CODENAME)";
   const args = ["indextargets", "--format", format, "Created-By: Packages"];
@@ -108,7 +108,7 @@ done
 
 const UNSHARE = ["--pid", "--mount", "--net", "--uts", "--ipc", "--fork", "--kill-child"];
 
-/** The machine's own view; what is left to it of the kernel is read-only, as in any container. */
+/** The machine's own file systems; those of the kernel are read-only, as in any container. */
 const SET_UP = `
 root=$1 groups=$2; shift 2
 ip link set lo up

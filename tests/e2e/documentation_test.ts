@@ -1,9 +1,9 @@
 /**
  * Every command of README.md and docs/*.md is run, in order, where its prompt says: on one of the
  * source document's three balancers or on an operator's own machine beside them, each with the
- * files of this machine under a layer of its own. What the page shows as printed must be printed.
+ * files of this machine under a separate layer. The output shown on the page must be printed.
  *
- * The few that cannot be run here stand in NOT_RUN with their reasons, and are told in the output.
+ * The few that cannot be run here are listed in NOT_RUN with their reasons, and in the output.
  */
 
 import assert from "node:assert/strict";
@@ -35,7 +35,7 @@ const SERVERS = ["serve", "challenge-server", "proxy", "redirect"];
 /** In a block without prompts, the programs that an operator runs at home. */
 const AT_HOME = ["./install.sh", "deno", "scp", "ssh"];
 
-// Machines with files of their own need a layer over this one's; some containers have none.
+// Machines with separate files need an overlay over this one's; some containers do not allow it.
 const LAYER = "mount -t tmpfs tmpfs /mnt && mkdir /mnt/upper /mnt/work && " +
   "mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt";
 

@@ -1,6 +1,6 @@
 /**
  * Both families and what stands between two machines: one listener for IPv4 and IPv6, IPv4 peers,
- * link-local peers with their zone, peers alone let in, and proxies in the environment passed by.
+ * link-local peers with their zone, access only for peers, and proxies in the environment ignored.
  */
 
 import assert from "node:assert/strict";
@@ -28,7 +28,7 @@ Deno.test.beforeAll(async () => {
     ...BALANCERS,
     user: { ipv6: "2001:db8::cafe", ipv4: "192.0.2.101" },
   }, { names: {} });
-  // lb1 alone holds the token.
+  // Only lb1 has the token.
   await Deno.writeTextFile(`${network.host("lb1").webroot}/${TOKEN}`, TEXT);
 });
 
@@ -130,7 +130,7 @@ withBalancers("serve finds a token at a link-local peer with its zone", {
 
 withBalancers("serve asks its peers directly when the environment names proxies", {
   config: () => IPV6_PEERS,
-  // Nothing listens there: whoever obeyed these would find nobody.
+  // Nothing listens there, so a program that used these would fail.
   env: Object.fromEntries(
     ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
       .map((name) => [name, "http://192.0.2.101:3128"]),

@@ -20,7 +20,7 @@ const skipped = lacking({
   programs: [...NETWORK_PROGRAMS, "haproxy"],
 });
 
-/** HAProxy with a certificate of its own, so many days old out of 90. */
+/** HAProxy with its own certificate of 90 days, which is so many days old. */
 async function startWithAge(network: Network, host: Host, age: number): Promise<Front> {
   const certs = `${network.directory}/certs-${host.name}`;
   await Deno.mkdir(certs);

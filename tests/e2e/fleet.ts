@@ -3,7 +3,7 @@
  * a host for the CA, a host for a user. One of the three may be the source document's nginx.
  *
  * The configuration lists one webroot for each ACME client, so that several clients can order on
- * one balancer at once and each challenge still tells whose it is.
+ * one balancer at once and each challenge still shows whose it is.
  */
 
 import { startBalancer } from "./balancer.ts";
@@ -45,7 +45,7 @@ export function webrootOf(network: Network, client: string): string {
 }
 
 /**
- * With `nginx`, that balancer runs nginx and serves the challenges of acmetool alone; `solvers` are
+ * With `nginx`, that balancer runs nginx and serves only the challenges of acmetool; `solvers` are
  * asked by each beside the webroots.
  */
 export async function startFleet(

@@ -1,5 +1,6 @@
 /**
- * A balancer as it comes from Debian, in the release that runs here: no Deno, no Node, no compiler. The executable alone does its
+ * A balancer as it comes from Debian, in the release that runs here: no Deno, no Node, no compiler.
+ * Only the executable does its
  * jobs there; install.sh sets the machine up, and the real systemd confines the real service.
  */
 
@@ -17,6 +18,7 @@ import {
   startMachine,
 } from "./debian.ts";
 import { lacking } from "./requirements.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 const PROGRAMS = ["debootstrap", "wget", "nsenter", "unshare", "curl", "ip", "pgrep", "setsid"];
 const unfit = lacking({ for: "a fresh Debian", root: true, programs: PROGRAMS });
@@ -32,36 +34,33 @@ Deno.test({
   name: `on a fresh Debian${release === undefined ? "" : ` ${release}`}`,
   ignore: mirror === undefined,
   fn: async (t) => {
-    const folder = await Deno.makeTempDir({ prefix: "acme-lb-debian-" });
-    try {
-      const root = `${folder}/root`;
-      const packages = ["systemd", "procps"];
-      await debootstrap(root, { mirror: mirror!, release: release!, packages });
-      await Deno.mkdir(`${root}/root/acme-lb`);
-      for (
-        const [from, to] of [[await executablePath(), "acme-lb"], [
-          `${ROOT}install.sh`,
-          "install.sh",
-        ]]
-      ) {
-        await Deno.copyFile(from!, `${root}/root/acme-lb/${to}`);
-      }
-      await t.step(
-        "the executable alone does its jobs",
-        () => aloneOn(root, `${folder}/alone.log`),
-      );
-      if (groups === undefined) skipped("systemd needs a version 2 hierarchy of control groups");
-      await t.step({
-        name: "install.sh sets up a balancer with systemd, and takes it back",
-        ignore: groups === undefined,
-        fn: async (t) => {
-          await using machine = await startMachine(root, { groups, log: `${folder}/systemd.log` });
-          await installedOn(machine, t);
-        },
-      });
-    } finally {
-      await Deno.remove(folder, { recursive: true });
+    await using temporary = await temporaryFolder();
+    const folder = temporary.path;
+    const root = `${folder}/root`;
+    const packages = ["systemd", "procps"];
+    await debootstrap(root, { mirror: mirror!, release: release!, packages });
+    await Deno.mkdir(`${root}/root/acme-lb`);
+    for (
+      const [from, to] of [[await executablePath(), "acme-lb"], [
+        `${ROOT}install.sh`,
+        "install.sh",
+      ]]
+    ) {
+      await Deno.copyFile(from!, `${root}/root/acme-lb/${to}`);
     }
+    await t.step(
+      "the executable alone does its jobs",
+      () => aloneOn(root, `${folder}/alone.log`),
+    );
+    if (groups === undefined) skipped("systemd needs a version 2 hierarchy of control groups");
+    await t.step({
+      name: "install.sh sets up a balancer with systemd, and takes it back",
+      ignore: groups === undefined,
+      fn: async (t) => {
+        await using machine = await startMachine(root, { groups, log: `${folder}/systemd.log` });
+        await installedOn(machine, t);
+      },
+    });
   },
 });
 
@@ -135,13 +134,13 @@ async function installedOn(machine: Machine, t: Deno.TestContext): Promise<void>
     assert.deepEqual(await filesOn(machine), before);
   });
 
-  await t.step("a failure near the end takes everything back", async () => {
+  await t.step("a failure near the end undoes every step", async () => {
     await machine.sh(`mkdir /root/shim
       printf '#!/bin/sh\\necho no room >&2\\nexit 1\\n' >/root/shim/systemd-tmpfiles
       chmod 755 /root/shim/systemd-tmpfiles`);
     const { code, stderr } = await install(...WITH);
     await machine.sh("rm -r /root/shim");
-    assert.match(stderr, /no room\ninstall\.sh: failed: what this run has done is taken back\n$/);
+    assert.match(stderr, /no room\ninstall\.sh: failed: the changes of this run are undone\n$/);
     assert.equal(code, 1);
     assert.deepEqual(await filesOn(machine), before);
   });
@@ -217,7 +216,7 @@ async function installedOn(machine: Machine, t: Deno.TestContext): Promise<void>
     assert.deepEqual([await filesOn(machine), await mainPid(machine)], [files, process]);
   });
 
-  await t.step("reload takes a good configuration and refuses a wrong one", async () => {
+  await t.step("reload applies a valid configuration and refuses a wrong one", async () => {
     const process = await mainPid(machine);
     await machine.sh(`echo 'metrics: { listen: ["[::1]:9180"] }' >>/etc/acme-lb/config.yaml
       systemctl reload acme-lb`);
@@ -299,7 +298,7 @@ async function installedOn(machine: Machine, t: Deno.TestContext): Promise<void>
             await servesOn(machine, "Hello");
           }
         }
-        // It tries again every second, and shows the log of the newest try alone.
+        // It is retried every second, and shows only the log of the last attempt.
         await eventually(async () => {
           const { stdout } = await machine.run(["systemctl", "status", "acme-lb"]);
           return said.test(stdout) ? true : undefined;
@@ -353,7 +352,7 @@ async function installedOn(machine: Machine, t: Deno.TestContext): Promise<void>
     },
   );
 
-  await t.step("--uninstall asks, and removes all that it may", async () => {
+  await t.step("--uninstall asks, and removes everything it is allowed to", async () => {
     assert.equal((await install(...WITH)).code, 0);
     await machine.sh("systemctl start acme-lb");
     // One answer for each question: more than the terminal holds would keep both sides waiting.

@@ -12,6 +12,7 @@ import { eventually } from "./daemon.ts";
 import { fetchOn } from "./fetch_on.ts";
 import { haproxyLacksAcme } from "./haproxy_version.ts";
 import { type OrderingBalancer, type OrderingFleet, startOrderingFleet } from "./ordering_fleet.ts";
+import { loggedStories } from "./logged_stories.ts";
 import { lacking, NETWORK_PROGRAMS } from "./requirements.ts";
 import { swallow, toldByAcmeLb } from "./story.ts";
 
@@ -44,19 +45,7 @@ Deno.test.afterAll(async () => {
   await fleet?.[Symbol.asyncDispose]();
 });
 
-function story(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: missing,
-    fn: async () => {
-      try {
-        await fn();
-      } catch (error) {
-        throw new Error(`${error}\n${await fleet.logs()}`, { cause: error });
-      }
-    },
-  });
-}
+const story = loggedStories({ ignore: missing, logs: () => fleet.logs() });
 
 const onAll = <T>(action: (balancer: OrderingBalancer) => Promise<T>) =>
   Promise.all(fleet.balancers.map(action));
@@ -103,7 +92,7 @@ story("with the rule of HAProxy's manual its bare answer to every token is refus
   );
   const [first] = fleet.balancers;
   const url = `http://127.0.0.1:31081/.well-known/acme-challenge/${UNKNOWN}`;
-  // The worker of before the reload goes on accepting for a moment.
+  // The old worker still accepts for a moment after the reload.
   const bare = await eventually(async () => {
     const answer = await fetchOn(first!.machine.host, { network: fleet.network, url });
     return answer.status === 200 ? answer : undefined;

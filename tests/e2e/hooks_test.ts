@@ -32,7 +32,7 @@ const absent = clients.filter((client) =>
   lacking({ for: `the hook of ${client}`, programs: [client] })
 );
 
-/** One name for each test, so that all of them have a certificate of their own to replace. */
+/** One name for each test, so that each has its own certificate to replace. */
 const nameOf = (test: string) => `${test.replace(".", "-")}.example`;
 const NAMES = [...clients, "manual", "stand-in", "repeated"].map(nameOf);
 
@@ -207,7 +207,8 @@ async function certbotWithoutWebroot(): Promise<void> {
 }
 
 /**
- * acme.sh is not in every release of Debian, so this stands in for it: what acme.sh 3 does around its
+ * acme.sh is not in every release of Debian, so this script replaces it: what acme.sh 3 does around
+ * its
  * --reloadcmd, with the variables that its documentation lists, for a certificate that lego got.
  */
 const ACME_SH = `

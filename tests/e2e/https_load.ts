@@ -1,6 +1,6 @@
 /**
  * HTTPS requests through virtual addresses, one after the other through each, from outside, for as
- * long as a test lasts: each on a connection of its own, to see which are lost and when, or all on
+ * long as a test lasts: each on a new connection, to see which are lost and when, or all on
  * one, to see that it lives on.
  */
 
@@ -28,7 +28,7 @@ export interface Load {
 
 /**
  * Ten seconds are a visitor's patience, and enough for a machine that does other work as well; curl's
- * limit for the connection alone would count the handshake.
+ * limit only for the connection would include the handshake.
  */
 const LOOP = `
 while :; do

@@ -1,6 +1,6 @@
 /**
  * A file system that answers nothing, as a hard mount of a dead server does: who looks into it waits
- * until this program ends. It answers the kernel's first request of FUSE alone.
+ * until this program ends. It answers only the kernel's first FUSE request.
  *
  * Usage: hung_file_system.ts DIRECTORY; prints `mounted`, and runs until it is ended
  */

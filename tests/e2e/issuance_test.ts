@@ -17,7 +17,7 @@ const STORIES: Story[] = [
   { while: "lb2 swallows packets", swallowing: ["lb2"] },
   { while: "lb0 and lb2 swallow packets", swallowing: ["lb0", "lb2"] },
   { while: "the CA rejects 5 % of good nonces", rejectedNonces: 5 },
-  // certbot and dehydrated give up by themselves at this rate, whoever answers the challenge.
+  // certbot and dehydrated give up at this rate, no matter what answers the challenge.
   {
     while: "the CA rejects 50 % of good nonces",
     rejectedNonces: 50,

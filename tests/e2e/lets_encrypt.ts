@@ -1,7 +1,7 @@
 /**
  * Let's Encrypt for the machines of a network, and their DNS: pebble behind the name and the
- * directory of Let's Encrypt, trusted by these machines alone, so that what is run or rendered for
- * Let's Encrypt runs as it is.
+ * directory of Let's Encrypt, trusted only by these machines, so that commands and rendered files
+ * for Let's Encrypt work unchanged.
  */
 
 import assert from "node:assert/strict";

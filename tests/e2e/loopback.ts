@@ -1,4 +1,4 @@
-/** acme-lb alone on loopback, on ports of its own: for tests that need neither root nor network. */
+/** A single acme-lb on free loopback ports, for tests that need neither root nor network. */
 
 import { executablePath } from "../executable.ts";
 import { type Daemon, logged, startDaemon } from "./daemon.ts";
@@ -10,13 +10,18 @@ export interface Loopback extends AsyncDisposable {
   directory: string;
 }
 
-/** Starts `acme-lb serve`; `wrapper` is a command that `exec`s what follows it. */
-export async function startLoopback(options: { wrapper?: string[] } = {}): Promise<Loopback> {
-  const { wrapper = [] } = options;
+/**
+ * Starts `acme-lb serve`; `wrapper` is a command that `exec`s what follows it, `flags` come after
+ * those that every test has.
+ */
+export async function startLoopback(
+  options: { wrapper?: string[]; flags?: string[] } = {},
+): Promise<Loopback> {
+  const { wrapper = [], flags = [] } = options;
   const directory = await Deno.makeTempDir({ prefix: "acme-lb-e2e-" });
   const argv = [
     ...[...wrapper, await executablePath(), "serve", "--webroot", directory],
-    ...["--public-listen", "127.0.0.1:0", "--challenge-listen", "127.0.0.1:0"],
+    ...["--public-listen", "127.0.0.1:0", "--challenge-listen", "127.0.0.1:0", ...flags],
   ];
   const daemon = await startDaemon(argv, { log: `${directory}/acme-lb.log` });
   const stop = async () => {

@@ -10,7 +10,7 @@ import { lacking, NETWORK_PROGRAMS } from "./requirements.ts";
 import { declareStories, type Story } from "./story.ts";
 
 /**
- * acmetool writes flat webroots, certbot nested ones. On nginx acmetool alone: it is the source
+ * acmetool writes flat webroots, certbot nested ones. On nginx only acmetool: it is the source
  * document's client, and nginx serves its webroot. With a balancer dead, nginx may take 5 s:
  * acmetool's own test does not wait that long, the CA does.
  */

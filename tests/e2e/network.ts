@@ -1,6 +1,6 @@
 /**
  * The source document's network on one machine: a bridge and a network namespace for each host,
- * 2001:db8::/64 with 192.0.2.0/24 beside it, virtual addresses that move as keepalived's would.
+ * 2001:db8::/64 and 192.0.2.0/24, with virtual addresses that move like keepalived's.
  * There is no way out of it: no route, no name server.
  *
  * Everything is deleted by a separate shell that waits for this process to end or to close the
@@ -23,13 +23,13 @@ export interface Host {
 export interface Network extends AsyncDisposable {
   /** Scratch directory, deleted with the network. */
   directory: string;
-  /** The webroot's path on every host: each has files of its own there, under one configuration. */
+  /** The webroot's path on every host: all have the same configuration, but different files there. */
   webroot: string;
   host(name: string): Host;
   /** The command line that runs `argv` on the host. Every step of it `exec`s. */
   on(host: Host, argv: string[]): string[];
   run(host: Host, argv: string[], options?: RunOptions): Promise<Output>;
-  /** Gives each virtual address to one host, and takes it from whoever has it. */
+  /** Gives each virtual address to one host, and removes it from the one that had it. */
   place(addresses: Map<string, Host>): Promise<void>;
   /** From now on the host drops every TCP packet that arrives: it neither answers nor refuses. */
   swallow(host: Host): Promise<void>;
@@ -143,10 +143,10 @@ export async function createNetwork(
   return network;
 }
 
-/** Also a /run of its own: acmetool writes challenges below it whatever its configuration says. */
+/** With a separate /run, because acmetool always writes challenges below it too. */
 const OWN_FILES = 'mount --bind "$1" "$2" && mount -t tmpfs tmpfs /run && shift 2 && exec "$@"';
 
-/** Adding first makes it right for a host that never swallowed, too. */
+/** The rule is added first, so that this works also for a host that never dropped packets. */
 const HEAL = "add table inet swallow; delete table inet swallow";
 const SWALLOW = "table inet swallow { chain input { type filter hook input priority 0; " +
   "meta l4proto tcp drop; }; }";
@@ -215,12 +215,6 @@ async function netns(host: Host, argv: string[]): Promise<void> {
   await must(["ip", "netns", "exec", host.namespace, ...argv]);
 }
 
-async function must(argv: string[]): Promise<Output> {
-  const output = await execute(argv);
-  if (output.code !== 0) throw new Error(`${argv.join(" ")}: ${output.stderr || output.code}`);
-  return output;
-}
-
 /** The link-local address that the host's interface has by itself. */
 export async function linkLocal({ namespace }: Host): Promise<string> {
   const { stdout } = await must(["ip", "-n", namespace, "-6", "-o", "addr", "show", "dev", "eth0"]);
@@ -246,4 +240,12 @@ export async function execute(argv: string[], options: RunOptions = {}): Promise
   clearTimeout(timer);
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/** The same for a program that must end with 0; throws with its output when it does not. */
+export async function must(argv: string[], options?: RunOptions): Promise<Output> {
+  const output = await execute(argv, options);
+  const { code, stdout, stderr } = output;
+  if (code !== 0) throw new Error(`${argv.join(" ")}: exit code ${code}\n${stdout}${stderr}`);
+  return output;
 }

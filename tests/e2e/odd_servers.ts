@@ -1,6 +1,6 @@
 /**
  * Servers that are almost balancers: each does all that one should but for one thing, which its
- * name says. A program of its own, for a network namespace; it has no imports, and gets as JSON
+ * name says. A separate program, to run in a network namespace; it has no imports, and gets as JSON
  * `{"holder": [host, port], "servers": [[host, port, behaviour], ...]}`. The right text for a token
  * is asked of the holder, a real challenge port.
  */
@@ -116,6 +116,6 @@ if (import.meta.main) {
       for await (const conn of listener) void serve(conn, behave, spec);
     })();
   }
-  // deno-lint-ignore no-console -- whoever started this waits for the word
+  // deno-lint-ignore no-console -- the process that started this waits for this line
   console.log("ready");
 }

@@ -87,11 +87,7 @@ export async function startOrderingFleet(): Promise<OrderingFleet> {
 function balancerOn(network: Network, machine: Machine): OrderingBalancer {
   const { host } = machine;
   const path = (path: string) => `/proc/${machine.pid}/root${path}`;
-  const must = async (line: string) => {
-    const output = await machine.sh(line, { env: { ACME_LB_CACHE: executableCache() } });
-    assert.equal(output.code, 0, `${host.name}: ${line}\n${output.stdout}`);
-    return output;
-  };
+  const must = (line: string) => machine.must(line, { env: { ACME_LB_CACHE: executableCache() } });
   const read = (file: string) => Deno.readTextFile(path(file));
   const tell = async (command: string) => {
     const socket = path("/run/haproxy/admin.sock");
@@ -146,7 +142,7 @@ challenge:
   await machine.write("/etc/haproxy/backend-ca.pem", backends);
   await must(`ln -sfn ${await executablePath()} /usr/local/bin/acme-lb`);
   await must("install -d /run/acme/acme-challenge");
-  // Debian's package brings a haproxy.cfg of its own.
+  // Debian's package has its own haproxy.cfg.
   await must("acme-lb render haproxy --acme --root / --force");
   await must(`sed -n '/^# and, once/q; s/^#   //p' ${HAPROXY} | sh -e`);
   // There is no syslog here, and HAProxy tells there what became of its orders.

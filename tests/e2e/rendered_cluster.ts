@@ -1,10 +1,9 @@
 /**
  * The source document's network as an operator sets it up: on each of three machines the example's
  * configuration file, what `acme-lb render --root /` makes of it, and the placeholder that the
- * rendered haproxy.cfg tells of. Beside them two backends, a CA and a user.
+ * rendered haproxy.cfg has. Besides them two backends, a CA and a user.
  */
 
-import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import { placesOf, prioritiesOf } from "../../lib/render/keepalived.ts";
 import { issue, type Issued } from "../cert/issue.ts";
@@ -115,11 +114,7 @@ async function setUp(
 ): Promise<RenderedBalancer> {
   const env = await hookEnvironment();
   const machine = await startMachine(network, host);
-  const must = async (line: string) => {
-    const output = await machine.sh(line, { env });
-    assert.equal(output.code, 0, `${host.name}: ${line}\n${output.stdout}`);
-    return output;
-  };
+  const must = (line: string) => machine.must(line, { env });
   const path = (path: string) => `/proc/${machine.pid}/root${path}`;
   const launch = async (name: string, argv: string[]) => {
     const log = `${network.directory}/${host.name}-${name}.log`;
@@ -135,7 +130,7 @@ async function setUp(
   };
   await must(`ln -sfn ${await executablePath()} /usr/local/bin/acme-lb`);
   await machine.write("/etc/acme-lb/config.yaml", await Deno.readTextFile(CONFIG));
-  // Debian's packages bring a haproxy.cfg of their own.
+  // Debian's package has its own haproxy.cfg.
   for (const kind of ["keepalived", "haproxy --force", "systemd", "acmetool"]) {
     await must(`acme-lb render ${kind} --node ${host.name} --root /`);
   }

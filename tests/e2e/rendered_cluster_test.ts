@@ -1,6 +1,6 @@
 /**
  * The source document's network, whole, from what acme-lb renders: three balancers get certificates
- * of their own, and keep serving while one after the other dies, or its port 80 alone, in the
+ * of their own, and keep serving while one after the other dies, or only its port 80, in the
  * middle of an issuance on another, and while port 80 is flooded.
  */
 
@@ -22,6 +22,7 @@ import {
   SERVICE,
   startRenderedCluster,
 } from "./rendered_cluster.ts";
+import { loggedStories } from "./logged_stories.ts";
 import { lacking, NETWORK_PROGRAMS } from "./requirements.ts";
 
 const missing = lacking({
@@ -71,19 +72,7 @@ Deno.test.afterAll(async () => {
   await cluster?.[Symbol.asyncDispose]();
 });
 
-function story(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: missing,
-    fn: async () => {
-      try {
-        await fn();
-      } catch (error) {
-        throw new Error(`${error}\n${await cluster.logs()}`, { cause: error });
-      }
-    },
-  });
-}
+const story = loggedStories({ ignore: missing, logs: () => cluster.logs() });
 
 story("with placeholders, every virtual address leads over TLS to both backends", async () => {
   const { virtual, expected } = cluster;
@@ -91,7 +80,7 @@ story("with placeholders, every virtual address leads over TLS to both backends"
     // On a good day each balancer has one address of each family.
     const own = virtual.filter((address) => expected()[address]![0] === host.name);
     assert.deepEqual(own.map((address) => address.includes(":")), [true, false]);
-    // Together: two loops that take turns may each meet one of the backends alone.
+    // Both together, because two loops that take turns may each reach only one of the backends.
     await eventually(async () => {
       const all = await Promise.all(own.map((address) => answered(address)));
       return new Set(all.flat().map(({ body }) => body)).size === 2 || undefined;

@@ -1,10 +1,11 @@
 /**
- * What is rendered is loaded by the programs that it is for: keepalived and HAProxy read and check
- * it, for the examples and for clusters of any size.
+ * Rendered files are loaded by their programs: keepalived and HAProxy read and check them, for the
+ * examples and for clusters of any size.
  *
  * In a network namespace with the cluster's interface, and with a directory of ours as /etc/haproxy.
- * keepalived runs as process 1 of a namespace of its own: up to 2.2.7 (Debian 12) its -t ends itself
- * when a file has a script, because it takes itself for an orphan unless its parent has the id 0.
+ * keepalived runs as process 1 of a new namespace: up to 2.2.7 (Debian 12) its -t ends itself with
+ * a signal when a file has a script, because it assumes that its parent has died unless the parent
+ * has the id 0.
  */
 
 import assert from "node:assert/strict";
@@ -16,6 +17,7 @@ import { clusterYaml } from "../render/cluster_yaml.ts";
 import { haproxyLacksAcme } from "./haproxy_version.ts";
 import { execute } from "./network.ts";
 import { lacking } from "./requirements.ts";
+import { inTemporaryFolder } from "../temporary_folder.ts";
 
 const EXAMPLES = new URL("../../examples/article/", import.meta.url).pathname;
 
@@ -30,7 +32,7 @@ const noHaproxy = lacking({
   programs: ["haproxy", "unshare"],
 });
 
-/** Prints `FILE: STATUS` for each file, and whatever the program says. */
+/** Prints `FILE: STATUS` for each file, and the output of the program. */
 const CHECK_KEEPALIVED = `
 ip link add eth0 type veth peer name cable
 for file; do
@@ -69,15 +71,6 @@ async function haproxyDirectory(directory: string): Promise<void> {
   await Deno.writeTextFile(`${directory}/haproxy/backend-ca.pem`, pem);
 }
 
-async function inDirectory(action: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir({ prefix: "acme-lb-e2e-" });
-  try {
-    await action(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
 /** Every configuration of the examples, and clusters of 1 to 5 balancers with 1 to 8 addresses. */
 async function configurations(): Promise<Map<string, string>> {
   const all = new Map<string, string>();
@@ -104,7 +97,7 @@ Deno.test({
   name: "keepalived takes what is rendered, for every balancer, without a word",
   ignore: noKeepalived,
   fn: () =>
-    inDirectory(async (directory) => {
+    inTemporaryFolder(async (directory) => {
       const files = new Map<string, string>();
       for (const [name, yaml] of await configurations()) {
         const config = parseConfig(yaml, name);
@@ -120,7 +113,7 @@ Deno.test({
   name: "keepalived does refuse a file with a mistake here",
   ignore: noKeepalived,
   fn: () =>
-    inDirectory(async (directory) => {
+    inTemporaryFolder(async (directory) => {
       const [file] = keepalivedFiles(
         parseConfig(clusterYaml({ nodes: 1, addresses: 1 }), "config.yaml"),
         { node: "lb0" },
@@ -137,7 +130,7 @@ Deno.test({
   name: "HAProxy that orders by itself takes what is rendered for it without a warning",
   ignore: oldHaproxy,
   fn: () =>
-    inDirectory(async (directory) => {
+    inTemporaryFolder(async (directory) => {
       await haproxyDirectory(directory);
       const files = new Map<string, string>();
       const all = [
@@ -159,7 +152,7 @@ Deno.test({
   name: "HAProxy takes what is rendered without a warning",
   ignore: noHaproxy,
   fn: () =>
-    inDirectory(async (directory) => {
+    inTemporaryFolder(async (directory) => {
       await haproxyDirectory(directory);
       const files = new Map<string, string>();
       const odd = clusterYaml({ nodes: 1, addresses: 1 });

@@ -17,7 +17,7 @@ export const NODES: Record<string, HostAddresses> = {
   lb3: { ipv6: "2001:db8::f004", ipv4: "192.0.2.14" },
 };
 
-/** Nodes of the broken configuration alone. */
+/** Nodes only of the broken configuration. */
 export const ILL: Record<string, HostAddresses> = {
   walled: { ipv6: "2001:db8::f005", ipv4: "192.0.2.15" },
   six: { ipv6: "2001:db8::f006", ipv4: "192.0.2.16" },

@@ -383,7 +383,7 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
   });
 }
 
-/** What the host's firewall swallows from now on. */
+/** The packets that the host's firewall drops from now on. */
 async function drop(name: string, match: string): Promise<void> {
   const rules = `table inet selftest { chain input { type filter hook input priority 0; ${match} ` +
     "drop; }; }";

@@ -121,7 +121,7 @@ async function slowClient(
     const bytes = encoder.encode(text);
     for (let sent = 0; sent < bytes.length;) sent += await conn.write(bytes.subarray(sent));
   };
-  // Once the server has hung up, writing fails; that is what is waited for elsewhere.
+  // After the server has closed the connection, writes fail; other code waits for that.
   const sending = send(first).catch(() => {});
   const timer = setInterval(() => void sending.then(() => send(drip)).catch(() => {}), 500);
   return {

@@ -24,7 +24,7 @@ const HOLDER = "lb1";
 const address = "127.0.0.1";
 /** By the name of the program, where it listens. */
 const SOLVERS: Record<string, string> = { certbot: "31081", lego: "31082", caddy: "31083" };
-/** That every balancer answers with, whoever listens and whoever does not. */
+/** The answer that every balancer must give, no matter which clients listen. */
 const UNKNOWN = "u".repeat(43);
 
 let fleet: Fleet;
@@ -98,7 +98,7 @@ async function obtains(
   }
 }
 
-/** A certificate for each name; Caddy goes on listening then, and redirects all that it is asked. */
+/** Gets a certificate for each name; after that Caddy still listens, and redirects every request. */
 async function orderWithCaddy(order: Order, listening: () => Promise<void>): Promise<void> {
   const { network, host, names, state, directory, trust, solver } = order;
   const file = `${state}/Caddyfile`;

@@ -1,7 +1,7 @@
 /**
  * The fleet at a glance, over the rendered cluster with real keepalived: who holds each address
  * before, during and after a failover, each planted fault on top with what to do, and "all is well"
- * when all are mended.
+ * when all are repaired.
  */
 
 import assert from "node:assert/strict";
@@ -14,6 +14,7 @@ import {
   type RenderedCluster,
   startRenderedCluster,
 } from "./rendered_cluster.ts";
+import { loggedStories } from "./logged_stories.ts";
 import { lacking, NETWORK_PROGRAMS } from "./requirements.ts";
 
 const missing = lacking({
@@ -44,7 +45,7 @@ Deno.test.beforeAll(async () => {
       await balancer.must(`printf '${MORE}' >>${CONFIG}`);
       await plant(balancer, {});
       await reload(balancer);
-      // Whether its check moves addresses has stories of its own; here a dead machine does, and no
+      // Other stories test whether its check moves addresses; here a dead machine does, and no
       // check that a busy one answers late.
       await balancer.must(`sed -i 's,^  script .*,  script "/bin/true",' ${KEEPALIVED}`);
       balancer.daemons.get("keepalived")!.signal("SIGHUP");
@@ -59,19 +60,7 @@ Deno.test.afterAll(async () => {
   await cluster?.[Symbol.asyncDispose]();
 });
 
-function story(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: missing,
-    fn: async () => {
-      try {
-        await fn();
-      } catch (error) {
-        throw new Error(`${error}\n${await cluster.logs()}`, { cause: error });
-      }
-    },
-  });
-}
+const story = loggedStories({ ignore: missing, logs: () => cluster.logs() });
 
 story("all is well is the first line, and the exit code is 0, from any balancer", async () => {
   for (const name of ["lb0", "lb1", "lb2"]) await assertWell(name);

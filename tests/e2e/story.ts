@@ -20,7 +20,7 @@ export interface Story {
   while: string;
   /** The balancer on which the clients order. @default lb1 */
   holder?: string;
-  /** Balancers that swallow packets; keepalived has moved their addresses. */
+  /** Balancers that drop all packets; keepalived has moved their addresses. */
   swallowing?: string[];
   /** Balancers without a virtual address although they run. */
   standby?: string[];
@@ -199,7 +199,7 @@ async function assertAnswered(
   }
 }
 
-/** The tokens that the CA was told from there, by a log of acme-lb. */
+/** The tokens that the CA got from there, according to a log of acme-lb. */
 export function toldByAcmeLb(log: string, source: "own" | "solver" | "peer"): string[] {
   const wanted = ["event=challenge", "role=public", `from=${CA_ADDRESS}`, "status=200"];
   return log.split("\n").map((line) => line.split(" "))

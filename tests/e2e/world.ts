@@ -2,7 +2,7 @@
  * What the pages of the documentation take for granted: the source document's three balancers with
  * their virtual addresses, with acme-lb, its configuration and HAProxy, or, for the page on
  * migrating, with nginx; an operator's own machine in the checkout; and Let's Encrypt, which is
- * pebble behind the name and the directory of Let's Encrypt, trusted by these machines alone.
+ * pebble behind the name and the directory of Let's Encrypt, trusted only by these machines.
  */
 
 import assert from "node:assert/strict";
@@ -134,9 +134,6 @@ async function withAcmeLb(machine: Machine, world: World): Promise<void> {
   ]);
 }
 
-async function must({ sh, host }: Machine, { env }: World, lines: string[]): Promise<void> {
-  for (const line of lines) {
-    const { code, stdout } = await sh(line, { env });
-    assert.equal(code, 0, `${host.name}: ${line}: ${stdout}`);
-  }
+async function must(machine: Machine, { env }: World, lines: string[]): Promise<void> {
+  for (const line of lines) await machine.must(line, { env });
 }

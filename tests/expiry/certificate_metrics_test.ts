@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import {
   type CertificateMetricsOptions,
+  createCertificateLook,
   createCertificateMetrics,
 } from "../../lib/expiry/certificate_metrics.ts";
 import { createLog } from "../../lib/log.ts";
@@ -13,7 +14,8 @@ import { ask, startServer, temporary } from "../commands/server_process.ts";
 function metricsOf(options: Partial<CertificateMetricsOptions>) {
   const lines: string[] = [];
   const log = createLog({ write: (line) => void lines.push(line) });
-  return { scrape: createCertificateMetrics({ paths: ["/a"], log, ...options }), lines };
+  const look = createCertificateLook();
+  return { scrape: createCertificateMetrics({ paths: ["/a"], log, look, ...options }), lines };
 }
 
 Deno.test("createCertificateMetrics() looks at most every half minute, and never twice at once", async () => {

@@ -1,5 +1,5 @@
 /**
- * `deno task fuzz [TARGET] [SECONDS]`: looks for longer than the tests do, with seeds of its own. An
+ * `deno task fuzz [TARGET] [SECONDS]`: runs for longer than the tests do, with random seeds. An
  * input that a reader takes wrongly is kept in the corpus, where the tests find it.
  */
 

@@ -1,4 +1,4 @@
-/** Every reader on its corpus and on a fixed number of inputs made from it; `deno task fuzz` goes on. */
+/** Runs every parser on its corpus and on a fixed number of mutations of it; `deno task fuzz` runs more. */
 
 import { corpusOf, fuzz, tryInput } from "./fuzzer.ts";
 import { randomNumbers } from "../random_numbers.ts";

@@ -1,5 +1,6 @@
 /**
- * The readers of what strangers, files and other programs say, each with what must hold whatever it
+ * The parsers of input from strangers, files and other programs, each with a property that must
+ * hold for everything that it
  * is given. A target returns for an input that is as it should be and throws for a violation.
  */
 

@@ -32,7 +32,7 @@ export interface FakeHaproxy extends AsyncDisposable {
   transaction?: { name: string; pem: string };
   /** First words of all commands, in order. */
   log: string[];
-  /** Which occurrence of which step is spoiled, such as `commit#1`. */
+  /** The step, and which occurrence of it, that goes wrong, such as `commit#1`. */
   spoil: Map<`${Step}#${number}`, Spoil>;
   /** Called before each command is carried out: the other client in the room. */
   interfere?: (step: Step | "other", nth: number) => void;

@@ -1,5 +1,5 @@
 /**
- * A real HAProxy in a directory of its own, all of it on UNIX sockets: master and worker, a
+ * A real HAProxy in a separate directory, with only UNIX sockets: master and worker, a
  * directory of certificates, a crt-list, and each of its runtime sockets.
  */
 import assert from "node:assert/strict";

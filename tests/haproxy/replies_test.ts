@@ -43,7 +43,7 @@ const SHARED: Row[] = [
   ["not Permission denied\n", "refused"],
 ];
 
-Deno.test("parseSet() takes two sentences for a yes, with this name in them", () =>
+Deno.test("parseSet() accepts two replies as success, if they name the file", () =>
   checkAll(parseSet, [
     ...SHARED,
     [`Transaction created for certificate ${NAME}!\n\n`, "done"],
@@ -95,7 +95,7 @@ Deno.test("parseSet() takes two sentences for a yes, with this name in them", ()
     ],
   ]));
 
-Deno.test("parseCommit() wants its first line and its last", () =>
+Deno.test("parseCommit() requires the first and the last line of the reply", () =>
   checkAll(parseCommit, [
     ...SHARED,
     [`Committing ${NAME}.\nSuccess!\n\n`, "done"],

@@ -1,5 +1,5 @@
 /**
- * One whole installation in a process of its own, as a hook runs it: lock, write, swap.
+ * A complete installation in a separate process, as a hook runs it: lock, write, swap.
  * Arguments: TARGET NEW_PEM_FILE SERIAL SOCKET...
  */
 import { lockTarget } from "../../lib/file_lock.ts";

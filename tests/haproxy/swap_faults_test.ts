@@ -6,6 +6,7 @@ import { issue } from "../cert/issue.ts";
 import { type FakeHaproxy, type Spoil, startFake, type Step } from "./fake_haproxy.ts";
 import { contentOf } from "./leaf_fingerprint.ts";
 import { pemOf, serialOf } from "./real_haproxy.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 const NAME = "/etc/haproxy/certs/service.pem";
 const OTHER = "/etc/haproxy/certs/other.pem";
@@ -182,7 +183,7 @@ Deno.test("swapCertificate() does without a look at the transaction, not with a 
   assert.equal(mixed.log.filter((line) => line.startsWith("commit")).length, 1);
 });
 
-Deno.test("swapCertificate() tries again when another content slips in before the commit", async () => {
+Deno.test("swapCertificate() tries again when another client changes the content before the commit", async () => {
   await using fake = await startFake({ [NAME]: OLD });
   fake.interfere = (step, nth) => {
     if (step === "commit" && nth === 1) fake.transaction!.pem = THIRD;
@@ -211,7 +212,7 @@ Deno.test("swapCertificate() aborts at once what a crashed run left of this cert
   assert.equal(fake.log.filter((line) => line === "show ssl cert").length, 2, "it did not wait");
 });
 
-Deno.test("swapCertificate() waits for another name's transaction and leaves it alone", async () => {
+Deno.test("swapCertificate() waits for another name's transaction without aborting it", async () => {
   await using fake = await startFake({ [NAME]: OLD, [OTHER]: OLD });
   fake.transaction = { name: OTHER, pem: THIRD };
   fake.interfere = (step, nth) => {
@@ -277,7 +278,7 @@ Deno.test("swapCertificate() begins again when another client aborts or locks", 
   assert.equal(fake.memory.get(NAME), NEW);
 });
 
-Deno.test("swapCertificate() with two HAProxys brings the first back when the second fails", async () => {
+Deno.test("swapCertificate() with two HAProxys restores the first when the second fails", async () => {
   await using first = await startFake({ [NAME]: OLD });
   await using second = await startFake({ [NAME]: OLD });
   second.spoil.set("commit#1", "silent_applied");
@@ -307,7 +308,7 @@ Deno.test("swapCertificate() keeps the file when a HAProxy is down and no other 
   assert.equal(up.memory.get(NAME), NEW);
 });
 
-Deno.test("swapCertificate() leaves a HAProxy alone that serves an unchanged file", async () => {
+Deno.test("swapCertificate() sends nothing to an HAProxy that already has the certificate", async () => {
   await using fake = await startFake({ [NAME]: NEW });
   const { outcomes } = await swap([fake], { unchanged: true });
   assert.equal(outcomes[0]!.outcome, "current");
@@ -383,7 +384,7 @@ Deno.test("swapCertificate() passes on that the file could not be put back, and 
   assert.equal(first.memory.get(NAME), NEW, "it agrees with the disk");
 });
 
-Deno.test("swapCertificate() never sends what could be executed, and puts the file back", async () => {
+Deno.test("swapCertificate() never sends a line that could be executed, and restores the file", async () => {
   await using fake = await startFake({ [NAME]: OLD });
   let putBacks = 0;
   const putBack = () => Promise.resolve(void putBacks++);
@@ -400,8 +401,9 @@ Deno.test("swapCertificate() never sends what could be executed, and puts the fi
   assert.deepEqual(fake.log, []);
 });
 
-Deno.test("swapCertificate() killed at any step leaves what the next run puts right", async () => {
-  const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "swap_killed_" }));
+Deno.test("swapCertificate() killed at any step is repaired by the next run", async () => {
+  await using folder = await temporaryFolder();
+  const directory = folder.path;
   const target = `${directory}/service.pem`;
   const source = `${directory}/.new`;
   await Deno.writeTextFile(source, NEW);
@@ -411,32 +413,28 @@ Deno.test("swapCertificate() killed at any step leaves what the next run puts ri
       args: ["run", "-A", "--no-lock", script, target, source, serialOf(NEW_CERTIFICATE!), socket],
       stdout: "piped",
     }).spawn();
-  try {
-    for (const known of [true, false]) {
-      let steps = 0;
-      for (let killAt = 1; steps === 0; killAt++) {
-        assert.ok(killAt < 30, "the run ends by itself some time");
-        await Deno.writeTextFile(target, OLD);
-        await using fake = await startFake(known ? { [target]: OLD } : {});
-        fake.crtLists.set(directory, new Set(known ? [target] : []));
-        let seen = 0;
-        const first = spawn(fake);
-        fake.interfere = () => {
-          if (++seen === killAt) first.kill("SIGKILL");
-        };
-        const { signal } = await first.output();
-        if (signal !== "SIGKILL") steps = killAt;
-        fake.interfere = undefined;
-        const { stdout } = await spawn(fake).output();
-        assert.match(new TextDecoder().decode(stdout), /"state":"served"/, `killed at ${killAt}`);
-        assert.equal(await Deno.readTextFile(target), NEW);
-        assert.equal(fake.memory.get(target), NEW, `killed at ${killAt}`);
-        assert.deepEqual([...fake.crtLists.get(directory)!], [target]);
-        assert.equal(fake.transaction, undefined);
-      }
-      assert.ok(steps > 7, `${steps} steps`);
+  for (const known of [true, false]) {
+    let steps = 0;
+    for (let killAt = 1; steps === 0; killAt++) {
+      assert.ok(killAt < 30, "the run ends by itself some time");
+      await Deno.writeTextFile(target, OLD);
+      await using fake = await startFake(known ? { [target]: OLD } : {});
+      fake.crtLists.set(directory, new Set(known ? [target] : []));
+      let seen = 0;
+      const first = spawn(fake);
+      fake.interfere = () => {
+        if (++seen === killAt) first.kill("SIGKILL");
+      };
+      const { signal } = await first.output();
+      if (signal !== "SIGKILL") steps = killAt;
+      fake.interfere = undefined;
+      const { stdout } = await spawn(fake).output();
+      assert.match(new TextDecoder().decode(stdout), /"state":"served"/, `killed at ${killAt}`);
+      assert.equal(await Deno.readTextFile(target), NEW);
+      assert.equal(fake.memory.get(target), NEW, `killed at ${killAt}`);
+      assert.deepEqual([...fake.crtLists.get(directory)!], [target]);
+      assert.equal(fake.transaction, undefined);
     }
-  } finally {
-    await Deno.remove(directory, { recursive: true });
+    assert.ok(steps > 7, `${steps} steps`);
   }
 });

@@ -316,7 +316,7 @@ withHaproxy("by many processes for many targets mixes up no certificates", async
     await install(h, `${name}/site.pem`, { issued: first, crtList: h.path("list.txt") });
     return name;
   }));
-  // Each in a directory of its own, so that only the socket's lock, or none, is shared.
+  // Each in its own directory, so that they share only the socket's lock, or none.
   const served = await Promise.all(directories.map(async (name, index) => {
     const next = await issue({ names: [`${name}.example`] });
     const source = await h.write(`${name}/.next`, pemOf(next));

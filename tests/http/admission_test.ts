@@ -42,7 +42,7 @@ class Scene {
   }
 }
 
-Deno.test("idle connections make room first, then waiting ones, then those that linger", () => {
+Deno.test("idle connections are closed first, then waiting ones, then lingering ones", () => {
   const scene = new Scene(4);
   scene.enter("lingering", "192.0.2.1", "lingering");
   scene.enter("waiting", "192.0.2.2");
@@ -55,7 +55,7 @@ Deno.test("idle connections make room first, then waiting ones, then those that 
   assert.deepEqual(scene.enter("one more", "192.0.2.6"), "full");
 });
 
-Deno.test("a newcomer displaces the one that has waited longest, of the source that holds most", () => {
+Deno.test("a new connection displaces the longest waiting one of the source that holds most", () => {
   const scene = new Scene(10);
   scene.enter("first", "192.0.2.1");
   for (let i = 0; i < 5; i++) scene.enter(`flood${i}`, "198.51.100.1");
@@ -66,7 +66,7 @@ Deno.test("a newcomer displaces the one that has waited longest, of the source t
   assert.deepEqual(scene.evicted, ["flood0", "flood1"]);
 });
 
-Deno.test("of sources with one each the network makes room that holds most", () => {
+Deno.test("when every source has one connection, the network that holds most loses one", () => {
   const table: [string, string[], string[]][] = [
     ["a /24", ["198.51.100.1", "198.51.100.2", "198.51.100.3"], ["192.0.2.1", "203.0.113.1"]],
     [
@@ -97,14 +97,14 @@ Deno.test("of sources with one each the network makes room that holds most", () 
   }
 });
 
-Deno.test("the oldest of all makes room when no network holds more than another", () => {
+Deno.test("the oldest connection is closed when no network holds more than another", () => {
   const scene = new Scene(3);
   for (const address of ["192.0.2.1", "198.51.100.1", "203.0.113.1"]) scene.enter(address, address);
   scene.enter("new", "100.64.0.1");
   assert.deepEqual(scene.evicted, ["192.0.2.1"]);
 });
 
-Deno.test("floods of every shape leave a connection of another its place until it has its head", () => {
+Deno.test("in every kind of flood another source's connection is kept until its head has come", () => {
   const floods: Record<string, string[]> = {
     "one address": ["198.51.100.1"],
     "20 addresses": Array.from({ length: 20 }, (_, i) => `198.51.${i}.1`),
@@ -127,7 +127,7 @@ Deno.test("floods of every shape leave a connection of another its place until i
   }
 });
 
-Deno.test("a burst of the CA is no flood beside thousands of sources with two each", () => {
+Deno.test("a burst of the CA does not count as the largest network among thousands of sources", () => {
   const scene = new Scene(4_096, 256);
   scene.flood(4_096, Array.from({ length: 2_048 }, (_, i) => `100.${i >> 8}.${i & 255}.1`));
   for (let i = 0; i < 20; i++) scene.enter(`CA${i}`, "192.0.2.1");
@@ -147,7 +147,7 @@ Deno.test("at its cap a source displaces its own connections and nobody else's",
   assert.deepEqual(scene.enter("f", "198.51.100.2"), "admitted");
 });
 
-Deno.test("one that is being answered never makes room, and one whose head came waits no more", () => {
+Deno.test("a connection that is being answered is never closed, and one whose head came no longer counts as waiting", () => {
   const scene = new Scene(2);
   scene.enter("a", "192.0.2.1");
   scene.enter("b", "192.0.2.2");
@@ -158,7 +158,7 @@ Deno.test("one that is being answered never makes room, and one whose head came 
   assert.deepEqual(scene.evicted, ["b", "a"]);
 });
 
-Deno.test("whatever happens, the totals are right and nothing is remembered of those that left", () => {
+Deno.test("totals stay correct through any sequence, and closed connections leave no entry", () => {
   const address = fc.constantFrom("192.0.2.1", "192.0.2.2", "198.51.100.1", "2001:db8::1", "::1");
   const activity = fc.constantFrom<Activity[]>("waiting", "answering", "idle", "lingering");
   const step = fc.tuple(fc.constantFrom("enter", "become", "leave"), fc.nat(50), address, activity);

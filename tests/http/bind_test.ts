@@ -1,4 +1,4 @@
-/** `[::]` on every kernel: dual stack, IPv6 alone, and without IPv6. */
+/** `[::]` on every kernel: dual stack, only IPv6, and without IPv6. */
 
 import assert from "node:assert/strict";
 import { bind, type ListenSystem } from "../../lib/http/bind.ts";
@@ -38,7 +38,7 @@ function hosts(address: string, system: ListenSystem) {
   };
 }
 
-Deno.test("bind() gives [::] both families whatever net.ipv6.bindv6only says, or the one there is", () => {
+Deno.test("bind() on [::] accepts both families for any net.ipv6.bindv6only, or the only one there is", () => {
   assert.deepEqual(hosts("::", kernel("dual").system), {
     hosts: [":: 80"],
     at: "::",
@@ -56,7 +56,7 @@ Deno.test("bind() gives [::] both families whatever net.ipv6.bindv6only says, or
   });
 });
 
-Deno.test("bind() leaves other addresses as they are, and no socket of a trial open", () => {
+Deno.test("bind() does not change other addresses, and leaves no trial socket open", () => {
   for (const kind of ["dual", "v6only"] as const) {
     const { system, open } = kernel(kind);
     assert.deepEqual(hosts("::1", system).hosts, ["::1 80"]);

@@ -34,7 +34,7 @@ function statusLine(text: string): string {
   return text.split("\r\n")[0]!;
 }
 
-Deno.test("a client that stalls is sent away: 408 when it has begun a head, else silently", async () => {
+Deno.test("a client that stalls gets 408 after part of a head, else its connection is closed silently", async () => {
   const clock = new ManualClock();
   await using server = await publicPort({ clock });
   const [silent, begun, idle, unread] = await Promise.all([
@@ -54,7 +54,7 @@ Deno.test("a client that stalls is sent away: 408 when it has begun a head, else
   assert.deepEqual((await untilClosed(idle)).match(/^HTTP\/1.1 301 /gm)?.length, 2);
 });
 
-Deno.test("a head that drips has no more time than one that stands still", async () => {
+Deno.test("a head that arrives byte by byte has the same deadline as one that stops", async () => {
   const clock = new ManualClock();
   await using server = await publicPort({ clock });
   const conn = await connect(server.port);
@@ -66,7 +66,7 @@ Deno.test("a head that drips has no more time than one that stands still", async
   assert.deepEqual(statusLine(await untilClosed(conn)), "HTTP/1.1 408 Request Timeout");
 });
 
-Deno.test("a kept connection is answered however old it is, and told of its last answer", async () => {
+Deno.test("a kept connection is answered at any age, and its last answer says that it closes", async () => {
   const clock = new ManualClock();
   await using server = await publicPort({ clock });
   const conn = await connect(server.port);
@@ -89,13 +89,13 @@ Deno.test("a body that stalls after its answer does not hold the connection", as
     "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nabc",
   );
   clock.advance(5_200);
-  // Read by a client that sends all the time, so by the end of the stream alone.
+  // The client sends all the time, so the answer is read to the end of the stream.
   assert.deepEqual(statusLine(await untilClosed(conn)), "HTTP/1.1 308 Permanent Redirect");
   await pause(50);
   assert.deepEqual(server.open(), 0);
 });
 
-Deno.test("a body that arrives is dropped to its end, and one that drips is not waited for", async () => {
+Deno.test("a body is read to its end and dropped, but a slow one is not waited for", async () => {
   const clock = new ManualClock();
   await using server = await publicPort({ clock });
   const head = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5000000\r\n\r\n";
@@ -116,7 +116,7 @@ Deno.test("a body that arrives is dropped to its end, and one that drips is not 
   dripping.close();
 });
 
-Deno.test("a client that uploads without an end is read for 64 MiB and no more", async () => {
+Deno.test("at most 64 MiB of an endless upload are read", async () => {
   await using server = await publicPort();
   const conn = await connect(server.port);
   await conn.write(latin1("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n"));
@@ -155,7 +155,7 @@ Deno.test("at the cap of a source its connection that has waited longest makes r
   for (const conn of held.slice(1)) conn.close();
 });
 
-Deno.test("a newcomer is turned away with 503 only where every other is being answered", async () => {
+Deno.test("a new connection gets 503 only when every other one is being answered", async () => {
   const metrics = createMetrics("test");
   const listener = quietListener(() => new Promise(() => {}), {
     limits: { connections: 2, perSource: 2 },
@@ -169,7 +169,7 @@ Deno.test("a newcomer is turned away with 503 only where every other is being an
   await listener.stop(0);
 });
 
-Deno.test("kept idle connections make room first, then those that wait for a head", async () => {
+Deno.test("kept idle connections are closed first, then those that wait for a head", async () => {
   const metrics = createMetrics("test");
   await using server = await publicPort({ limits: { connections: 4, perSource: 4 }, metrics });
   const idle = await sent(server.port, GET);
@@ -184,7 +184,7 @@ Deno.test("kept idle connections make room first, then those that wait for a hea
   for (const conn of [...young, first, second]) conn.close();
 });
 
-Deno.test("this machine and its peers are answered however many others wait, and do not displace them", async () => {
+Deno.test("this machine and its peers are answered with any number of waiting clients, and displace none", async () => {
   let isOwn = false;
   await using server = await publicPort({
     limits: { connections: 2, perSource: 2 },
@@ -246,7 +246,7 @@ Deno.test("every refusal has a line at debug and a count, by its reason", async 
 const FRONTS = [parseNetwork("127.0.0.0/8")];
 const PREAMBLE = "PROXY TCP4 198.51.100.7 203.0.113.1 51234 80\r\n";
 
-Deno.test("a preamble from a listed network says who the client is, and may be left out", async () => {
+Deno.test("a preamble from a listed network gives the client's address, and is optional", async () => {
   const seen: string[][] = [];
   const listener = quietListener((_, from, local) => {
     seen.push([from, local]);
@@ -267,7 +267,7 @@ Deno.test("a preamble from a listed network says who the client is, and may be l
   await listener.stop(0);
 });
 
-Deno.test("behind a listed front each client has a cap of its own", async () => {
+Deno.test("each client behind a listed balancer has its own limit", async () => {
   const listener = quietListener(() => new Promise(() => {}), {
     fronts: FRONTS,
     limits: { connections: 100, perSource: 2 },
@@ -283,7 +283,7 @@ Deno.test("behind a listed front each client has a cap of its own", async () => 
   await listener.stop(0);
 });
 
-Deno.test("a preamble from elsewhere is refused, and named in one warning", async () => {
+Deno.test("a preamble from another address is refused, and reported in one warning", async () => {
   const lines: string[] = [];
   const log = createLog({ write: (line) => lines.push(line) });
   await using server = await publicPort({ log, fronts: [parseNetwork("192.0.2.0/24")] });
@@ -296,7 +296,7 @@ Deno.test("a preamble from elsewhere is refused, and named in one warning", asyn
   assert.match(told[0]!, /from=127.0.0.1 .*PROXY protocol.*public\.proxy_protocol/);
 });
 
-Deno.test("a redirect to where the client already is, as a front says, is warned of once", async () => {
+Deno.test("a redirect loop that the balancer in front causes is reported once", async () => {
   const lines: string[] = [];
   const log = createLog({ write: (line) => lines.push(line) });
   await using server = await publicPort({ log });
@@ -321,7 +321,7 @@ Deno.test("connections are not kept while more than half of them are taken", asy
   for (const each of held) each.close();
 });
 
-Deno.test("a handler that throws or rejects is a 500 and no more", async () => {
+Deno.test("a handler that throws or rejects gives 500 and nothing else", async () => {
   const failures: (() => Answer | Promise<Answer>)[] = [
     () => {
       throw new Error("defect");
@@ -348,7 +348,7 @@ Deno.test("answers come in the order of the requests, however long each takes", 
   await listener.stop(0);
 });
 
-Deno.test("stop() lets a request in flight finish, and ends the idle at once", async () => {
+Deno.test("stop() lets a request in flight finish, and closes idle connections at once", async () => {
   let release: () => void = () => {};
   const listener = quietListener(() =>
     new Promise((resolve) => release = () => resolve({ ...NOT_FOUND }))

@@ -64,7 +64,7 @@ const CLOSED: Row[] = [
     [308],
     true,
   ],
-  // The body of a redirected request is never parsed, so none of these can be misread.
+  // The body of a redirected request is not parsed, so none of these can be misread.
   [
     "a chunk size line with LF alone",
     `${POST}Transfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n`,

@@ -187,7 +187,7 @@ Deno.test("a malformed Host is refused on a challenge too; HTTP/1.0 may lack it 
   assert.deepEqual((await ask("HTTP/1.0", "")).statuses, [200]);
 });
 
-Deno.test("an absolute target's authority stands in for the Host, which must be good all the same", async () => {
+Deno.test("an absolute target's authority replaces the Host, which must be valid all the same", async () => {
   await using server = await publicPort({ hosts: ["service.example"] });
   const table: [string, string, number][] = [
     ["http://service.example/x", "other.example", 301],
@@ -205,7 +205,7 @@ Deno.test("an absolute target's authority stands in for the Host, which must be 
   }
 });
 
-Deno.test("a probe without Host is redirected to the local address, also where hosts are listed", async () => {
+Deno.test("a request without Host is redirected to the local address, also when redirect.hosts is set", async () => {
   await using server = await publicPort({ hosts: ["service.example"] });
   const table: [string, number][] = [
     ["OPTIONS / HTTP/1.0\r\n\r\n", 308],
@@ -245,7 +245,7 @@ Deno.test("any target gets a Location in the characters of RFC 3986, on the same
   }));
 });
 
-Deno.test("X-Forwarded-Host and h2's pseudo headers decide nothing", async () => {
+Deno.test("X-Forwarded-Host and HTTP/2 pseudo headers are ignored", async () => {
   await using server = await publicPort();
   const got = await exchange(
     server.port,

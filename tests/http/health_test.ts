@@ -22,7 +22,7 @@ function metricsPort(health: () => Health, more = "") {
   };
 }
 
-Deno.test("/healthz is ok, tells notes without failing, and fails for faults", async () => {
+Deno.test("/healthz is ok, shows notes without failing, and fails for faults", async () => {
   const table: [Partial<Health>[], number, string][] = [
     [[], 200, "ok\n"],
     [[{}, { notes: ["webroot /a cannot be read"] }], 200, "ok\nnote: webroot /a cannot be read\n"],
@@ -46,7 +46,7 @@ Deno.test("/healthz is ok, tells notes without failing, and fails for faults", a
   }
 });
 
-Deno.test("/metrics announces bytes, whatever letters a path has", async () => {
+Deno.test("/metrics has a Content-Length in bytes also with non-ASCII paths", async () => {
   const texts = ["plain\n", "münchen-größe\n", "日本\n", "🔑\n", "e\u0301\n", "\ufffd\n"];
   for (const more of texts) {
     await using port = metricsPort(() => ({ faults: [], notes: [] }), more);
@@ -57,7 +57,7 @@ Deno.test("/metrics announces bytes, whatever letters a path has", async () => {
   }
 });
 
-Deno.test("EventLoopLag fails from a second on, during the stall and for some seconds after it", () => {
+Deno.test("EventLoopLag fails from one second on, during the stall and for some seconds after it", () => {
   const clock = new ManualClock();
   using lag = new EventLoopLag(clock);
   clock.advance(3_000);
@@ -79,7 +79,7 @@ Deno.test("EventLoopLag fails from a second on, during the stall and for some se
   assert.deepEqual(lag.check(), {});
 });
 
-Deno.test("a port that cannot accept for a second is not served, until it accepts again", async () => {
+Deno.test("a port that cannot accept for a second counts as failed until it accepts again", async () => {
   const clock = new ManualClock();
   let failing = false;
   const exhausted = Object.assign(new Error("Too many open files (os error 24)"), {

@@ -16,6 +16,7 @@ import { createSolvers, solversThatAnswerAll } from "../../lib/http/solvers.ts";
 import { Webroots } from "../../lib/http/webroots.ts";
 import { KEY_AUTHORIZATION, latin1, TOKEN } from "./raw_client.ts";
 import { peerThat } from "./scripted_peer.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 const QUESTION = { token: TOKEN, host: "service.example", source: "192.0.2.1" };
 const QUIET = { info: () => {}, warn: () => {} };
@@ -26,34 +27,31 @@ const sayNo = async (conn: Deno.TcpConn) =>
   void await conn.write(latin1("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"));
 
 Deno.test("solvers of this machine are asked after the webroots, with the caller's Host", async () => {
-  const webroot = await Deno.makeTempDir();
+  await using folder = await temporaryFolder();
+  const webroot = folder.path;
   await using solver = peerThat(say(KEY_AUTHORIZATION));
-  try {
-    const own = createOwnTokens({
-      webroots: new Webroots({ log: QUIET }).of([webroot]),
-      solvers: createSolvers([solver.address]),
-      log: QUIET,
-    });
-    const address = `127.0.0.1:${solver.address.port}`;
-    assert.deepEqual(await own.find(QUESTION), {
-      kind: "found",
-      body: KEY_AUTHORIZATION,
-      fields: { source: "solver", solver: address },
-    });
-    assert.match(
-      solver.requests[0]!,
-      /^GET \/\.well-known\/acme-challenge\/[\w-]+ HTTP\/1\.0\r\nHost: service\.example\r\n/,
-    );
-    await Deno.writeTextFile(`${webroot}/${TOKEN}`, KEY_AUTHORIZATION);
-    const found = await own.find(QUESTION);
-    assert.deepEqual(found.fields, { source: "own", file: `${webroot}/${TOKEN}` });
-    assert.deepEqual(solver.requests.length, 1);
-  } finally {
-    await Deno.remove(webroot, { recursive: true });
-  }
+  const own = createOwnTokens({
+    webroots: new Webroots({ log: QUIET }).of([webroot]),
+    solvers: createSolvers([solver.address]),
+    log: QUIET,
+  });
+  const address = `127.0.0.1:${solver.address.port}`;
+  assert.deepEqual(await own.find(QUESTION), {
+    kind: "found",
+    body: KEY_AUTHORIZATION,
+    fields: { source: "solver", solver: address },
+  });
+  assert.match(
+    solver.requests[0]!,
+    /^GET \/\.well-known\/acme-challenge\/[\w-]+ HTTP\/1\.0\r\nHost: service\.example\r\n/,
+  );
+  await Deno.writeTextFile(`${webroot}/${TOKEN}`, KEY_AUTHORIZATION);
+  const found = await own.find(QUESTION);
+  assert.deepEqual(found.fields, { source: "own", file: `${webroot}/${TOKEN}` });
+  assert.deepEqual(solver.requests.length, 1);
 });
 
-Deno.test("a solver that does not listen, or has nothing to say, is as good as absent", async () => {
+Deno.test("a solver that does not listen, or does not have the token, counts as absent", async () => {
   await using no = peerThat(sayNo);
   await using bare = peerThat(say(`${TOKEN}.`));
   await using page = peerThat(say("<html>\n</html>"));
@@ -61,7 +59,7 @@ Deno.test("a solver that does not listen, or has nothing to say, is as good as a
   await using broken = peerThat(async (conn) =>
     void await conn.write(latin1("HTTP/1.1 500 Oops\r\n\r\n"))
   );
-  // Caddy, of whatever is no challenge of its own.
+  // Caddy's answer to every request that is not for one of its own challenges.
   await using caddy = peerThat(async (conn) =>
     void await conn.write(latin1("HTTP/1.1 308 Moved\r\nLocation: https://a.example/\r\n\r\n"))
   );
@@ -91,7 +89,7 @@ Deno.test("a solver that does not listen, or has nothing to say, is as good as a
   }
 });
 
-Deno.test("solversThatAnswerAll() names those that say 200 to a token which they cannot have", async () => {
+Deno.test("solversThatAnswerAll() names solvers that answer 200 for an invented token", async () => {
   await using no = peerThat(sayNo);
   await using echo = peerThat((conn, request) => {
     const [, token = ""] = /challenge\/([\w-]+) /.exec(request)!;
@@ -113,7 +111,7 @@ Deno.test("solversThatAnswerAll() names those that say 200 to a token which they
   assert.ok(named.every(({ doubt }) => doubt.includes("200")));
 });
 
-Deno.test("few questions are put to one solver at once, fair between those who ask", async () => {
+Deno.test("few requests go to one solver at a time, shared fairly between sources", async () => {
   let [open, most] = [0, 0];
   const solvers = createSolvers([{ hostname: "127.0.0.1", port: 1 }], {
     ask: async () => {
@@ -184,7 +182,7 @@ async function publicAnswer(
   return { answer, line: lines[0]!, asked };
 }
 
-Deno.test("the public port's status says what came of this machine and of the peers together", async () => {
+Deno.test("the public port's status combines the outcomes of this machine and of the peers", async () => {
   const table: [OwnAnswer["kind"], LookupResult["verdict"], number][] = [
     ["absent", "absent", 404],
     ["unreadable", "absent", 502],
@@ -203,7 +201,7 @@ Deno.test("the public port's status says what came of this machine and of the pe
   }
 });
 
-Deno.test("peers are asked when the own files take long, and the first who has it wins", async () => {
+Deno.test("peers are asked when own files take long, and the first answer with the token is used", async () => {
   const quick = await publicAnswer(ownThat("found"), { verdict: "found" });
   assert.deepEqual([quick.asked, quick.line.source], [0, "own"]);
   const slow = await publicAnswer(ownThat("silent", 400), { verdict: "found" });
@@ -212,7 +210,7 @@ Deno.test("peers are asked when the own files take long, and the first who has i
   assert.deepEqual([late.asked, late.line.source, late.answer.status], [1, "own", 200]);
 });
 
-Deno.test("a question that acme-lb passed on goes no further, and the log says what was not asked", async () => {
+Deno.test("a request passed on by acme-lb goes no further, and the log says what was not asked", async () => {
   for (const via of ["1.0 acme-lb", "1.1 nginx, 1.0 acme-lb"]) {
     const { answer, line, asked } = await publicAnswer(ownThat("absent"), {
       verdict: "found",
@@ -228,7 +226,7 @@ Deno.test("a question that acme-lb passed on goes no further, and the log says w
   }
 });
 
-Deno.test("the challenge port tells balancers, and nobody else, that it could not look", async () => {
+Deno.test("the challenge port reports only to balancers that it could not read its files", async () => {
   const balancer = "192.0.2.7";
   const balancers = {
     others: () => ({ peers: [], pending: [], unresolved: [] }),

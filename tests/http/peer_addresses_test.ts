@@ -55,7 +55,7 @@ Deno.test("others() asks an address once, and knows all of loopback as its own",
   );
 });
 
-Deno.test("others() notices an address that comes and goes", () => {
+Deno.test("others() follows an address that is added or removed", () => {
   let here = ["2001:db8::f001"];
   const addresses = createPeerAddresses({
     peers: FLEET.slice(0, 2).map(parsePeer),
@@ -89,7 +89,7 @@ function resolver() {
 
 const settle = () => new Promise((resolve) => setTimeout(resolve, 0));
 
-Deno.test("others() never waits for a name: literal peers stand there at once, names join", async () => {
+Deno.test("others() never waits for a name: literal peers are listed at once, names when they resolve", async () => {
   const { state, names } = resolver();
   const answer = Promise.withResolvers<string[]>();
   state.answer = () => answer.promise;
@@ -200,21 +200,21 @@ Deno.test("resolvePeers() resolves a name with the system's resolver, and names 
 
 const STRANGERS = ["192.0.2.14", "2001:db8::f009", "::ffff:192.0.2.14", "::1", "nonsense"];
 
-Deno.test("includes() knows literal peers at once, whatever the resolver does", async () => {
+Deno.test("includes() knows literal peers without the resolver", async () => {
   const { names, state } = resolver();
   state.answer = () => new Promise(() => {});
   const addresses = createPeerAddresses({
     peers: [...FLEET, "dns:lb.example:31080"].map(parsePeer),
     own: [],
     names,
-    // Time stands: what waits for the resolver never comes to its end.
+    // The clock does not move, so a wait for the resolver never ends.
     clock: { now: () => 0, monotonic: () => 0, schedule: () => () => {} },
   });
   const known = ["2001:db8::f001", "2001:DB8:0::F001", "::ffff:192.0.2.13", "192.0.2.13"];
   for (const address of known) assert.deepEqual(await addresses.includes(address), true, address);
 });
 
-Deno.test("includes() waits a moment for a name where it takes one, and no longer", async () => {
+Deno.test("includes() waits for a name for a short time and no longer", async () => {
   const { names, state } = resolver();
   state.answer = () => new Promise(() => {});
   const over = { now: () => 0, monotonic: () => 0 };

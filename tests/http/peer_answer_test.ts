@@ -182,7 +182,7 @@ const TEXTS: [string, (token: string) => string, AnswerOutcome, AnswerOutcome][]
   ["nothing", () => "", "empty", "empty"],
 ];
 
-Deno.test("peerAnswerOf() takes a key authorization for the CA's token, and any line for a short one", () => {
+Deno.test("peerAnswerOf() accepts a key authorization for the CA's token, and any line for a short one", () => {
   for (const [name, text, long, short] of TEXTS) {
     for (const token of [TOKEN, TOKEN.slice(0, 22)]) {
       assert.deepEqual(peerAnswerOf(answered(200, text(token)), token).outcome, long, name);
@@ -197,7 +197,7 @@ Deno.test("peerAnswerOf() takes a key authorization for the CA's token, and any 
   }
 });
 
-Deno.test("peerAnswerOf() tells a token that a balancer cannot read from one that is not there", () => {
+Deno.test("peerAnswerOf() distinguishes an unreadable token from an absent one", () => {
   const header = UNREADABLE_HEADER.toLowerCase();
   const table: [Reply, AnswerOutcome][] = [
     [answered(404), "absent"],

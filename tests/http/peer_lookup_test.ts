@@ -1,4 +1,4 @@
-/** All peers at once under one deadline: which answer wins, and what is never done. */
+/** All peers at once under one deadline: which answer is used, and what must not happen. */
 
 import assert from "node:assert/strict";
 import type { SocketAddress } from "../../lib/address.ts";
@@ -64,7 +64,7 @@ function lookupAmong(parts: Part[], options: { timeout?: number; limits?: Lookup
   };
 }
 
-Deno.test("find() judges what the peers said", async () => {
+Deno.test("find() combines the answers of the peers", async () => {
   const table: [string, Part[], string, string?][] = [
     ["nobody to ask", [], "absent"],
     ["everybody says no", [says("absent"), says("absent", 20)], "absent"],
@@ -102,7 +102,7 @@ Deno.test("find() aborts the others once the right answer is there", async () =>
   assert.deepEqual(lookup.inFlight, 0);
 });
 
-Deno.test("find() shares one lookup among those who ask while it is under way, and keeps nothing", async () => {
+Deno.test("find() shares a lookup in progress between callers, and caches nothing", async () => {
   const { lookup, asked } = lookupAmong([says("absent", 30), says("absent", 10)]);
   await Promise.all(Array.from({ length: 20 }, () => lookup.find(QUESTION)));
   assert.deepEqual(asked.length, 2);
@@ -114,14 +114,14 @@ Deno.test("find() shares one lookup among those who ask while it is under way, a
   assert.deepEqual(asked.length, 2 + 6);
 });
 
-Deno.test("find() asks a peer again however often it failed before", async () => {
+Deno.test("find() asks a peer again after any number of failures", async () => {
   const { lookup, parts } = lookupAmong([says("refused"), says("absent")]);
   for (let i = 0; i < 20; i++) assert.deepEqual((await lookup.find(QUESTION)).verdict, "failed");
   parts[0] = found(RIGHT);
   assert.deepEqual((await lookup.find(QUESTION)).verdict, "found");
 });
 
-Deno.test("find() opens few sockets to a peer that hung, and all questions pass once it is back", async () => {
+Deno.test("find() opens few sockets to a peer that hung, and asks every question once it is back", async () => {
   const { lookup, pass, sockets, parts } = lookupAmong(["hang"], { timeout: 100 });
   await lookup.find(QUESTION);
   await pass(1);
@@ -138,7 +138,7 @@ Deno.test("find() opens few sockets to a peer that hung, and all questions pass 
   assert.deepEqual(got.map(({ verdict }) => verdict), questions.map(() => "found"));
 });
 
-Deno.test("find() lets one source hold a quarter of the lookups, and turns away what is too much", async () => {
+Deno.test("find() lets one source hold a quarter of the lookups, and refuses more", async () => {
   const limits = { ...LIMITS, fanOuts: 8 };
   const { lookup, pass, asked, parts } = lookupAmong(["hang"], { timeout: 400, limits });
   const flood = Array.from(
@@ -215,7 +215,7 @@ Deno.test("find() asks the addresses of a name as soon as it resolves", async ()
   ]);
 });
 
-Deno.test("find() calls a name without addresses unresolved, which is no everybody's no", async () => {
+Deno.test("find() reports a name without addresses as unresolved, which does not count as absent", async () => {
   const name = { peer: "dns:lb9.example", outcome: "unresolved" as const };
   const table: Partial<Others>[] = [
     { unresolved: ["lb9.example"] },
@@ -233,7 +233,7 @@ Deno.test("find() calls a name without addresses unresolved, which is no everybo
   assert.deepEqual((await own.find(QUESTION)).verdict, "absent");
 });
 
-Deno.test("find() holds no slot while only suspect peers are open, so that the dead starve nobody", async () => {
+Deno.test("find() holds no slot while it waits only for suspect peers, so dead peers block no other lookup", async () => {
   const limits = { ...LIMITS, fanOuts: 4, perSuspectPeer: 1 };
   const { lookup, asked, first } = lookupAmong(["hang", says("absent")], { timeout: 400, limits });
   // The first learns that the peer is suspect.
@@ -260,7 +260,7 @@ Deno.test("find() waits for a peer that was suspect and answers late the next ti
   assert.deepEqual(asked.filter((port) => port === 0).length, 3);
 });
 
-Deno.test("find() lets the line of a test by hand win only when no better answer can come", async () => {
+Deno.test("find() uses a plain line only when no key authorization can come", async () => {
   const table: [Part[], string][] = [
     [[found("tok."), found(RIGHT, 30)], RIGHT],
     [[found("tok"), says("absent", 10), found(RIGHT, 30)], RIGHT],

@@ -43,7 +43,7 @@ const WHOLE: [string, [string, string] | "none" | "malformed" | undefined][] = [
   ["", "none"],
 ];
 
-Deno.test("parsePreamble() reads both versions, and takes nothing else for one", () => {
+Deno.test("parsePreamble() reads both versions, and accepts nothing else", () => {
   for (const [text, expected] of WHOLE) {
     const wanted = typeof expected === "string" ? { kind: expected } : {
       kind: "preamble",
@@ -65,7 +65,7 @@ Deno.test("parsePreamble() reads both versions, and takes nothing else for one",
   }
 });
 
-Deno.test("parsePreamble() never throws, whatever the bytes", () => {
+Deno.test("parsePreamble() never throws for any bytes", () => {
   fc.assert(
     fc.property(
       fc.constantFrom("", "PROXY ", V2, `${V2}\x21`),
@@ -77,7 +77,7 @@ Deno.test("parsePreamble() never throws, whatever the bytes", () => {
   );
 });
 
-Deno.test("looksLikePreamble() knows the beginning of one from that of a request", () => {
+Deno.test("looksLikePreamble() distinguishes the beginning of a preamble from that of a request", () => {
   const table: [string, boolean][] = [
     ["PROXY TCP4 1", true],
     ["PROXY", true],

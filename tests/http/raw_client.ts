@@ -1,4 +1,4 @@
-/** Raw sockets against a real listener: what is sent and received is bytes, nothing is repaired. */
+/** Raw sockets against a real listener: bytes are sent and received unchanged. */
 
 import { createLog, type Log } from "../../lib/log.ts";
 import { createPublicChallengeHandler } from "../../lib/http/challenge_handler.ts";
@@ -57,10 +57,10 @@ export async function publicPort(
   };
 }
 
-/** What tests say of a listener beside its handler. */
+/** Options of a test's listener besides its handler. */
 export type ListenerExtras = Partial<Omit<ListenerOptions, "role" | "handler">>;
 
-/** A listener on a free loopback port, without a word in the log unless it is given one. */
+/** A listener on a free loopback port, which logs only to a given log. */
 export function quietListener(handler: Handler, extras: ListenerExtras = {}): Listener {
   return listen({ hostname: "127.0.0.1", port: 0 }, {
     role: "public",

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { publicPort } from "./raw_client.ts";
 import { firstAnswer, REAL_REQUESTS } from "./real_requests.ts";
 
-Deno.test("every request of the table is redirected, but for those with a reason", async () => {
+Deno.test("every request of the table is redirected, except those with a reason", async () => {
   await using server = await publicPort();
   assert.ok(REAL_REQUESTS.length >= 200, `${REAL_REQUESTS.length} requests`);
   for (const request of REAL_REQUESTS) {

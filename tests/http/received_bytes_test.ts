@@ -1,11 +1,11 @@
-/** The bytes that a connection has received: what was added and not dropped, in whatever pieces. */
+/** The bytes that a connection has received and not dropped, for pieces of any size. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BufferPool, ReceivedBytes } from "../../lib/http/received_bytes.ts";
 import { MAX_HEAD_BYTES } from "../../lib/http/request_head.ts";
 
-Deno.test("what was added and not dropped stands there, however it came", () => {
+Deno.test("the buffer has the bytes added and not dropped, for any pieces", () => {
   const pool = new BufferPool();
   const step = fc.record({ add: fc.nat(3_000), drop: fc.nat(3_000) });
   fc.assert(fc.property(fc.array(step, { maxLength: 40 }), (steps) => {

@@ -73,7 +73,7 @@ const anyBytes = fc.oneof(
   ),
 );
 
-Deno.test("parseRequestHead() judges a prefix as it judges the whole, at every cut", () => {
+Deno.test("parseRequestHead() gives the same result for a prefix at every cut", () => {
   fc.assert(
     fc.property(anyBytes, (text) => {
       let verdict: HeadResult = { kind: "incomplete" };
@@ -87,7 +87,7 @@ Deno.test("parseRequestHead() judges a prefix as it judges the whole, at every c
   );
 });
 
-Deno.test("parseRequestHead() accepts nothing that holds a stray control or bare line end", () => {
+Deno.test("parseRequestHead() refuses control characters and bare line ends", () => {
   fc.assert(
     fc.property(anyBytes, (text) => {
       const got = parse(text);
@@ -115,7 +115,7 @@ Deno.test("parseRequestHead() reads at an offset what it reads at the start", ()
   );
 });
 
-Deno.test("HeadReader says of any pieces what it says of the whole, wherever the buffer moves", () => {
+Deno.test("HeadReader gives the same result for any pieces and any move of the buffer", () => {
   const pieces = fc.tuple(anyBytes, fc.array(fc.nat(40), { maxLength: 60 }), fc.nat(5));
   fc.assert(
     fc.property(pieces, ([text, steps, shift]) => {
@@ -152,7 +152,7 @@ Deno.test("HeadReader looks at each byte once: a head byte by byte costs what th
   assert.ok(looks < 4 * text.length, `${looks} looks at ${text.length} bytes`);
 });
 
-Deno.test("parseRequestHead() keeps to its limits exactly", () => {
+Deno.test("parseRequestHead() applies its limits exactly", () => {
   const request = (target: string, headers: string) =>
     `GET ${target} HTTP/1.1\r\nHost: h\r\n${headers}\r\n`;
   const filled = (bytes: number) =>
@@ -197,7 +197,7 @@ Deno.test("parseRequestHead() says whether the connection may be kept", () => {
   }
 });
 
-Deno.test("parseRequestHead() takes any token for a method, and no more than 64 characters", () => {
+Deno.test("parseRequestHead() accepts any token of up to 64 characters as a method", () => {
   const table: [string, string | number][] = [
     ["PROPFIND", "head"],
     ["get", "head"],
@@ -238,7 +238,7 @@ Deno.test("parseRequestHead() knows how many bytes of a body are announced", () 
   }
 });
 
-Deno.test("parseRequestHead() sees that the client came by https, as proxies in front tell it", () => {
+Deno.test("parseRequestHead() sees from the headers of a proxy in front that the client used https", () => {
   const table: [string, boolean][] = [
     ["X-Forwarded-Proto: https", true],
     ["x-forwarded-proto: HTTPS", true],

@@ -58,7 +58,7 @@ for (const [text, expected] of ANSWERS) {
   });
 }
 
-Deno.test("ResponseReader keeps status and fields, and waits for no body that it does not need", () => {
+Deno.test("ResponseReader returns status and fields without waiting for a body it does not need", () => {
   const redirect =
     "HTTP/1.1 301 Moved\r\nLocation: /x\r\nX: a\r\nx:  b \r\nContent-Length: 999\r\n\r\n";
   assert.deepEqual(read(redirect, { ended: false }), {

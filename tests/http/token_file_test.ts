@@ -122,7 +122,7 @@ Deno.test("readTokenFile() does not follow a link on the way to a nested token",
   });
 });
 
-Deno.test("readTokenFile() leaks nothing while a token is flipped to a link under its hands", async () => {
+Deno.test("readTokenFile() leaks nothing while a token is replaced by a link during the read", async () => {
   await using dir = await webroot();
   const [path, spare] = [`${dir.root}/tok`, `${dir.root}/.spare`];
   let flipping = true;
@@ -151,7 +151,7 @@ Deno.test("readTokenFile() leaks nothing while a token is flipped to a link unde
   );
 });
 
-Deno.test("readTokenFile() serves nothing that not everybody may read, and tells it from absent", async () => {
+Deno.test("readTokenFile() serves only files that everybody may read, and reports others as unreadable", async () => {
   await using dir = await webroot();
   const path = `${dir.root}/tok`;
   for (const mode of [0o600, 0o640, 0o660, 0o400, 0o750]) {
@@ -169,7 +169,7 @@ Deno.test("readTokenFile() serves nothing that not everybody may read, and tells
   }
 });
 
-Deno.test("readTokenFile() does not wait for a FIFO that is exchanged for the file", async () => {
+Deno.test("readTokenFile() does not wait for a FIFO that replaces the file", async () => {
   await using dir = await webroot();
   const [path, spare, pipe] = ["tok", ".spare", ".pipe"].map((name) => `${dir.root}/${name}`);
   let flipping = true;
@@ -195,7 +195,8 @@ const OTHER = 65533;
 Deno.test({
   name:
     "readTokenFile() serves nothing of a directory that another user exchanges for the real one",
-  // Another user's directories take root; for the tests' own user nothing has to be guarded.
+  // Only root can create directories of another user; directories of the tests' own user need no
+  // protection.
   ignore: Deno.uid() !== 0,
   async fn() {
     await using dir = await webroot();

@@ -43,7 +43,7 @@ for (const [via, expected] of VIAS) {
   });
 }
 
-Deno.test("isPassedOn() knows its own element among any others", () => {
+Deno.test("isPassedOn() finds acme-lb's own element among any others", () => {
   const other = fc.stringMatching(/^1\.[01] [a-z0-9.-]{1,20}( \([^()\\]{0,20}\))?$/)
     .filter((text) => !/ acme-lb( |$)/.test(text));
   fc.assert(fc.property(fc.array(other), fc.array(other), (before, after) => {

@@ -46,7 +46,7 @@ function laboratory(paths: string[], files: Record<string, TokenFile> = {}) {
 
 const kindOf = async (finding: Promise<{ kind: string }>) => (await finding).kind;
 
-Deno.test("findInWebroots() takes what is found, else the gravest of what all came to", async () => {
+Deno.test("findInWebroots() returns the token, else the most severe of the outcomes", async () => {
   const table: [Record<string, TokenFile>, string][] = [
     [{}, "absent"],
     [{ "/a": FOUND }, "found"],
@@ -61,7 +61,7 @@ Deno.test("findInWebroots() takes what is found, else the gravest of what all ca
   assert.deepEqual(await kindOf(findInWebroots([], { token: "tok", source: "" })), "absent");
 });
 
-Deno.test("a webroot that does not answer keeps no other's token waiting", async () => {
+Deno.test("a webroot that does not answer does not delay a token of another", async () => {
   const { find, clock, log, all } = laboratory(["/a", "/dead"], { "/a": FOUND });
   assert.deepEqual(await kindOf(find("tok")), "found");
   const missing = laboratory(["/a", "/dead"]);
@@ -79,7 +79,7 @@ Deno.test("a webroot that does not answer keeps no other's token waiting", async
   assert.deepEqual([log, all.states()[1]!.fault], [["webroot_silent /dead"], "silent"]);
 });
 
-Deno.test("dead webroots use up few threads, however many tokens are asked for", async () => {
+Deno.test("dead webroots block few threads for any number of requested tokens", async () => {
   const table: [string[], number][] = [
     [["/dead"], 12],
     [["/a", "/dead"], 6],
@@ -100,7 +100,7 @@ Deno.test("dead webroots use up few threads, however many tokens are asked for",
   }
 });
 
-Deno.test("a silent webroot is tried now and then, and is well again once it answers", async () => {
+Deno.test("a silent webroot is tried from time to time, and used again once it answers", async () => {
   const { find, hanging, clock, log, state, webroots } = laboratory(["/dead"], { "/dead": FOUND });
   void find("tok");
   await clock.pass(1_001);
@@ -115,7 +115,7 @@ Deno.test("a silent webroot is tried now and then, and is well again once it ans
   await clock.pass(60_000);
   assert.deepEqual(await kindOf(trying), "silent");
   assert.deepEqual(hanging.length, first + 1, "one at a time");
-  // The server is back: what hung comes to its end.
+  // The server is back, so the reads that hung end.
   state.dead = false;
   for (const { end } of hanging) end(ABSENT);
   await turn();
@@ -133,7 +133,7 @@ Deno.test("a webroot that was mounted anew is found by trying it", async () => {
   assert.deepEqual([await kindOf(find("tok")), webroots[0]!.fault], ["found", undefined]);
 });
 
-Deno.test("what is known of a webroot is kept when the configuration is read again", async () => {
+Deno.test("the state of a webroot is kept when the configuration is read again", async () => {
   const { find, clock, all, log } = laboratory(["/a", "/dead"]);
   void find("tok");
   await clock.pass(1_001);
@@ -146,7 +146,7 @@ Deno.test("what is known of a webroot is kept when the configuration is read aga
   assert.deepEqual(await ask(all.of(["/b"])), "absent");
 });
 
-Deno.test("a webroot that this user may not enter is named once; a token of its own is not", async () => {
+Deno.test("a webroot that this user cannot enter is reported once; a single unreadable token is not", async () => {
   const files: Record<string, TokenFile> = { "/a": CLOSED };
   const { find, all, log } = laboratory(["/a", "/b"], files);
   for (let i = 0; i < 3; i++) await find("tok");

@@ -70,7 +70,7 @@ Deno.test({
   ignore,
   fn: async () => {
     await using place = await room({ name: "completion", text: bashCompletion(SAMPLE) });
-    // A shell of its own terminal: readline only completes for one.
+    // The shell has its own terminal, because readline completes only on one.
     const child = new Deno.Command("script", {
       args: ["-qec", "exec bash --norc --noprofile -i", "/dev/null"],
       cwd: place.path,

@@ -1,4 +1,4 @@
-/** groff and mandoc, which format man pages and tell what is wrong with one. */
+/** Runs groff and mandoc, which format man pages and report their faults. */
 
 import { runPiped } from "../piped.ts";
 
@@ -6,7 +6,7 @@ export type Reader = "groff" | "mandoc";
 
 export const READERS: Reader[] = ["groff", "mandoc"];
 
-/** The page as it is shown, without overstrikes. */
+/** The page as readers see it, without overstrikes. */
 export async function formatted(reader: Reader, page: string): Promise<string> {
   const args = reader === "groff"
     ? ["-man", "-Tutf8", "-P-c", "-P-b", "-P-u"]

@@ -1,4 +1,4 @@
-/** The completion for zsh, in an interactive zsh of its own terminal, found by compinit. */
+/** The completion for zsh, found by compinit, in an interactive zsh with its own terminal. */
 
 import assert from "node:assert/strict";
 import { stripVTControlCharacters } from "node:util";

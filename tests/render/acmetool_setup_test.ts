@@ -10,7 +10,7 @@ function files(yaml: string): Map<string, string> {
   return new Map(acmetoolFiles(config).map(({ path, text }) => [path.split("/").at(-1)!, text]));
 }
 
-Deno.test("acmetool writes to the first webroot, which its unit must let it", () => {
+Deno.test("acmetool writes to the first webroot, and its unit allows that", () => {
   const given = files('webroot: ["/srv/a b%c", /srv/other]');
   const target = parseYaml(given.get("target")!).value as {
     request: { challenge: Record<string, string[]> };
@@ -22,7 +22,7 @@ Deno.test("acmetool writes to the first webroot, which its unit must let it", ()
   assert.match(given.get("acme-lb.conf")!, /^ExecStartPost=.*live-updated'$/m);
 });
 
-Deno.test("one certificate for all names, and each of HAProxy's sockets told", () => {
+Deno.test("acmetool orders one certificate for all names, and its hook updates each of HAProxy's sockets", () => {
   const given = files(`haproxy: {sockets: [/run/a.sock, "/run/it's b"]}`);
   assert.deepEqual(parseYaml(given.get("a.example")!).value, {
     satisfy: { names: ["a.example", "b.example"] },

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import { KINDS } from "../../lib/render/kinds.ts";
 import { issue, NOW } from "../cert/issue.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 function rendered(kind: string, end: string): string {
   const config = parseConfig("cluster: {names: [a.test, b.test], email: me@a.test}\n", "c");
@@ -28,15 +29,12 @@ async function shell(script: string, env: Record<string, string>): Promise<strin
 async function withFolder(
   test: (folder: string, write: (name: string, text: string) => Promise<void>) => Promise<void>,
 ): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "acme-lb-test-" });
-  try {
-    await test(folder, async (name, text) => {
-      await Deno.mkdir(`${folder}/${name}`.replace(/\/[^/]*$/, ""), { recursive: true });
-      await Deno.writeTextFile(`${folder}/${name}`, text, { mode: 0o755 });
-    });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await using temporary = await temporaryFolder();
+  const folder = temporary.path;
+  await test(folder, async (name, text) => {
+    await Deno.mkdir(`${folder}/${name}`.replace(/\/[^/]*$/, ""), { recursive: true });
+    await Deno.writeTextFile(`${folder}/${name}`, text, { mode: 0o755 });
+  });
 }
 
 /** Lifetimes in days, and what dehydrated (below) and lego (at most) compare the days left with. */
@@ -68,7 +66,7 @@ Deno.test("lego and dehydrated renew by the share of the lifetime that is left",
     assert.equal(await asked(), "29", "of two, the one with the shorter lifetime");
   }));
 
-Deno.test("certbot's unit installs every lineage again, and one that fails keeps none from it", () =>
+Deno.test("certbot's unit installs every lineage again, also after one that fails", () =>
   withFolder(async (folder, write) => {
     const [unit, script] = ["certbot.service.d/acme-lb.conf", "/hooks/certbot"].map((end) =>
       rendered("certbot", end)
@@ -119,7 +117,7 @@ Deno.test("lego's script orders or renews, and installs each time", () =>
     assert.equal(await shell(`${folder}/client || echo failed`, env), "failed");
   }));
 
-Deno.test("acme.sh's script orders, and installs when nothing is due too", () =>
+Deno.test("acme.sh's script orders, and installs also when nothing is due", () =>
   withFolder(async (folder, write) => {
     await write("client", rendered("acme.sh", "/clients/acme.sh"));
     const run = async (code: number) => {
@@ -131,7 +129,7 @@ Deno.test("acme.sh's script orders, and installs when nothing is due too", () =>
     assert.equal(await run(1), "--issue\nfailed");
   }));
 
-Deno.test("acme.sh's script has it renew by the share of the lifetime that is left", () =>
+Deno.test("acme.sh's script makes it renew by the share of the lifetime that is left", () =>
   withFolder(async (folder, write) => {
     await write("client", rendered("acme.sh", "/clients/acme.sh"));
     await write("acme.sh", '#!/bin/sh\n[ "$1" != --issue ] || echo "$HOME $2"\n');

@@ -26,7 +26,7 @@ function lines(values: Values, word: string): string[] {
   return text.split("\n").map((line) => line.trim()).filter((line) => line.startsWith(`${word} `));
 }
 
-Deno.test("HAProxy listens with TLS alone, on every address of the served families", () => {
+Deno.test("HAProxy listens only with TLS, on every address of the served families", () => {
   const bind = (addresses: string, more?: string) =>
     lines({ addresses, more }, "bind").filter((line) => !line.endsWith(":8404"));
   const rest = "ssl crt /etc/haproxy/certs alpn h2,http/1.1";
@@ -37,7 +37,7 @@ Deno.test("HAProxy listens with TLS alone, on every address of the served famili
   assert.deepEqual(bind(ipv4, "redirect: {https_port: 8443}"), [`bind 0.0.0.0:8443 ${rest}`]);
 });
 
-Deno.test("what keepalived asks for is on loopback alone, in a served family", () => {
+Deno.test("the check for keepalived is only on loopback, in a served family", () => {
   const health = (addresses: string) =>
     lines({ addresses }, "bind").filter((line) => line.endsWith(":8404"));
   assert.deepEqual(health(ADDRESSES.ipv6), ["bind [::1]:8404"]);
@@ -137,7 +137,7 @@ Deno.test("Strict-Transport-Security is sent when the cluster asks for it, and o
   for (const [hsts, expected] of table) assert.equal(age(hsts), expected, hsts);
 });
 
-Deno.test("a path with odd characters is quoted", () => {
+Deno.test("a path with special characters is quoted", () => {
   const socket = (path: string) => `haproxy: {sockets: [${JSON.stringify(path)}]}`;
   assert.deepEqual(lines({ more: socket('/run/a b$c"#\\d') }, "stats"), [
     `stats socket '/run/a b$c"#\\d' mode 600 level admin`,

@@ -81,7 +81,7 @@ function effective(priority: number, weights: number[]): number {
   return Math.min(254, Math.max(1, weights.reduce((sum, weight) => sum + weight, priority)));
 }
 
-Deno.test("a balancer that is well precedes one without port 80, and that one without HTTPS", () => {
+Deno.test("a healthy balancer precedes one without port 80, which precedes one without HTTPS", () => {
   const weights = settings(text(clusterYaml({ nodes: 2, addresses: 1 })), "weight").map(Number);
   const [port80, https] = weights as [number, number];
   for (const count of [1, 2, 3, 50]) {
@@ -118,7 +118,7 @@ Deno.test("every instance begins as BACKUP, is named by its id, and has one addr
   assert.doesNotMatch(file, /nopreempt|state MASTER|unicast|preempt_delay|include/);
 });
 
-Deno.test("an instance is the same, but for priorities, whatever stands before it in the list", () => {
+Deno.test("an instance is the same in any position of the list, except for priorities", () => {
   const of = (addresses: string, nodes: string) => {
     const yaml = `cluster: {nodes: {${nodes}}, virtual_addresses: [${addresses}]}`;
     return new Map(
@@ -165,11 +165,11 @@ Deno.test("unicast goes from an own address to each other balancer, in the famil
     ["2001:db8::f3", "192.0.2.13"],
     [["2001:db8::f1", "2001:db8::f2"], ["192.0.2.11", "192.0.2.12"]],
   ]);
-  // A balancer alone has nobody to send to.
+  // A single balancer has no other one to send to.
   assert.deepEqual(sources("lb0", 'lb0: ["2001:db8::f1", "192.0.2.11"]'), [[], []]);
 });
 
-Deno.test("interfaces, the delay and lines of one's own are as the cluster says", () => {
+Deno.test("interfaces, preempt_delay and include come from cluster", () => {
   const of = (more: string, node = "lb1") =>
     text(`cluster: {nodes: {lb0: [], lb1: []}, virtual_addresses: ["192.0.2.1"], ${more}}`, node);
   const each = "interface: {lb0: eth0, lb1: ens3}";
@@ -184,7 +184,7 @@ Deno.test("interfaces, the delay and lines of one's own are as the cluster says"
   );
 });
 
-Deno.test("the checks ask this balancer alone, in a family that it serves, by the program itself", () => {
+Deno.test("the checks ask only this balancer, in a family that it serves, with acme-lb healthy", () => {
   const checked = (yaml: string, node = "lb0") =>
     settings(text(yaml, node), "script").map((script) =>
       /^"\/bin\/sh -c 'exec \/usr\/local\/bin\/acme-lb healthy (\S+)'"$/.exec(script)?.[1]
@@ -216,7 +216,7 @@ Deno.test("the checks ask this balancer alone, in a family that it serves, by th
   for (const [yaml, expected] of table) assert.deepEqual(checked(yaml), expected, yaml);
 });
 
-Deno.test("as many scripts are tracked as there are", () => {
+Deno.test("every instance tracks every script", () => {
   const silent = "public: {listen: []}\nchallenge: {listen: []}\n";
   const file = text(silent + clusterYaml({ nodes: 1, addresses: 2 }));
   assert.deepEqual(settings(file, "vrrp_script"), ["haproxy {"]);

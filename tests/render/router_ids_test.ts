@@ -1,4 +1,4 @@
-/** The ids in a keepalived.conf, in whatever style it is written. */
+/** The ids in a keepalived.conf in any layout. */
 
 import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
@@ -6,7 +6,7 @@ import { keepalivedFiles } from "../../lib/render/keepalived.ts";
 import { changedRouterIds, routerIdsOf } from "../../lib/render/router_ids.ts";
 import { clusterYaml } from "./cluster_yaml.ts";
 
-Deno.test("what is rendered reads back, each address with its id", () => {
+Deno.test("the rendered file reads back as each address with its id", () => {
   const config = parseConfig(clusterYaml({ nodes: 3, addresses: 8 }), "c");
   const [file] = keepalivedFiles(config, { node: "lb1", executable: "/bin/true" });
   assert.deepEqual(
@@ -41,12 +41,12 @@ Deno.test("an operator's own file is read as keepalived does", () => {
     ["vrrp_script x {\n script \"/bin/sh -c '{ virtual_router_id 9; }'\"\n}\n", []],
   ];
   for (const [text, expected] of table) {
-    // Where the brace stands on a line of its own, at least nothing is made up.
+    // With the brace on a separate line no id is found, but no wrong one either.
     assert.deepEqual([...routerIdsOf(text)], expected, text);
   }
 });
 
-Deno.test("only an address that stays, under another id, is told", () => {
+Deno.test("only an address that keeps its place with another id is reported", () => {
   const of = (...pairs: [string, number][]) =>
     pairs.map(([address, id], i) =>
       `vrrp_instance i${i} {\n virtual_router_id ${id}\n virtual_ipaddress {\n ${address}\n }\n}\n`

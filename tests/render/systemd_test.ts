@@ -10,8 +10,9 @@ import type { RenderedFile } from "../../lib/render/rendered_file.ts";
 import { hiddenPaths } from "../../lib/render/server_unit.ts";
 import { systemdFiles } from "../../lib/render/systemd.ts";
 import { argumentWord, unitWord } from "../../lib/render/systemd_escape.ts";
-import { emptyRoom, run } from "../install_script.ts";
+import { run } from "../install_script.ts";
 import { works } from "../works.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const EXAMPLES = `${ROOT}examples/systemd`;
@@ -41,7 +42,7 @@ for (const { name, yaml, exposure } of CONFIGURATIONS) {
     name: `systemd finds nothing wrong with the units for ${name}`,
     ignore: !analyze,
     fn: async () => {
-      await using room = await emptyRoom();
+      await using room = await temporaryFolder();
       const units = await write(room.path, files);
       const { code, stdout, stderr } = await run([
         "systemd-analyze",
@@ -57,7 +58,7 @@ for (const { name, yaml, exposure } of CONFIGURATIONS) {
     name: `systemd-analyze security gives at most ${exposure} to the units for ${name}`,
     ignore: !analyze,
     fn: async () => {
-      await using room = await emptyRoom();
+      await using room = await temporaryFolder();
       for (const unit of await write(room.path, files)) {
         if (!unit.endsWith(".service")) continue;
         const { code, stdout } = await run([
@@ -127,7 +128,7 @@ Deno.test("keys, homes and /tmp are hidden, but no directory that a webroot lies
   assert.deepEqual(hidden("/var/tmp/acme"), [true, "yes", "no"]);
 });
 
-Deno.test("an executable and a configuration elsewhere stand in every command line", () => {
+Deno.test("another path of executable or configuration is in every command line", () => {
   const options = { executable: "/opt/a%b/bin/acme-lb", configFile: "/srv/my $lb.yaml" };
   const lines = systemdFiles(parseConfig("", "config.yaml"), options)
     .flatMap(({ text }) => text.replaceAll("\\\n ", "").split("\n"))
@@ -141,7 +142,7 @@ Deno.test("an executable and a configuration elsewhere stand in every command li
   }
 });
 
-Deno.test("start, restart and reload are told whether the server serves", () => {
+Deno.test("start, restart and reload fail when the server does not serve", () => {
   const service = text("", "acme-lb.service");
   assert.match(service, /^Type=notify$/m);
   assert.match(service, /^RuntimeDirectory=acme-lb$/m);
@@ -160,7 +161,7 @@ Deno.test("the port of the runtime's debugger is denied, unless it is one of the
   assert.doesNotMatch(own, /SocketBindDeny/);
 });
 
-Deno.test("hiddenPaths() tells which paths the server's unit hides", () => {
+Deno.test("hiddenPaths() lists the paths that the server's unit hides", () => {
   const config = (yaml: string) => parseConfig(yaml, "config.yaml");
   const paths = [
     "/etc/haproxy/certs",
@@ -189,7 +190,7 @@ Deno.test({
   name: "systemd makes the users and the webroot as they are described",
   ignore: !helpers,
   fn: async () => {
-    await using room = await emptyRoom();
+    await using room = await temporaryFolder();
     const root = `--root=${room.path}`;
     const files = systemdFiles(parseConfig("webroot: [/var/run/a b%/c, /srv/www]", "config.yaml"));
     await write(room.path, files);

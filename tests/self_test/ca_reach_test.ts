@@ -5,7 +5,7 @@ import { parseConfig } from "../../lib/config/parse_config.ts";
 import { unreachableRange } from "../../lib/self_test/ca_reach.ts";
 import { dnsFindings } from "../../lib/self_test/dns_findings.ts";
 
-Deno.test("ranges of special purposes are known to their borders", () => {
+Deno.test("special-purpose ranges are recognised up to their first and last address", () => {
   const table: [string, "never" | "private" | undefined][] = [
     ["127.0.0.1", "never"],
     ["127.0.1.1", "never"],
@@ -62,7 +62,7 @@ cluster:
   names: [a.example, b.example]
 `;
 
-Deno.test("a name that leads where no CA comes is a fault, unless the configuration says so too", () => {
+Deno.test("a name with an address the CA cannot reach is a fault, unless the configuration has it too", () => {
   const found = (addresses: string[], names = ["a.example"]) =>
     dnsFindings(
       new Map(names.map((name) => [name, { addresses }])),
@@ -100,7 +100,7 @@ Deno.test("a name that leads where no CA comes is a fault, unless the configurat
   ]);
 });
 
-Deno.test("a virtual address that no name leads to is a note, except behind a NAT", () => {
+Deno.test("a virtual address without a name in the DNS is a note, except behind a NAT", () => {
   const spare = (addresses: string[], more = "") =>
     dnsFindings(
       new Map([["a.example", { addresses }]]),

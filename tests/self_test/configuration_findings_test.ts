@@ -27,7 +27,7 @@ function found(own: string | undefined, others: (string | undefined)[]) {
   };
 }
 
-Deno.test("the odd one is found by counting, and this one is never spread when it is odd", () => {
+Deno.test("the differing configuration is found by majority, and this balancer's is not recommended when it differs", () => {
   const table: [string, (string | undefined)[], string[], RegExp][] = [
     [OURS!, [OURS, OURS], [], /^$/],
     [
@@ -67,7 +67,7 @@ Deno.test("the odd one is found by counting, and this one is never spread when i
   }
 });
 
-Deno.test("only a 404 of a challenge port tells a configuration", () => {
+Deno.test("only a 404 of a challenge port carries a configuration digest", () => {
   const challenge = pathTo("192.0.2.11", { port: "challenge" });
   const fields = { "acme-lb-config": X! };
   assert.equal(toldConfig(challenge, answer(404, "", fields))?.digest, X);

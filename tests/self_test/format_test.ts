@@ -33,7 +33,7 @@ const REPORT: SelfTestReport = {
   },
 };
 
-Deno.test("formatReport() has a line for each path or finding, and cannot be made to have more", () => {
+Deno.test("formatReport() has exactly one line for each path or finding", () => {
   assert.deepEqual(formatReport(REPORT).split("\n"), [
     "ok    challenge [2001:db8::f001]:31080 (lb0, this balancer): found, 2 ms",
     "ok    challenge 192.0.2.12:31080: absent, as it should be, 3 ms",
@@ -51,7 +51,7 @@ Deno.test("formatReport() has a line for each path or finding, and cannot be mad
   assert.deepEqual(formatReport(well).split("\n").at(-3), "1 path: all well");
 });
 
-Deno.test("formatReportAsJson() reads back as the report, and holds nothing that a terminal obeys", () => {
+Deno.test("formatReportAsJson() reads back as the report, without control characters", () => {
   const text = formatReportAsJson(REPORT);
   assert.deepEqual(JSON.parse(text), REPORT);
   // deno-lint-ignore no-control-regex

@@ -63,7 +63,7 @@ Deno.test("planPaths() takes every peer, node, virtual address and record, each 
   ]);
 });
 
-Deno.test("planPaths() takes the peers' own addresses where no node is named", () => {
+Deno.test("planPaths() uses the peers' addresses when there are no nodes", () => {
   const paths = spelled({
     config: `peers: ["[2001:db8::f001]:31080", "192.0.2.12:31081", "[fe80::1%eth0]:31080"]
 cluster: { virtual_addresses: [192.0.2.1] }`,
@@ -80,7 +80,7 @@ cluster: { virtual_addresses: [192.0.2.1] }`,
   ]);
 });
 
-Deno.test("planPaths() takes this machine alone where nothing is configured", () => {
+Deno.test("planPaths() has only this machine when nothing is configured", () => {
   const machine = ["127.0.0.1", "::1", "fe80::1", "192.0.2.2", "2001:db8::2"];
   assert.deepEqual(spelled({ config: "", machine }), [
     "challenge [::1]:31080 [::1] (this balancer) own",

@@ -35,7 +35,7 @@ function report(
         redirect: answer(301, "", { location: `https://${host}${PAGE}` }),
       };
     const other = amiss[`${port} ${address.hostname}`];
-    return other?.token?.fault ? { token: other.token } : { ...well, ...other };
+    return other?.token && "fault" in other.token ? { token: other.token } : { ...well, ...other };
   });
   return selfTestReport({
     ...{ config, paths, replies, text: TEXT, webroot: "/w", file: "config.yaml", digest: DIGEST },
@@ -52,7 +52,7 @@ function texts({ paths, findings }: SelfTestReport): string[] {
     .map(({ level, rule, about, text }) => `${level} ${rule}${about ? ` ${about}` : ""}: ${text}`);
 }
 
-Deno.test("selfTestReport() finds nothing where all is well, and tells the arithmetic of the limit", () => {
+Deno.test("selfTestReport() has no fault when all is well, and shows the calculation of the weekly limit", () => {
   const well = report();
   assert.deepEqual([well.ok, texts(well), well.token], [true, [], "token"]);
   assert.deepEqual(well.findings.map(({ level, rule }) => [level, rule]), [[
@@ -62,7 +62,7 @@ Deno.test("selfTestReport() finds nothing where all is well, and tells the arith
   assert.match(well.findings[0]!.text, /^2 balancers, /);
 });
 
-Deno.test("selfTestReport() tells a stopped acme-lb from a wrong port, by port 80 of the same machine", () => {
+Deno.test("selfTestReport() distinguishes a stopped acme-lb from a wrong port by port 80 of the same machine", () => {
   const refused = { token: silence("refused") };
   const port = texts(report({ "challenge 2001:db8::f002": refused }));
   assert.match(port.join(), /^fail refused: nothing listens on port 31080, though the machine/);
@@ -76,7 +76,7 @@ Deno.test("selfTestReport() tells a stopped acme-lb from a wrong port, by port 8
   assert.match(stopped[1]!, /^fail refused: nothing listens on port 80 there; start acme-lb/);
 });
 
-Deno.test("selfTestReport() tells a machine that is down from a firewall", () => {
+Deno.test("selfTestReport() distinguishes a machine that is down from a firewall", () => {
   const silent = { token: silence("timeout") };
   assert.match(
     texts(report({ "challenge 2001:db8::f002": silent })).join(),
@@ -97,7 +97,7 @@ Deno.test("selfTestReport() tells a machine that is down from a firewall", () =>
   );
 });
 
-Deno.test("selfTestReport() takes a port that hangs, or another challenge port, for a sign of life", () => {
+Deno.test("selfTestReport() counts a machine as up when a port hangs or another challenge port answers", () => {
   const hung = { token: silence("timeout", true) };
   const refused = { token: silence("refused") };
   const found = texts(report({
@@ -117,7 +117,7 @@ Deno.test("selfTestReport() takes a port that hangs, or another challenge port, 
   assert.match(two[0]!, /^fail refused: nothing listens on port 31080, though the machine/);
 });
 
-Deno.test("selfTestReport() does not call the challenge port alive that is not", () => {
+Deno.test("selfTestReport() does not count a dead challenge port as up", () => {
   const found = texts(report({
     "challenge 2001:db8::f002": { token: silence("refused") },
     "public 192.0.2.12": { token: silence("timeout") },
@@ -143,7 +143,7 @@ Deno.test("selfTestReport() counts balancers by nodes and by peers, whichever ar
   assert.deepEqual(count(""), "1");
 });
 
-Deno.test("selfTestReport() tells IPv4 that is missing while IPv6 of the same node answers", () => {
+Deno.test("selfTestReport() reports IPv4 that fails while IPv6 of the same node answers", () => {
   const found = texts(report({ "public 192.0.2.12": { token: silence("refused") } }));
   assert.match(
     found.join(),
@@ -151,7 +151,7 @@ Deno.test("selfTestReport() tells IPv4 that is missing while IPv6 of the same no
   );
 });
 
-Deno.test("selfTestReport() blames one webroot for all that does not find the token", () => {
+Deno.test("selfTestReport() names one webroot as the cause of every path that does not find the token", () => {
   const absent = { token: answer(404) };
   const found = texts(report({
     "challenge 2001:db8::f001": absent,
@@ -164,7 +164,7 @@ Deno.test("selfTestReport() blames one webroot for all that does not find the to
   }
 });
 
-Deno.test("selfTestReport() forgives a 504 for an unknown token only while a peer is not well", () => {
+Deno.test("selfTestReport() accepts a 504 for an unknown token only while a peer is not well", () => {
   const unknown = { unknown: answer(504) };
   assert.deepEqual(texts(report({ "public 2001:db8::f001": unknown })).length, 1);
   const found = texts(report({
@@ -179,7 +179,7 @@ Deno.test("selfTestReport() forgives a 504 for an unknown token only while a pee
   assert.deepEqual(texts(nameless).length, 1);
 });
 
-Deno.test("selfTestReport() compares clock and configuration at challenge ports alone", () => {
+Deno.test("selfTestReport() compares clock and configuration only at challenge ports", () => {
   const late = { ...SHARED, date: new Date(NOW - 600_000).toUTCString() };
   const stale = { ...SHARED, "acme-lb-config": "8899aabbccddeeff" };
   const found = report({
@@ -194,7 +194,7 @@ Deno.test("selfTestReport() compares clock and configuration at challenge ports 
   ]);
 });
 
-Deno.test("selfTestReport() lets a peer that is no acme-lb be, with a note", () => {
+Deno.test("selfTestReport() accepts a peer that is not acme-lb, with a note", () => {
   const nginx = report({
     "challenge 2001:db8::f002": { unknown: answer(404, "", { date: SHARED.date }) },
   });
@@ -209,13 +209,13 @@ Deno.test("selfTestReport() says that this balancer is none of the peers, and th
     texts(report({}, { config })).join(),
     /^fail not_a_peer peers: no entry is this machine/,
   );
-  // One balancer alone needs no peers.
+  // A single balancer needs no peers.
   assert.deepEqual(texts(report({}, { config: "challenge: { listen: [] }" })), []);
   const found = texts(report({}, { unresolved: ["lb2.example"] }));
   assert.match(found.join(), /^fail unresolved dns:lb2\.example: this name does not resolve here/);
 });
 
-Deno.test("selfTestReport() takes warnings for no failure", () => {
+Deno.test("selfTestReport() does not count warnings as failures", () => {
   const slow = report({ "public 192.0.2.11": { token: { ...answer(200, TEXT), ms: 6000 } } });
   assert.deepEqual([slow.ok, texts(slow).length], [true, 1]);
   assert.ok(report({}, { lifetimeMs: 3_600_000 }).ok);
@@ -227,7 +227,7 @@ Deno.test("dnsFindings() names wildcards, names without addresses, and families 
     names: ["*.example", "none.example", "six.example", "four.example", "both.example"],
   };
   const records = new Map([
-    ["none.example", { reason: "no records" }],
+    ["none.example", { addresses: [], reason: "no records" }],
     ["six.example", { addresses: ["2001:db8::1"] }],
     ["four.example", { addresses: ["192.0.2.1"] }],
     ["both.example", { addresses: ["192.0.2.1", "2001:db8::1"] }],

@@ -36,7 +36,7 @@ for (const [name, reply, outcome] of TABLE) {
   });
 }
 
-Deno.test("caOutcome() takes nothing but what the CA takes", () => {
+Deno.test("caOutcome() accepts exactly what the CA accepts", () => {
   // Boulder: read at most 128 bytes, refuse if all 128 came, trim on the right, compare.
   const boulder = (body: string) => body.length < 128 && body.replace(/\s+$/, "") === TEXT;
   const piece = fc.constantFrom("", " ", "\n", "\r\n", "x", "\t".repeat(60), "\xa0");
@@ -47,7 +47,7 @@ Deno.test("caOutcome() takes nothing but what the CA takes", () => {
   }));
 });
 
-Deno.test("balancerOutcome() approves what the lookup of serve would take, and nothing else", () => {
+Deno.test("balancerOutcome() accepts exactly what the lookup of serve accepts", () => {
   const token = TEXT.split(".")[0]!;
   const table: [Reply, string, string][] = [
     [answer(200, TEXT), TEXT, "found"],

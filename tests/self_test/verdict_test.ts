@@ -20,7 +20,7 @@ interface Given extends Partial<Omit<Evidence, "config" | "records">> {
   names?: string[];
   /** Lines of `cluster`. */
   more?: string;
-  /** Instead of what is well, by `port address`. */
+  /** Findings that replace a good result, by `port address`. */
   amiss?: Record<string, Reply>;
 }
 
@@ -39,13 +39,15 @@ ${more}`,
   );
   const machine = rest.machine ?? ["192.0.2.11", "2001:db8::f1"];
   const records = new Map(
-    names.map((name) => [name, dns.length > 0 ? { addresses: dns } : { reason: "none" }]),
+    names.map((
+      name,
+    ) => [name, dns.length > 0 ? { addresses: dns } : { addresses: [], reason: "none" }]),
   );
   const peers = config.peers.filter((peer) => "hostname" in peer);
   const paths = planPaths({ config, records, peers, machine });
   const replies = paths.map(({ port, address, own, host }): Replies => {
     const other = amiss[`${port} ${address.hostname}`];
-    if (other && (other.fault !== undefined || port === "public")) return { token: other };
+    if (other && ("fault" in other || port === "public")) return { token: other };
     return port === "challenge"
       ? {
         token: other ?? (own ? answer(200, TEXT) : answer(404)),
@@ -178,7 +180,7 @@ Deno.test("the verdict says whether the CA gets its answer, through which addres
   }
 });
 
-Deno.test("an own address that no name leads to fails nothing, unless acme-lb itself answers wrongly", () => {
+Deno.test("an own address without a name in the DNS is no failure, unless acme-lb itself answers wrongly", () => {
   const closed = (reply: Reply) => ({ amiss: { "public 192.0.2.12": reply } });
   const notes: Reply[] = [
     silence("refused"),
@@ -252,7 +254,7 @@ Deno.test("names of one address with the same result share a line", () => {
   assert.deepEqual(well.map(({ of }) => of.length), [101]);
 });
 
-Deno.test("a place where clients write, and whose tokens are not given, is named", () => {
+Deno.test("a webroot whose tokens are not served is named", () => {
   const place = (directory: string, more: { reply?: Reply; reason?: string }) => ({
     ...{ webroot: "/w", directory, token: "t".repeat(43), text: TEXT, ...more },
   });

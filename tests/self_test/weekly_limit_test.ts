@@ -28,7 +28,7 @@ for (const [balancers, lifetime, level, perWeek] of TABLE) {
   });
 }
 
-Deno.test("weeklyLimitFinding() states its arithmetic and what to do", () => {
+Deno.test("weeklyLimitFinding() shows its calculation and what to do", () => {
   assert.match(
     findingFor(3, "160h").text,
     /^3 balancers, certificates of 160h renewed with half left: 6\.3 orders a week against the limit of 5 .*ARI are exempt\); use clients with ARI/,

@@ -274,7 +274,7 @@ for (const [name, changes, expected, text, headline] of FAULTS) {
   });
 }
 
-Deno.test("findFleetFaults() has words of what to do for every kind of silence", () => {
+Deno.test("findFleetFaults() says what to do for every reason of a missing answer", () => {
   const kinds = [
     "timeout",
     "refused",
@@ -301,12 +301,12 @@ Deno.test("findFleetFaults() has words of what to do for every kind of silence",
   }
 });
 
-Deno.test("stateOf() is that of the worst finding, and a note is none", () => {
+Deno.test("stateOf() is the state of the worst finding, and notes do not count", () => {
   const of = (...levels: ("fail" | "warn" | "note")[]) =>
     stateOf(levels.map((level) => ({ level, rule: "clock", text: "", about: "" })));
   assert.deepEqual([of(), of("note"), of("note", "warn"), of("warn", "fail")], [0, 0, 1, 2]);
 });
 
-Deno.test("an instant of the sample fleet is before its clock", () => {
+Deno.test("every time in the sample fleet is before its clock", () => {
   assert.deepEqual(Date.parse(before(1000)), NOW.getTime() - 1000);
 });

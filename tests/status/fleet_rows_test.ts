@@ -33,7 +33,7 @@ Deno.test("fleetRows() makes one row of a node's addresses, by the first that an
   ]);
 });
 
-Deno.test("fleetRows() makes one row of two addresses that tell of one process, without nodes", () => {
+Deno.test("fleetRows() makes one row of two addresses with the same instance, without nodes", () => {
   const targets = [
     target("192.0.2.11:31080"),
     target("[2001:db8::f001]:31080"),
@@ -45,7 +45,7 @@ Deno.test("fleetRows() makes one row of two addresses that tell of one process, 
   ]);
 });
 
-Deno.test("fleetRows() lets no node pass for another by telling that one's instance", () => {
+Deno.test("fleetRows() does not merge two nodes when one reports the other's instance", () => {
   const targets = [target("192.0.2.11:1", "lb0"), target("192.0.2.12:1", "lb1")];
   assert.deepEqual(shown(targets, [told("lb0"), told("lb0")]).map(([name]) => name), [
     "lb0",
@@ -53,7 +53,7 @@ Deno.test("fleetRows() lets no node pass for another by telling that one's insta
   ]);
 });
 
-Deno.test("readAnswer() takes a report, and names what is wrong with anything else", () => {
+Deno.test("readAnswer() accepts a report, and names the fault of any other text", () => {
   const report = sampleReport("lb0");
   assert.deepEqual(readAnswer(JSON.stringify(report), NOW.getTime()), { report });
   assert.deepEqual(readAnswer("<html>", NOW.getTime()), {

@@ -15,7 +15,7 @@ const page = (view: FleetView) => statusPage(view, findFleetFaults(view), { refr
 
 const DEAD = sampleView({ lb2: { report: undefined, silence: "timeout", ms: 1800 } });
 
-Deno.test("text begins with the sum in one line, and has a table for each question", () => {
+Deno.test("text begins with a summary in one line, and has a table for each part", () => {
   const lines = text(sampleView()).split("\n");
   assert.deepEqual(lines[0], "all is well (3 balancers)");
   assert.deepEqual(lines.filter((line) => /^[a-z]/.test(line)).slice(1), [
@@ -46,7 +46,7 @@ Deno.test("text says first what is wrong with a dead balancer's address, and sho
   assert.match(text(DEAD), /^ {2}lb2 +\[2001:db8::f003\]:31080 +timeout$/m);
 });
 
-Deno.test("text for a terminal fits its width, and looks that follow each other say when", () => {
+Deno.test("text for a terminal fits its width, and repeated output has the time", () => {
   const view = sampleView({
     lb1: { report: sampleReport("lb1", { config: "77aa9a7be01d3344" }) },
     lb2: { report: undefined, silence: "timeout", ms: 1800 },
@@ -63,12 +63,12 @@ Deno.test("text for a terminal fits its width, and looks that follow each other 
   }
 });
 
-Deno.test("a challenge tells by name which balancer had its key authorization", () => {
+Deno.test("a challenge names the balancer that had its key authorization", () => {
   assert.match(text(sampleView()), /^ {2}3h ago +lb0 +Px5gnHjd… +2600:\S+ +lb1 +200 +4$/m);
   assert.ok(!page(sampleView()).includes("<span>[2001:db8::f002]:31080</span>"));
 });
 
-Deno.test("where no balancer tells anything, who holds an address is unknown", () => {
+Deno.test("the holder of an address is unknown when no balancer reports", () => {
   const silent = { report: undefined, silence: "refused" as const };
   const view = sampleView({ lb0: silent, lb1: silent, lb2: silent });
   assert.match(text(view), /^ {2}2001:db8::1 +unknown$/m);
@@ -140,7 +140,7 @@ Deno.test("the page has a landmark for each part, headings in order, and a name 
   );
 });
 
-Deno.test("the page asks for nothing, runs nothing, and holds no style but its sheet", () => {
+Deno.test("the page loads nothing, has no script, and no style outside its style sheet", () => {
   const made = page(DEAD);
   assert.deepEqual(
     [...made.matchAll(/(?:src|href|action)="([^"]*)"/g)].map(([, to]) => to!.slice(0, 15)),
@@ -152,13 +152,13 @@ Deno.test("the page asks for nothing, runs nothing, and holds no style but its s
   assert.ok(!/<script|\son[a-z]+=|style="|@import|url\(/i.test(made));
 });
 
-Deno.test("all is well is told in so many words, and nothing is to be done", () => {
+Deno.test('a fleet without faults is reported as "all is well", with nothing to do', () => {
   const made = page(sampleView());
   assert.match(made, /class="sum s-ok"[^>]*>\s*<strong>all is well<\/strong>/);
   assert.ok(!made.includes("What to do"));
 });
 
-Deno.test("whatever balancers tell stays text in all three formats", () => {
+Deno.test("text from balancers is escaped in all three formats", () => {
   const hostile = fc.oneof(
     fc.constantFrom(
       "<script>alert(1)</script>",
@@ -206,7 +206,7 @@ Deno.test("whatever balancers tell stays text in all three formats", () => {
   );
 });
 
-Deno.test("a fleet of 64 balancers with all that they may tell is a page of bounded size", () => {
+Deno.test("the page of 64 balancers with reports of the maximum size has a bounded size", () => {
   const report = sampleReport("lb0", {
     certificates: Array(40).fill(sampleCertificate({ verdict: "WARNING", text: "x".repeat(400) })),
     challenges: Array(50).fill(sampleChallenge()),

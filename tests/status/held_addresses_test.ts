@@ -37,7 +37,7 @@ function setUp(addresses: string[]) {
   return { held, here, waiting, advance };
 }
 
-Deno.test("an address that is there at the start is held since before it, one that comes since then", () => {
+Deno.test("an address present at the start is held since before it, a later one since it came", () => {
   const { held, here, advance } = setUp(["::1", "2001:DB8::1"]);
   held.watch(BOTH);
   assert.deepEqual(held.held(BOTH), [{ address: "2001:db8::1", since: null }]);
@@ -51,7 +51,7 @@ Deno.test("an address that is there at the start is held since before it, one th
   ]);
 });
 
-Deno.test("an address that goes is not held at once, and comes back as of then", () => {
+Deno.test("a removed address is no longer held at once, and is held anew when it comes back", () => {
   const { held, here, advance } = setUp(["192.0.2.1"]);
   held.watch(["192.0.2.1"]);
   here.delete("192.0.2.1");
@@ -79,7 +79,7 @@ Deno.test("a reload keeps what is known of the addresses that stay", () => {
   ]);
 });
 
-Deno.test("nothing is looked at again and again without virtual addresses, or after the end", () => {
+Deno.test("addresses are not polled without virtual addresses, or after the end", () => {
   const { held, waiting } = setUp(["192.0.2.1"]);
   held.watch([]);
   assert.deepEqual(waiting.size, 0);

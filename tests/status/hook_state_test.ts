@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { boundFiles } from "../../lib/bounded_files.ts";
 import {
   type FinishedRun,
   leaveHookState,
@@ -25,7 +26,7 @@ const failed = {
   leaf: undefined,
 };
 
-Deno.test("what a hook leaves is read back, one run for each target, and a renewal is remembered", async () => {
+Deno.test("the state of a hook reads back as one run for each target, and a renewal is remembered", async () => {
   await using folder = await temporary();
   const leave = (outcome: FinishedRun, at: number) =>
     leaveHookState(folder.path, outcome, { now: () => at });
@@ -33,7 +34,7 @@ Deno.test("what a hook leaves is read back, one run for each target, and a renew
   await leave({ ...done, renewed: false }, AT + 60_000);
   await leave(failed, AT + 120_000);
   await leave({ ...done, out: "/other.pem" }, AT);
-  const states = await readHookStates(folder.path);
+  const states = await readHookStates(folder.path, boundFiles());
   assert.deepEqual(states.toSorted((a, b) => a.out < b.out ? -1 : 1), [
     {
       client: "certbot",
@@ -65,10 +66,10 @@ Deno.test("the file may be read by all, as the server is another user", async ()
   assert.deepEqual((await Deno.stat(`${folder.path}/${name}`)).mode! & 0o777, 0o644);
 });
 
-Deno.test("without the directory nothing is kept and nothing is said; a file in its place is named", async () => {
+Deno.test("without the directory nothing is kept or reported; a file in its place is reported", async () => {
   await using folder = await temporary();
   assert.deepEqual(await leaveHookState(`${folder.path}/none`, done), undefined);
-  assert.deepEqual(await readHookStates(`${folder.path}/none`), []);
+  assert.deepEqual(await readHookStates(`${folder.path}/none`, boundFiles()), []);
   await Deno.writeTextFile(`${folder.path}/file`, "");
   assert.match((await leaveHookState(`${folder.path}/file`, done))!, /is no directory/);
 });
@@ -88,10 +89,10 @@ Deno.test("a planted link is replaced and not followed; what is no state is pass
   for (const [i, text] of others.entries()) {
     await Deno.writeTextFile(`${folder.path}/hook-000000000000000${i}.json`, text);
   }
-  assert.deepEqual((await readHookStates(folder.path)).map(({ ok }) => ok), [false]);
+  assert.deepEqual((await readHookStates(folder.path, boundFiles())).map(({ ok }) => ok), [false]);
 });
 
-Deno.test("runToTell() prefers the last that failed, however old, to later ones that did not", () => {
+Deno.test("runToTell() prefers the last failed run, of any age, to later successful ones", () => {
   const state = (ok: boolean, at: string) => ({ ...done, ok, at, renewed_at: null, leaf: null });
   assert.deepEqual(runToTell([]), null);
   const told = runToTell([

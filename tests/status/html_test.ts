@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Html, html } from "../../lib/status/html.ts";
 
-Deno.test("html`` escapes text, joins lists, leaves out what is absent, and keeps markup", () => {
+Deno.test("html`` escapes text, joins lists, leaves out absent values, and keeps markup", () => {
   const inner = html`<b>${"<"}</b>`;
   assert.deepEqual(
     html`<p title="${'"x"'}">${[inner, "&", 7]}${false}${undefined}</p>`.text,

@@ -118,7 +118,7 @@ const LIARS: [string, Behaviour, string][] = [
   ["its prototype", sent(report().replace('"format":1', '"__proto__":{"format":1}')), "bad_report"],
 ];
 
-Deno.test("twenty and more peers that lie make a row each, beside that of an honest one", async () => {
+Deno.test("more than twenty lying peers make a row each, beside that of an honest one", async () => {
   await using stack = new AsyncDisposableStack();
   const peers = [["honest", sent(report()), ""] as const, ...LIARS].map(([, behave]) =>
     stack.use(peerThat(behave)).address
@@ -145,7 +145,7 @@ Deno.test("twenty and more peers that lie make a row each, beside that of an hon
   ]);
 });
 
-Deno.test("a peer of another fleet, or whose texts are markup, is a row that stays text", async () => {
+Deno.test("a peer of another fleet, or with markup in its texts, is an escaped row", async () => {
   const certificates = [
     sampleCertificate({ place: MARKUP, names: [MARKUP], issuer: MARKUP, text: MARKUP }),
   ];
@@ -169,7 +169,7 @@ Deno.test("a peer of another fleet, or whose texts are markup, is a row that sta
   );
 });
 
-Deno.test("ten balancers of which four are dead are told at the deadline, and the others meanwhile", async () => {
+Deno.test("four dead balancers of ten are reported at the deadline, and the others before it", async () => {
   await using stack = new AsyncDisposableStack();
   const alive = Array.from(
     { length: 6 },
@@ -189,7 +189,7 @@ Deno.test("ten balancers of which four are dead are told at the deadline, and th
   ]);
 });
 
-Deno.test("names among the peers: one that hangs holds nobody up, one without an address is a row", async () => {
+Deno.test("a peer's name that does not resolve delays no other, and one without an address is a row", async () => {
   const config = parseConfig(
     'peers: ["dns:good.example:31080", "dns:hangs.example:1", "dns:none.example:2"]\n',
     "config.yaml",

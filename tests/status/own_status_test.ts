@@ -46,7 +46,7 @@ function statusOf({ look = () => Promise.resolve(SEEN) } = {}) {
   return { status, source: status.under(CONFIG, [{ role: "public", address: "[::]:80" }]) };
 }
 
-Deno.test("a server tells a report that its own reader takes, whatever it has seen", async () => {
+Deno.test("a server's report is accepted by its own reader in every state", async () => {
   const { status, source } = statusOf();
   status.events.challenge({
     token: "a".repeat(43),
@@ -64,7 +64,7 @@ Deno.test("a server tells a report that its own reader takes, whatever it has se
   assert.ok(report.health.notes[0]!.length <= 400);
 });
 
-Deno.test("a look that fails or hangs leaves the rest of the report as it is", async () => {
+Deno.test("a check that fails or hangs does not change the rest of the report", async () => {
   const failing = statusOf({ look: () => Promise.reject(new Error("disk")) });
   const report = await failing.source.report();
   assert.deepEqual([report.certificates_total, report.name], [null, "lb1"]);
@@ -78,7 +78,7 @@ function head(target: string, method = "GET"): RequestHead {
   return parsed;
 }
 
-Deno.test("the report is told to balancers alone; anybody else gets what any target gets", async () => {
+Deno.test("the report is sent only to balancers; others get the answer of any other target", async () => {
   const { source } = statusOf();
   const other = textAnswer("other\n");
   const handler = createReportHandler({
@@ -103,7 +103,7 @@ Deno.test("the report is told to balancers alone; anybody else gets what any tar
   }
 });
 
-Deno.test("a report of certificates with many long names keeps within its bounds: the worst stay", async () => {
+Deno.test("a report with many long names is cut to its size limit and keeps the worst certificates", async () => {
   const names = Array.from({ length: 20 }, (_, i) => `${i}${"\u00e9".repeat(200)}`);
   const certificates = Array.from(
     { length: 40 },
@@ -122,7 +122,7 @@ Deno.test("a report of certificates with many long names keeps within its bounds
   assert.deepEqual([told.certificates[0]!.place, told.certificates_total], ["/0.pem", 40]);
 });
 
-Deno.test("the page asks the balancers once for all who look, and says what it may use", async () => {
+Deno.test("the page asks the balancers once for all viewers, and has a content security policy", async () => {
   let asked = 0;
   const page = createPageHandler({
     ask: () => (asked++, Promise.resolve(sampleView())),
@@ -144,7 +144,7 @@ Deno.test("the page asks the balancers once for all who look, and says what it m
   assert.ok(!/unsafe|script-src|connect-src/.test(answer!.headers));
 });
 
-Deno.test("a page that could not be made is 503 and said in the log, and comes later", async () => {
+Deno.test("a page that could not be made is 503, is logged, and works later", async () => {
   const errors: unknown[] = [];
   const page = createPageHandler({
     ask: () => Promise.reject(new Error("no")),
@@ -153,7 +153,7 @@ Deno.test("a page that could not be made is 503 and said in the log, and comes l
   assert.deepEqual([(await page("/"))!.status, errors.length], [503, 1]);
 });
 
-Deno.test("the metrics tell what is held, how hooks ended and when a certificate was renewed", () => {
+Deno.test("the metrics have held addresses, results of hooks and times of renewals", () => {
   const hook = { client: "lego", out: '/a"b.pem', text: "", renewed_at: null, leaf: null };
   const text = formatStatusMetrics({
     held: new Map([["192.0.2.1", false], ["192.0.2.2", true]]),
@@ -177,7 +177,7 @@ Deno.test("the metrics tell what is held, how hooks ended and when a certificate
   assert.deepEqual(formatStatusMetrics({ held: new Map(), renewedAt: null, hooks: [] }), "");
 });
 
-Deno.test("createOwnLook() tells files that it may read, and by what the hook left those it may not", async () => {
+Deno.test("createOwnLook() reports readable files, and unreadable ones from the state of the hook", async () => {
   await using folder = await temporary();
   const { path } = folder;
   await Deno.mkdir(`${path}/state`);

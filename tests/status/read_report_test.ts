@@ -6,7 +6,7 @@ import { before, NOW, sampleCertificate, sampleChallenge, sampleReport } from ".
 
 const read = (value: unknown) => readReport(JSON.stringify(value), NOW.getTime());
 
-Deno.test("readReport() gives back what a balancer tells, without members it does not know", () => {
+Deno.test("readReport() returns the known members of a balancer's report", () => {
   const report = sampleReport("lb0");
   assert.deepEqual(read({ ...report, later: "<b>", __proto__: { version: "x" } }), report);
 });
@@ -99,7 +99,7 @@ for (const [name, changes, reason] of LIES) {
   });
 }
 
-Deno.test("readReport() refuses what is no object, or no JSON, in words of its own", () => {
+Deno.test("readReport() refuses invalid JSON and values other than objects with its own message", () => {
   const bodies = ["", "null", "[]", "1", '"x"', "{", "[".repeat(60_000), "x".repeat(200_000)];
   for (const body of bodies) {
     assert.throws(() => readReport(body, NOW.getTime()), (error: unknown) => {
@@ -109,7 +109,7 @@ Deno.test("readReport() refuses what is no object, or no JSON, in words of its o
   }
 });
 
-Deno.test("readReport() throws nothing but its SyntaxError, whatever JSON holds", () => {
+Deno.test("readReport() throws only its SyntaxError for any JSON", () => {
   fc.assert(
     fc.property(fc.json(), fc.constantFrom(...Object.keys(sampleReport("lb0"))), (json, key) => {
       try {

@@ -5,7 +5,7 @@ import { createRecentEvents } from "../../lib/status/recent_events.ts";
 const NOW = Date.parse("2026-11-25T12:00:00.900Z");
 const event = { token: "Px5gnHjdtZ3T0oCPeBXb2dHA", from: "192.0.2.9", ms: 4 };
 
-Deno.test("challenges are told newest first, with a shortened token and where they were found", () => {
+Deno.test("challenges are listed newest first, with a shortened token and where they were found", () => {
   const events = createRecentEvents({ now: () => NOW });
   events.challenge({ ...event, source: "own", status: 200 });
   events.challenge({ ...event, source: "peer", peer: "192.0.2.12:31080", status: 200 });
@@ -19,7 +19,7 @@ Deno.test("challenges are told newest first, with a shortened token and where th
   ]);
 });
 
-Deno.test("a scanner's questions do not push out those of a CA, and neither grows without end", () => {
+Deno.test("a scanner's requests do not displace those of a CA, and both lists are bounded", () => {
   const events = createRecentEvents({ now: () => NOW });
   events.challenge({ ...event, source: "own", status: 200 });
   for (let i = 0; i < 1000; i++) events.challenge({ ...event, source: undefined, status: 404 });
@@ -28,7 +28,7 @@ Deno.test("a scanner's questions do not push out those of a CA, and neither grow
   assert.deepEqual(told.at(-1)!.status, 200);
 });
 
-Deno.test("of each peer the last outcome is kept, and of more peers than are told the last ones", () => {
+Deno.test("the last outcome of each peer is kept, for a bounded number of peers", () => {
   const events = createRecentEvents({ now: () => NOW });
   events.contact("192.0.2.12:31080", "timeout");
   events.contact("192.0.2.12:31080", "found");

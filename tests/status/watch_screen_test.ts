@@ -9,7 +9,7 @@ const SIZE = { columns: 20, rows: 5 };
 // deno-lint-ignore no-control-regex
 const seen = (screen: string) => screen.replace(/\x1b\[2?[HJK]/g, "").split("\n");
 
-Deno.test("a look is drawn over the one before, and clears what that left", () => {
+Deno.test("output is drawn over the previous one, and clears the rest of it", () => {
   assert.deepEqual(
     watchScreen("one\ntwo\n", { ...SIZE, first: false }),
     "\x1b[Hone\x1b[K\ntwo\x1b[K\n\x1b[J",
@@ -17,7 +17,7 @@ Deno.test("a look is drawn over the one before, and clears what that left", () =
   assert.ok(watchScreen("one\n", { ...SIZE, first: true }).startsWith("\x1b[H\x1b[2J"));
 });
 
-Deno.test("the first line stays on the screen however long the look is", () => {
+Deno.test("the first line stays on the screen for output of any length", () => {
   const lines = Array.from({ length: 30 }, (_, i) => `line ${i}`).join("\n");
   const drawn = seen(watchScreen(`${lines}\n`, { ...SIZE, first: false }));
   assert.deepEqual(drawn.slice(0, 3), ["line 0", "line 1", "line 2"]);
