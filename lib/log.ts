@@ -83,7 +83,8 @@ export function createLog(options: LogOptions = {}): Log {
       ...suppressed,
     };
     const line = boundedValues(all, longestValue);
-    const taken = write(format === "json" ? jsonLine(line) : textLine(line)) !== false;
+    const text = format === "json" ? printable(JSON.stringify(line), "\\u") + "\n" : textLine(line);
+    const taken = write(text) !== false;
     budget.suppressed = taken ? 0 : budget.suppressed + 1;
     if (!taken) onSuppressed("not_read");
   }
@@ -104,10 +105,6 @@ function textLine(fields: LogFields): string {
 function textValue(value: string | number | boolean): string {
   const text = printable(String(value));
   return /^[^\s"=]+$/.test(text) ? text : `"${text.replaceAll('"', '\\"')}"`;
-}
-
-function jsonLine(fields: LogFields): string {
-  return printable(JSON.stringify(fields), "\\u") + "\n";
 }
 
 function boundedValues(fields: LogFields, longest: number): LogFields {

@@ -63,8 +63,18 @@ async function readOpened(path: string): Promise<Read> {
   const { open, constants } = await import("node:fs/promises");
   await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const held = await file.stat();
-  return refusalOf({ isFile: held.isFile(), size: held.size }) ??
-    { bytes: new Uint8Array(await file.readFile()) };
+  const refusal = refusalOf({ isFile: held.isFile(), size: held.size });
+  if (refusal) return refusal;
+  // Files of /proc say that they are empty.
+  if (held.size === 0) return { bytes: new Uint8Array(await file.readFile()) };
+  const bytes = new Uint8Array(held.size);
+  let length = 0;
+  while (length < bytes.length) {
+    const { bytesRead } = await file.read(bytes, length);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  return { bytes: bytes.subarray(0, length) };
 }
 
 const TOO_LARGE: Read = { reason: "it is larger than 1 MiB", absent: false };

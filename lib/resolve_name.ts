@@ -1,6 +1,6 @@
 /**
  * All addresses of a name, as the system resolves it: its hosts file, then DNS, both families.
- * `Deno.resolveDns` asks DNS alone.
+ * `Deno.resolveDns` asks only the DNS.
  */
 
 /** Each address once, in the system's order. @throws when the name has none, or nobody answers */

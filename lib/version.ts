@@ -1,4 +1,4 @@
-/** The version, kept in deno.json alone, and the time before which it cannot be running. */
+/** The version, kept only in deno.json, and the time before which it cannot be running. */
 
 import denoJson from "../deno.json" with { type: "json" };
 

@@ -93,13 +93,20 @@ Deno.test("time in which the process itself stood still is not counted against a
     ...SYSTEM_CLOCK,
     schedule: (_ms: number, wake: () => void) => (waiting.push(wake), () => {}),
   };
-  const system = halfDead();
-  const files = boundFiles({ patienceMs: 2000, clock, system });
-  const asked = files.read("/dead/slow");
-  // However late its timer comes, a wait counts as one slice of the 2 s.
-  for (let stalls = 0; stalls < 3; stalls++) waiting.shift()!();
-  system.revive();
-  assert.deepEqual(await asked, { bytes: new Uint8Array([1]) });
+  const signals = [undefined, AbortSignal.abort()];
+  for (const [i, slices] of [40, 10].entries()) {
+    const system = halfDead();
+    const files = boundFiles({ patienceMs: 2000, hurry: signals[i], clock, system });
+    const asked = files.read("/dead/slow");
+    // However late its timer comes, a wait counts as one slice of 50 ms: of 2 s, or in a hurry of 500 ms.
+    for (let stalls = 1; stalls < slices; stalls++) waiting.pop()!();
+    system.revive();
+    assert.deepEqual(await asked, { bytes: new Uint8Array([1]) });
+    const { read } = boundFiles({ hurry: signals[i], clock, system: halfDead() });
+    const hung = read("/dead/hung");
+    for (let slice = 0; slice < slices; slice++) waiting.pop()!();
+    assert.ok("reason" in await hung, `${slices} slices`);
+  }
 });
 
 Deno.test("the number of blocked threads is bounded, and a short deadline is kept", async () => {

@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
 import { PERMISSIONS } from "../compile/run_flags.ts";
 import { tryOut } from "../compile/try_out.ts";
+import { inTemporaryFolder } from "./temporary_folder.ts";
 import denoJson from "../deno.json" with { type: "json" };
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -68,17 +69,8 @@ async function run(program: string, args: string[], options: Deno.CommandOptions
   return said;
 }
 
-async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "acme-lb-test-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 Deno.test("compile makes the executable, its digests and its parts list", (t) =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     const first = await build(folder, { tree: "one" });
 
     await t.step("of at most 45 MB when it carries the runtime", () => {
@@ -136,7 +128,7 @@ Deno.test("compile makes the executable, its digests and its parts list", (t) =>
   }));
 
 Deno.test("compile embeds the modules and permissions in the base binary that DENORT_BIN names", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     // Any ELF file can be used for the embedding, and a file for another machine is not run.
     const options = { env: { DENORT_BIN: await Deno.realPath("/bin/true") }, target: FOREIGN };
     const [first, second] = [await build(folder, options), await build(folder, options)];
@@ -165,7 +157,7 @@ Deno.test("compile embeds the modules and permissions in the base binary that DE
   }));
 
 Deno.test("the output of deno compile is tested, and replaced by the carrying form if it fails", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     const script = (lines: string) => `#!/bin/sh\n${lines}\n`;
     // Each works a little further: it says something else, it has no configuration, it only listens.
     const version = `[ "$1" = --version ] && { echo "acme-lb ${denoJson.version} (x)"; exit; }`;
@@ -191,7 +183,7 @@ Deno.test("the output of deno compile is tested, and replaced by the carrying fo
   }));
 
 Deno.test("compile makes an executable for another machine beside the one for this", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     const env = { DENORT_BIN: await Deno.realPath("/bin/true") };
     const target = FOREIGN;
     await build(folder);
@@ -241,7 +233,7 @@ function textOf(bytes: Uint8Array): string {
 }
 
 Deno.test("compile fails when the base binary that DENORT_BIN names is missing", () =>
-  inFolder(async (folder) => {
+  inTemporaryFolder(async (folder) => {
     await assert.rejects(
       build(folder, { env: { DENORT_BIN: `${folder}/none` } }),
       /Could not find denort/,

@@ -4,6 +4,7 @@
  */
 
 import assert from "node:assert/strict";
+import { temporaryFolder } from "./temporary_folder.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 /** What tests outside tests/e2e read of the checkout. */
@@ -118,20 +119,17 @@ for (const defence of DEFENCES) {
     name: `${test} fails without its defence: ${what}`,
     ignore,
     async fn() {
-      const checkout = await Deno.makeTempDir({ prefix: "acme-lb-defence-" });
-      try {
-        const parts = PARTS.map((part) => `${ROOT}${part}`);
-        const { code } = await run("cp", ["--recursive", ...parts, checkout], checkout);
-        assert.equal(code, 0);
-        await remove(`${checkout}/${defence.file}`, defence);
-        const args = ["test", "-A", "--no-check", `--filter=${name}`, test];
-        const { code: failed, output } = await run(Deno.execPath(), args, checkout);
-        assert.notEqual(failed, 0, `it passes all the same:\n${output}`);
-        // Neither a syntax error nor a missing file: the test itself failed, or did not end.
-        assert.ok(failed !== 1 || /\.\.\. .*FAILED/.test(output), output);
-      } finally {
-        await Deno.remove(checkout, { recursive: true });
-      }
+      await using folder = await temporaryFolder();
+      const checkout = folder.path;
+      const parts = PARTS.map((part) => `${ROOT}${part}`);
+      const { code } = await run("cp", ["--recursive", ...parts, checkout], checkout);
+      assert.equal(code, 0);
+      await remove(`${checkout}/${defence.file}`, defence);
+      const args = ["test", "-A", "--no-check", `--filter=${name}`, test];
+      const { code: failed, output } = await run(Deno.execPath(), args, checkout);
+      assert.notEqual(failed, 0, `it passes all the same:\n${output}`);
+      // Neither a syntax error nor a missing file: the test itself failed, or did not end.
+      assert.ok(failed !== 1 || /\.\.\. .*FAILED/.test(output), output);
     },
   });
 }

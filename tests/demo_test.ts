@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { entries, executablePath } from "./executable.ts";
-import { demo, emptyRoom, ROOT, run, WITH_DENO } from "./install_script.ts";
+import { demo, ROOT, run, WITH_DENO } from "./install_script.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 
 Deno.test("install.sh --demo sends the article's requests, prints them and leaves nothing behind", async () => {
-  await using room = await emptyRoom();
+  await using room = await temporaryFolder();
   const { code, stdout } = await demo(room, []);
   const story = [
     "== A file on LB0, asked for through LB2",
@@ -34,7 +35,7 @@ Deno.test("install.sh --demo sends the article's requests, prints them and leave
 });
 
 Deno.test("install.sh --demo --keep leaves the three running until its own line stops them", async () => {
-  await using room = await emptyRoom();
+  await using room = await temporaryFolder();
   const { code, stdout } = await demo(room, ["--keep"]);
   assert.equal(code, 0);
   const pids = pidsIn(stdout);
@@ -57,7 +58,7 @@ Deno.test("install.sh --demo --keep leaves the three running until its own line 
 });
 
 Deno.test("install.sh --demo stops its balancers when it is killed", async () => {
-  await using room = await emptyRoom();
+  await using room = await temporaryFolder();
   await executablePath();
   await using process = new Deno.Command("./install.sh", {
     args: ["--demo"],

@@ -1,18 +1,10 @@
 import assert from "node:assert/strict";
 import { JobError } from "../lib/errors.ts";
 import { lockFile, lockTarget } from "../lib/file_lock.ts";
-
-async function withDirectory(test: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "file_lock_" }));
-  try {
-    await test(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
+import { inTemporaryFolder } from "./temporary_folder.ts";
 
 Deno.test("lockTarget() blocks the next caller until it is disposed", () =>
-  withDirectory(async (directory) => {
+  inTemporaryFolder(async (directory) => {
     const order: string[] = [];
     let waiting: Promise<void>;
     {
@@ -30,7 +22,7 @@ Deno.test("lockTarget() blocks the next caller until it is disposed", () =>
   }));
 
 Deno.test("lockTarget() gives up after its wait, naming file and time", () =>
-  withDirectory(async (directory) => {
+  inTemporaryFolder(async (directory) => {
     using lock = await lockTarget(`${directory}/a.pem`);
     await assert.rejects(lockTarget(`${directory}/a.pem`, { waitMs: 100 }), (error) => {
       assert.ok(error instanceof JobError);
@@ -41,7 +33,7 @@ Deno.test("lockTarget() gives up after its wait, naming file and time", () =>
   }));
 
 Deno.test("lockTarget() of a symlink locks the directory of the real file", () =>
-  withDirectory(async (directory) => {
+  inTemporaryFolder(async (directory) => {
     await Deno.mkdir(`${directory}/real`);
     await Deno.symlink("real/a.pem", `${directory}/a.pem`);
     using lock = await lockTarget(`${directory}/a.pem`);
@@ -49,14 +41,14 @@ Deno.test("lockTarget() of a symlink locks the directory of the real file", () =
   }));
 
 Deno.test("lockFile() makes a file that nobody else can open, and leaves it", () =>
-  withDirectory(async (directory) => {
+  inTemporaryFolder(async (directory) => {
     const path = `${directory}/.lock`;
     (await lockFile(path))[Symbol.dispose]();
     assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
   }));
 
 Deno.test("lockFile() is free again when its holder has been killed", () =>
-  withDirectory(async (directory) => {
+  inTemporaryFolder(async (directory) => {
     const path = `${directory}/.lock`;
     const module = new URL("../lib/file_lock.ts", import.meta.url).href;
     const code = `const { lockFile } = await import(${JSON.stringify(module)});
@@ -75,7 +67,7 @@ Deno.test("lockFile() is free again when its holder has been killed", () =>
   }));
 
 Deno.test("lockFile() refuses a link, a directory and a missing place", () =>
-  withDirectory(async (directory) => {
+  inTemporaryFolder(async (directory) => {
     await Deno.writeTextFile(`${directory}/file`, "");
     await Deno.symlink("file", `${directory}/link`);
     for (const name of ["link", "", "missing/lock"]) {

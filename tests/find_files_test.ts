@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { boundFiles } from "../lib/bounded_files.ts";
 import { findFiles, type Found, missingProblem } from "../lib/find_files.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 
 /** Runs the job in a new directory; a final slash creates a directory, `->` a link. */
 async function inTree(
@@ -11,34 +12,31 @@ async function inTree(
   ) => Promise<void>,
   exclude: string[] = [],
 ): Promise<void> {
-  const root = await Deno.makeTempDir();
+  await using folder = await temporaryFolder();
+  const root = folder.path;
   const at = (name: string) => name === "" ? root : `${root}/${name}`;
-  try {
-    for (const entry of entries) {
-      const [name, target] = entry.split(" -> ") as [string, string?];
-      if (target !== undefined) await Deno.symlink(target, at(name));
-      else if (name.endsWith("/")) await Deno.mkdir(at(name), { recursive: true });
-      else await Deno.writeTextFile(at(name), "x");
-    }
-    const leaveOut = (name: string) => name.startsWith(".") ? { note: "hidden" } : undefined;
-    const strip = (text: string) => text.replaceAll(`${root}/`, "").replaceAll(root, "ROOT");
-    await job(at, async (...names) => {
-      const { files, notes } = await findFiles(names.map(at), {
-        ...{ files: boundFiles(), leaveOut },
-        exclude: exclude.map((pattern) => pattern.replace("ROOT", root)),
-      });
-      return {
-        files: files.map((file) => ({
-          ...file,
-          path: strip(file.path),
-          ...file.problem === undefined ? {} : { problem: strip(file.problem) },
-        })),
-        notes: notes.map(strip),
-      };
-    });
-  } finally {
-    await Deno.remove(root, { recursive: true });
+  for (const entry of entries) {
+    const [name, target] = entry.split(" -> ") as [string, string?];
+    if (target !== undefined) await Deno.symlink(target, at(name));
+    else if (name.endsWith("/")) await Deno.mkdir(at(name), { recursive: true });
+    else await Deno.writeTextFile(at(name), "x");
   }
+  const leaveOut = (name: string) => name.startsWith(".") ? { note: "hidden" } : undefined;
+  const strip = (text: string) => text.replaceAll(`${root}/`, "").replaceAll(root, "ROOT");
+  await job(at, async (...names) => {
+    const { files, notes } = await findFiles(names.map(at), {
+      ...{ files: boundFiles(), leaveOut },
+      exclude: exclude.map((pattern) => pattern.replace("ROOT", root)),
+    });
+    return {
+      files: files.map((file) => ({
+        ...file,
+        path: strip(file.path),
+        ...file.problem === undefined ? {} : { problem: strip(file.problem) },
+      })),
+      notes: notes.map(strip),
+    };
+  });
 }
 
 const met = (path: string) => ({ path, met: true });

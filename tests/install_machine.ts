@@ -5,6 +5,7 @@
 
 import { type Result, ROOT, run } from "./install_script.ts";
 import { works } from "./works.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 
 const LAY = `
 for name in etc local opt cache run; do mkdir "$1/$name"; chmod 755 "$1/$name"; done
@@ -50,19 +51,16 @@ export async function lacksMachine(): Promise<string | undefined> {
  * the working directory. What they print is one text.
  */
 export async function onMachine(lines: string, standIn = STAND_IN): Promise<Result> {
-  const folder = await Deno.makeTempDir({ prefix: "acme-lb-machine-" });
-  try {
-    await Deno.copyFile(`${ROOT}install.sh`, `${folder}/install.sh`);
-    await run(["cp", "-R", `${ROOT}examples/systemd`, `${folder}/rendered`]);
-    const text = standIn.replaceAll("RENDERED", `${folder}/rendered`);
-    await Deno.writeTextFile(`${folder}/acme-lb`, text, { mode: 0o755 });
-    const script = `exec 2>&1; set -e; ${LAY}\nset +e\n${lines}`;
-    return await run(["unshare", "--mount", "sh", "-c", script, "sh", folder], {
-      PATH: "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-      cwd: folder,
-      env: { TMPDIR: folder },
-    });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await using temporary = await temporaryFolder();
+  const folder = temporary.path;
+  await Deno.copyFile(`${ROOT}install.sh`, `${folder}/install.sh`);
+  await run(["cp", "-R", `${ROOT}examples/systemd`, `${folder}/rendered`]);
+  const text = standIn.replaceAll("RENDERED", `${folder}/rendered`);
+  await Deno.writeTextFile(`${folder}/acme-lb`, text, { mode: 0o755 });
+  const script = `exec 2>&1; set -e; ${LAY}\nset +e\n${lines}`;
+  return await run(["unshare", "--mount", "sh", "-c", script, "sh", folder], {
+    PATH: "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    cwd: folder,
+    env: { TMPDIR: folder },
+  });
 }

@@ -4,7 +4,8 @@
  */
 
 import { executablePath } from "./executable.ts";
-import { emptyRoom, type Result, ROOT, run } from "./install_script.ts";
+import { type Result, ROOT, run } from "./install_script.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 
 /** Nobody's. */
 export const UID = 65534;
@@ -37,7 +38,7 @@ export interface Place extends AsyncDisposable {
 
 /** A folder that holds install.sh, an executable and the prefix `there`. */
 export async function place(executable?: string): Promise<Place> {
-  const room = await emptyRoom();
+  const room = await temporaryFolder();
   // Beside what is compared; the cache is where the executable unpacks its runtime, once for all.
   const [path, cache, shim] = ["place", "cache", "shim"].map((name) => `${room.path}/${name}`);
   for (const folder of [path!, cache!, shim!, `${path}/there`, `${path}/tmp`]) {

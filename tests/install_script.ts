@@ -8,18 +8,12 @@ export const ROOT = new URL("..", import.meta.url).pathname;
 /** A PATH on which install.sh finds the Deno that runs the tests. */
 export const WITH_DENO = `${dirname(Deno.execPath())}:/usr/sbin:/usr/bin:/sbin:/bin`;
 
-export interface Room extends AsyncDisposable {
-  path: string;
-}
-
-/** A folder for HOME and TMPDIR, so that a run writes files only there. */
-export async function emptyRoom(): Promise<Room> {
-  const path = await Deno.makeTempDir({ prefix: "acme-lb-test-" });
-  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
-}
-
 /** Runs `./install.sh --demo`, with HOME and TMPDIR in the room. */
-export async function demo(room: Room, args: string[], path = WITH_DENO): Promise<Result> {
+export async function demo(
+  room: { path: string },
+  args: string[],
+  path = WITH_DENO,
+): Promise<Result> {
   await executablePath(); // built by somebody who has all that this needs
   return await run(["./install.sh", "--demo", ...args], {
     PATH: path,

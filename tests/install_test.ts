@@ -6,7 +6,8 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../lib/config/parse_config.ts";
 import { entries } from "./executable.ts";
-import { demo, emptyRoom, ROOT, run } from "./install_script.ts";
+import { demo, ROOT, run } from "./install_script.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 
 const SCRIPTS = [
   ...["install.sh", "install/deno.sh", "install/debian.sh"],
@@ -83,7 +84,7 @@ Deno.test({
   name: "install.sh takes no other Deno than the pinned one, from PATH or its own cache",
   ignore: !digest,
   fn: async () => {
-    await using room = await emptyRoom();
+    await using room = await temporaryFolder();
     await tools(room.path);
     const other = "#!/bin/sh\necho deno 2.9.5 '(stable, release, any)'\n";
     await Deno.writeTextFile(`${room.path}/bin/deno`, other, { mode: 0o755 });
@@ -102,7 +103,7 @@ Deno.test({
   name: "install.sh fetches Deno through npm once, and checks it",
   ignore: !digest,
   fn: async (t) => {
-    await using room = await emptyRoom();
+    await using room = await temporaryFolder();
     await tools(room.path);
     await Deno.mkdir(`${room.path}/package`);
     const npm = `#!/bin/sh

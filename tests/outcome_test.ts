@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { casesOf, type Outcome, outcomeOf, summary } from "./outcome.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 
 /** A file as `deno test --junit-path` writes it; each case is its name and what stands within. */
 function junit(...suites: [string, string][][]): string {
@@ -81,33 +82,30 @@ Deno.test("casesOf() lists names, results and times", () => {
 });
 
 Deno.test("outcomeOf() agrees with the runner about a real run", async () => {
-  const directory = await Deno.makeTempDir({ prefix: "acme-lb-test-" });
-  try {
-    await Deno.writeTextFile(
-      `${directory}/a_test.ts`,
-      `Deno.test("good", () => {});
+  await using folder = await temporaryFolder();
+  const directory = folder.path;
+  await Deno.writeTextFile(
+    `${directory}/a_test.ts`,
+    `Deno.test("good", () => {});
        Deno.test("bad", () => { throw new Error("</testcase>"); });
        Deno.test({ name: "left out", ignore: true, fn() {} });
        Deno.test("steps", async (t) => {
          await t.step("one", () => {});
          await t.step({ name: "two", ignore: true, fn() {} });
        });`,
-    );
-    const run = await new Deno.Command(Deno.execPath(), {
-      args: ["test", "--no-check", "--no-config", "--junit-path=junit.xml", "a_test.ts"],
-      cwd: directory,
-      stdout: "null",
-      stderr: "null",
-    }).output();
-    const text = await Deno.readTextFile(`${directory}/junit.xml`);
-    assert.deepEqual(outcomeOf({ code: run.code, junit: text }), {
-      passed: 2,
-      failed: 1,
-      skipped: 2,
-    });
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
+  );
+  const run = await new Deno.Command(Deno.execPath(), {
+    args: ["test", "--no-check", "--no-config", "--junit-path=junit.xml", "a_test.ts"],
+    cwd: directory,
+    stdout: "null",
+    stderr: "null",
+  }).output();
+  const text = await Deno.readTextFile(`${directory}/junit.xml`);
+  assert.deepEqual(outcomeOf({ code: run.code, junit: text }), {
+    passed: 2,
+    failed: 1,
+    skipped: 2,
+  });
 });
 
 const SUMS: [Outcome[], string, number][] = [

@@ -8,6 +8,7 @@ import {
   UntrustedLinkError,
   walk,
 } from "../lib/trusted_path.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 
 const ME = Deno.uid()!;
 const STRANGER = 65533;
@@ -62,77 +63,71 @@ Deno.test("countFixed() and actorIn() say which directory can be replaced, and w
 });
 
 Deno.test("walk() resolves as the system does, and stops where something is missing", async () => {
-  const top = await Deno.realPath(await Deno.makeTempDir({ prefix: "trusted_path_" }));
-  try {
-    await Deno.mkdir(`${top}/a/b`, { recursive: true });
-    await Deno.writeTextFile(`${top}/a/b/file`, "");
-    await Deno.symlink("a/b", `${top}/relative`);
-    await Deno.symlink(`${top}/a/../relative/.`, `${top}/absolute`);
-    await Deno.symlink("nowhere/x", `${top}/dangling`);
-    await Deno.symlink("loop", `${top}/loop`);
-    const table: [path: string, at: string, rest: string[]][] = [
-      ["a/b/file", "a/b", ["file"]],
-      ["relative/file", "a/b", ["file"]],
-      ["absolute//file", "a/b", ["file"]],
-      ["relative/../b/./file", "a/b", ["file"]],
-      ["absolute", "a/b", []],
-      ["a/x/y", "a", ["x", "y"]],
-      ["dangling/z", "", ["nowhere", "x", "z"]],
-    ];
-    for (const [path, at, rest] of table) {
-      const walked = await walk(`${top}/${path}`);
-      assert.equal(walked.directories.at(-1)!.path, at === "" ? top : `${top}/${at}`, path);
-      assert.deepEqual(walked.rest, rest, path);
-    }
-    const stopped = await walk(`${top}/absolute`, { stopAtLink: true });
-    assert.deepEqual([stopped.rest, stopped.info?.isSymlink], [["absolute"], true]);
-    await assert.rejects(walk(`${top}/loop`), Deno.errors.FilesystemLoop);
-    await assert.rejects(walk(`${top}/a/b/file/x`), Deno.errors.NotADirectory);
-  } finally {
-    await Deno.remove(top, { recursive: true });
+  await using folder = await temporaryFolder();
+  const top = folder.path;
+  await Deno.mkdir(`${top}/a/b`, { recursive: true });
+  await Deno.writeTextFile(`${top}/a/b/file`, "");
+  await Deno.symlink("a/b", `${top}/relative`);
+  await Deno.symlink(`${top}/a/../relative/.`, `${top}/absolute`);
+  await Deno.symlink("nowhere/x", `${top}/dangling`);
+  await Deno.symlink("loop", `${top}/loop`);
+  const table: [path: string, at: string, rest: string[]][] = [
+    ["a/b/file", "a/b", ["file"]],
+    ["relative/file", "a/b", ["file"]],
+    ["absolute//file", "a/b", ["file"]],
+    ["relative/../b/./file", "a/b", ["file"]],
+    ["absolute", "a/b", []],
+    ["a/x/y", "a", ["x", "y"]],
+    ["dangling/z", "", ["nowhere", "x", "z"]],
+  ];
+  for (const [path, at, rest] of table) {
+    const walked = await walk(`${top}/${path}`);
+    assert.equal(walked.directories.at(-1)!.path, at === "" ? top : `${top}/${at}`, path);
+    assert.deepEqual(walked.rest, rest, path);
   }
+  const stopped = await walk(`${top}/absolute`, { stopAtLink: true });
+  assert.deepEqual([stopped.rest, stopped.info?.isSymlink], [["absolute"], true]);
+  await assert.rejects(walk(`${top}/loop`), Deno.errors.FilesystemLoop);
+  await assert.rejects(walk(`${top}/a/b/file/x`), Deno.errors.NotADirectory);
 });
 
 Deno.test({
   name: "walk() follows no link that another user could have created or could replace",
   ignore: ME !== 0,
   fn: async () => {
-    const top = await Deno.realPath(await Deno.makeTempDir({ prefix: "trusted_path_" }));
+    await using folder = await temporaryFolder();
+    const top = folder.path;
     const at = (path: string) => `${top}/${path}`;
     const directory = async (name: string, uid: number, mode: number) => {
       await Deno.mkdir(at(name));
       await Deno.chown(at(name), uid, uid);
       await Deno.chmod(at(name), mode);
     };
-    try {
-      await Deno.chmod(top, 0o755);
-      await directory("real", 0, 0o755);
-      const table: [name: string, uid: number, mode: number, link: number, followed: boolean][] = [
-        ["ours", 0, 0o755, 0, true],
-        ["planted", 0, 0o755, STRANGER, false],
-        ["group", 0, 0o775, 0, false],
-        ["world", 0, 0o777, 0, false],
-        ["sticky", 0, 0o1777, 0, false],
-        ["sticky-planted", 0, 0o1777, STRANGER, false],
-        ["strangers", STRANGER, 0o755, 0, false],
-        ["strangers-own", STRANGER, 0o755, STRANGER, false],
-      ];
-      for (const [name, uid, mode, link, followed] of table) {
-        await directory(name, uid, mode);
-        await Deno.mkdir(at(`${name}/below`));
-        for (const place of [name, `${name}/below`]) {
-          await Deno.symlink(at("real"), at(`${place}/link`));
-          await lchown(at(`${place}/link`), link, link);
-          for (const path of [`${place}/link`, `${place}/link/file`]) {
-            // In a sticky directory nobody else can rename a file of root.
-            const safe = followed || (name === "sticky" && place.endsWith("below"));
-            if (safe) assert.equal((await walk(at(path))).directories.at(-1)!.path, at("real"));
-            else await assert.rejects(walk(at(path)), UntrustedLinkError, path);
-          }
+    await Deno.chmod(top, 0o755);
+    await directory("real", 0, 0o755);
+    const table: [name: string, uid: number, mode: number, link: number, followed: boolean][] = [
+      ["ours", 0, 0o755, 0, true],
+      ["planted", 0, 0o755, STRANGER, false],
+      ["group", 0, 0o775, 0, false],
+      ["world", 0, 0o777, 0, false],
+      ["sticky", 0, 0o1777, 0, false],
+      ["sticky-planted", 0, 0o1777, STRANGER, false],
+      ["strangers", STRANGER, 0o755, 0, false],
+      ["strangers-own", STRANGER, 0o755, STRANGER, false],
+    ];
+    for (const [name, uid, mode, link, followed] of table) {
+      await directory(name, uid, mode);
+      await Deno.mkdir(at(`${name}/below`));
+      for (const place of [name, `${name}/below`]) {
+        await Deno.symlink(at("real"), at(`${place}/link`));
+        await lchown(at(`${place}/link`), link, link);
+        for (const path of [`${place}/link`, `${place}/link/file`]) {
+          // In a sticky directory nobody else can rename a file of root.
+          const safe = followed || (name === "sticky" && place.endsWith("below"));
+          if (safe) assert.equal((await walk(at(path))).directories.at(-1)!.path, at("real"));
+          else await assert.rejects(walk(at(path)), UntrustedLinkError, path);
         }
       }
-    } finally {
-      await Deno.remove(top, { recursive: true });
     }
   },
 });

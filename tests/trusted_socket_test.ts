@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { lchown } from "node:fs/promises";
 import { askSocket } from "../lib/haproxy/runtime_socket.ts";
 import { networkWarning, socketFault } from "../lib/trusted_socket.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 
 const STRANGER = 65533;
 const HAPROXY = 65532;
@@ -29,49 +30,46 @@ Deno.test({
     ];
     for (const [what, run, own, owner, fault] of table) {
       await t.step(what, async () => {
-        const top = await Deno.makeTempDir({ prefix: "trusted_socket_" });
+        await using folder = await temporaryFolder();
+        const top = folder.path;
         const got: string[] = [];
-        try {
-          for (
-            const [path, [uid, mode]] of [[top, root], [`${top}/run`, run], [
-              `${top}/run/h`,
-              own,
-            ]] as const
-          ) {
-            await Deno.mkdir(path, { recursive: true });
-            await Deno.chown(path, uid, uid);
-            await Deno.chmod(path, mode);
-          }
-          const path = `${top}/run/h/admin.sock`;
-          using listener = Deno.listen({ transport: "unix", path });
-          await Deno.chown(path, owner, owner);
-          const serving = (async () => {
-            for await (const connection of listener) {
-              const buffer = new Uint8Array(1 << 16);
-              const n = await connection.read(buffer) ?? 0;
-              got.push(new TextDecoder().decode(buffer.subarray(0, n)));
-              await connection.write(new TextEncoder().encode("done\n\n"));
-              connection.close();
-            }
-          })();
-          const said = await socketFault(path);
-          if (fault) assert.match(said ?? "", fault);
-          else assert.equal(said, undefined);
-          const key = await askSocket(path, "set ssl cert a <<\n-----BEGIN PRIVATE KEY-----\nx\n");
-          assert.equal(key.kind, fault ? "denied" : "reply");
-          assert.equal((await askSocket(path, "show version")).kind, "reply");
-          assert.deepEqual(
-            got.map((text) => text.includes("KEY")),
-            fault ? [false] : [true, false],
-          );
-          await Deno.symlink(path, `${top}/run/link`);
-          await lchown(`${top}/run/link`, STRANGER, STRANGER);
-          assert.match((await socketFault(`${top}/run/link`))!, /it is not followed/);
-          listener.close();
-          await serving.catch(() => {});
-        } finally {
-          await Deno.remove(top, { recursive: true });
+        for (
+          const [path, [uid, mode]] of [[top, root], [`${top}/run`, run], [
+            `${top}/run/h`,
+            own,
+          ]] as const
+        ) {
+          await Deno.mkdir(path, { recursive: true });
+          await Deno.chown(path, uid, uid);
+          await Deno.chmod(path, mode);
         }
+        const path = `${top}/run/h/admin.sock`;
+        using listener = Deno.listen({ transport: "unix", path });
+        await Deno.chown(path, owner, owner);
+        const serving = (async () => {
+          for await (const connection of listener) {
+            const buffer = new Uint8Array(1 << 16);
+            const n = await connection.read(buffer) ?? 0;
+            got.push(new TextDecoder().decode(buffer.subarray(0, n)));
+            await connection.write(new TextEncoder().encode("done\n\n"));
+            connection.close();
+          }
+        })();
+        const said = await socketFault(path);
+        if (fault) assert.match(said ?? "", fault);
+        else assert.equal(said, undefined);
+        const key = await askSocket(path, "set ssl cert a <<\n-----BEGIN PRIVATE KEY-----\nx\n");
+        assert.equal(key.kind, fault ? "denied" : "reply");
+        assert.equal((await askSocket(path, "show version")).kind, "reply");
+        assert.deepEqual(
+          got.map((text) => text.includes("KEY")),
+          fault ? [false] : [true, false],
+        );
+        await Deno.symlink(path, `${top}/run/link`);
+        await lchown(`${top}/run/link`, STRANGER, STRANGER);
+        assert.match((await socketFault(`${top}/run/link`))!, /it is not followed/);
+        listener.close();
+        await serving.catch(() => {});
       });
     }
     assert.equal(await socketFault("/nowhere/at/all.sock"), undefined);

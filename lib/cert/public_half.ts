@@ -87,21 +87,19 @@ function numberOf(element: Element | undefined): bigint {
 
 /**
  * ECPrivateKey, RFC 5915 section 3. The curve stands in it, around it, or in both places. WebCrypto
- * compares the halves when it tells the public one.
+ * gets the private half alone and computes the public one; with both it would do so twice.
  */
 async function ecPublicHalf(
   key: Element,
   outerParameters: Element | undefined,
 ): Promise<Uint8Array | undefined> {
-  const optional = readSequence(key, "EC private key").slice(2);
-  const tagged = (tag: number) => {
-    const found = optional.find((element) => element.tag === tag);
-    return found && readDer(found.content);
-  };
-  const [inner, point] = [tagged(0xa0), tagged(0xa1)];
+  const [version, secret, ...optional] = readSequence(key, "EC private key");
+  const [point, inner, ...rest] = optional.toReversed().map(({ content }) => readDer(content));
+  const usual = optional.every(({ tag }, i) => tag === (i === optional.length - 1 ? 0xa1 : 0xa0));
   const parameters = outerParameters ?? inner;
   // Without its public half there is nothing to compare; explicit parameters name no curve.
-  if (!point || parameters?.tag !== TAG.oid || (inner && inner.tag !== TAG.oid)) return undefined;
+  if (!point || !usual || rest.length > 0) return undefined;
+  if (parameters?.tag !== TAG.oid || (inner && inner.tag !== TAG.oid)) return undefined;
   const identifier = readOid(parameters, "elliptic curve");
   const [curve] = curveOf(identifier);
   if (!CURVES.has(curve) || (inner && readOid(inner, "elliptic curve") !== identifier)) {
@@ -111,7 +109,7 @@ async function ecPublicHalf(
   const pkcs8 = writeSequence(
     writeInteger(Uint8Array.of(0)),
     algorithm,
-    writeDer(TAG.octetString, key.raw),
+    writeDer(TAG.octetString, writeSequence(version!.raw, secret!.raw)),
   );
   const own = readBitString(point, "public half");
   if (own[0] !== UNCOMPRESSED) return undefined;

@@ -1,4 +1,4 @@
-/** `acme-lb challenge-server`: the challenge port alone. */
+/** `acme-lb challenge-server`: only the challenge port. */
 
 import type { SocketAddress } from "../address.ts";
 import type { Subcommand } from "../cli.ts";

@@ -58,7 +58,7 @@ export function separateKeys(running: readonly Running[]): string[] {
 /**
  * HAProxy's file NAME.key beside the target, when it holds another key: from there the key is read
  * while the target holds none. Undefined when there is no such file.
- * @throws {JobError} when the target holds a certificate alone, and nothing tells where its key is
+ * @throws {JobError} when the target holds only a certificate, and its key cannot be found
  */
 export async function findKeyFile(
   path: string,

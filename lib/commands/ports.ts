@@ -93,7 +93,7 @@ export function publicPorts(
   });
 }
 
-/** The redirect alone. */
+/** Only the redirect. */
 export function redirectPorts(config: Config, { log }: Pick<PortTools, "log">): PortSpec[] {
   return ports(config.public.listen, {
     role: "redirect",
@@ -102,7 +102,7 @@ export function redirectPorts(config: Config, { log }: Pick<PortTools, "log">): 
   });
 }
 
-/** The challenge port: what this machine has, for everybody or for peers alone. */
+/** The challenge port: what this machine has, for everybody or only for peers. */
 export function challengePorts(config: Config, tools: PortTools): PortSpec[] {
   const { log, names, webroots } = tools;
   const onlyFrom = config.challenge.allow === "peers" ? knownBalancers(config, names) : undefined;
@@ -148,7 +148,7 @@ function ownTokens(config: Config, { log, webroots }: PortTools): OwnTokens {
 
 /**
  * Every address that a balancer may ask from. A virtual address counts: the kernel takes it as the
- * source of connections unless keepalived marks it as deprecated, which it does for a /128 alone.
+ * source of connections unless keepalived marks it as deprecated, which it does only for a /128.
  */
 export function knownBalancers(config: Config, names: PeerNames): PeerAddresses {
   const more = clusterAddresses(config).map((hostname) => ({ hostname, port: 0 }));

@@ -1,4 +1,4 @@
-/** `acme-lb proxy`: the public challenge answer alone. */
+/** `acme-lb proxy`: only the public challenge port. */
 
 import type { SocketAddress } from "../address.ts";
 import type { Subcommand } from "../cli.ts";

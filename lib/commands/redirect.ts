@@ -1,4 +1,4 @@
-/** `acme-lb redirect`: the redirect from HTTP to HTTPS alone. */
+/** `acme-lb redirect`: only the redirect from HTTP to HTTPS. */
 
 import type { SocketAddress } from "../address.ts";
 import type { Subcommand } from "../cli.ts";

@@ -31,7 +31,7 @@ export async function configWarnings(config: Config): Promise<string[]> {
   return [...doubtsOf(config, addresses), ...webroots.flat()];
 }
 
-/** What the values alone, and the addresses of this machine, give reason to warn of. */
+/** Warnings that follow from the values and the addresses of this machine. */
 export function doubtsOf(config: Config, machineAddresses: string[]): string[] {
   const { peers, lookup } = config;
   const here = new Set(machineAddresses.map(comparableAddress));

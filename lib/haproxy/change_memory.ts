@@ -22,7 +22,9 @@ export async function changeMemory(state: SwapState, job: SwapJob): Promise<void
   if (!haproxy || !inventory) return;
   const additions = await missingFrom(haproxy, state, job);
   const offered = loaded.filter(isOffered);
-  const current = offered.filter((one) => isCurrent(one, job));
+  const current = offered.filter(({ serial, fingerprintSha1: fingerprint }) =>
+    isShown({ serial, fingerprint }, job.content)
+  );
   if (
     job.written === "unchanged" && additions.length === 0 && offered.length > 0 &&
     current.length === offered.length
@@ -61,10 +63,6 @@ function changeOf({ payload, content: { fingerprint, serial }, timing }: SwapJob
 
 function isOffered({ status }: LoadedCertificate): boolean {
   return status !== "Unused" && status !== "Empty";
-}
-
-function isCurrent({ serial, fingerprintSha1 }: LoadedCertificate, { content }: SwapJob): boolean {
-  return isShown({ serial, fingerprint: fingerprintSha1 }, content);
 }
 
 /**

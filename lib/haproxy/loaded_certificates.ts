@@ -37,7 +37,7 @@ export interface LoadedCertificate {
 
 /**
  * All certificates behind a worker's or a master's socket, in HAProxy's order. One whose name
- * cannot be put on HAProxy's command line comes with its name alone.
+ * cannot be put on HAProxy's command line comes only with its name.
  * @param socket the path of a UNIX socket, or HOST:PORT
  * @throws {JobError} when nobody answers there, or something else does; the message does not
  * repeat the socket

@@ -124,13 +124,25 @@ async function clearTheWay(
   }
 }
 
+/**
+ * In this command alone HAProxy 2.6 cuts `.crt` off a name, as the kind of the payload: a
+ * certificate with all that belongs to it. A file that is named so is found when it stands there
+ * twice.
+ */
 async function sendSet(haproxy: Haproxy, name: string, payload: string): Promise<CommandOutcome> {
-  const answer = await haproxy.ask(`set ssl cert ${name} <<\n${payload}`);
-  // What does not fit its tune.bufsize makes a worker before 2.9 hang up, and a master lose it.
-  const lost = answer.kind === "silent" ||
-    answer.kind === "reply" && answer.text.startsWith("Can't connect to the target CLI!");
-  if (lost && payload.length >= LARGE) return { kind: "too_large" };
-  return parseSet(replyText(answer), name);
+  const outcome = await sendSetAs(name);
+  return outcome.kind === "unknown" && name.endsWith(".crt")
+    ? await sendSetAs(`${name}.crt`)
+    : outcome;
+
+  async function sendSetAs(target: string): Promise<CommandOutcome> {
+    const answer = await haproxy.ask(`set ssl cert ${target} <<\n${payload}`);
+    // What does not fit its tune.bufsize makes a worker before 2.9 hang up, and a master lose it.
+    const lost = answer.kind === "silent" ||
+      answer.kind === "reply" && answer.text.startsWith("Can't connect to the target CLI!");
+    if (lost && payload.length >= LARGE) return { kind: "too_large" };
+    return parseSet(replyText(answer), name);
+  }
 }
 
 /**

@@ -19,7 +19,7 @@ export interface SwapRequest {
   name: string;
   /**
    * The file itself, links followed: what HAProxy loaded from it is replaced however its
-   * configuration spells it. @default certificates of that name alone
+   * configuration spells it. @default only certificates of that name
    */
   file?: string;
   content: Content;

@@ -67,7 +67,7 @@ interface PublicChallengeOptions extends ChallengeOptions {
 /**
  * With a 404 of the challenge port: the digest of the configuration in use, for `self-test` on
  * another balancer. A client that guesses a whole configuration could confirm the guess with it,
- * and so learn addresses that are not public; so it is told to balancers alone, by their addresses,
+ * and so learn addresses that are not public; so it is told only to balancers, by their addresses,
  * also where the port itself answers any client. Nothing is secret in it beyond that, and nothing
  * is decided by it.
  */

@@ -12,7 +12,7 @@ import type { Peer } from "../peer.ts";
 import { type Clock, deadline, orAborted, SYSTEM_CLOCK } from "../time.ts";
 import { PeerNames } from "./peer_names.ts";
 
-/** How long the resolver is waited for when a client may be a peer by a name alone. */
+/** How long the resolver is waited for when a client may be a peer that is listed by name. */
 const RECOGNISE_MS = 1_000;
 
 interface PeerAddressesOptions {

@@ -76,7 +76,7 @@ export function createPeerLookup(options: PeerLookupOptions): PeerLookup {
       ask: (peer, signal) => ask(peer, { token, host, connectTimeoutMs, timeoutMs, signal }),
       source,
     });
-    // A lookup that waits for dead peers alone takes no place from others.
+    // A lookup that waits only for dead peers takes no place from others.
     void flight.livingDone.then(() => fanOuts.release(source));
     return await flight.over(addresses.others());
   }

@@ -124,7 +124,7 @@ export class RequestFields {
   }
 }
 
-/** Lengths of the names above: most fields of a browser are passed over by their length alone. */
+/** Lengths of the names above: most fields of a browser are skipped because of their length. */
 const INTERESTING = new Set([3, 4, 7, 9, 10, 14, 15, 17, 18, 20]);
 
 function refused(status: FieldRefusal["status"], fault: FieldFault): FieldRefusal {
@@ -134,7 +134,7 @@ function refused(status: FieldRefusal["status"], fault: FieldFault): FieldRefusa
 const SP = 32;
 const HTAB = 9;
 
-/** The value without optional white space around it (SP and HTAB alone, not all of Unicode's). */
+/** The value without optional white space around it (only SP and HTAB, not all of Unicode's). */
 function valueOf(bytes: Uint8Array, { nameEnd, valueEnd }: FieldSpan): string {
   let [from, to] = [nameEnd + 1, valueEnd];
   while (from < to && (bytes[from] === SP || bytes[from] === HTAB)) from++;

@@ -3,7 +3,7 @@
  *
  * Each byte is looked at once, so a server that sends single bytes, or a head without an end,
  * costs no more than one that sends the same in one piece. Sizes are bounded, and the body is
- * read for status 200 alone.
+ * read only for status 200.
  */
 
 /** Why the bytes are no answer: none came, they break the rules, or there are too many. */

@@ -1,6 +1,6 @@
 /** Completion for fish: one `complete` for each command, flag and operand, with its description. */
 
-import type { FlagUsage, OperandUsage, Usage, ValueUsage } from "../usage.ts";
+import type { FlagUsage, Usage, ValueUsage } from "../usage.ts";
 
 export function fishCompletion({ name, flags, commands }: Usage): string {
   const id = `__${name.replace(/[^A-Za-z0-9]/g, "_")}`;
@@ -16,8 +16,9 @@ export function fishCompletion({ name, flags, commands }: Usage): string {
     ...flags.map(flagWords),
     ...commands.flatMap(({ name, flags, operands }) => [
       ...flags.map((flag) => `${at(name)} ${flagWords(flag)}`),
-      ...operands.map((operand, index) =>
-        `${at(name, `${operand.variadic ? "-ge" : "-eq"} ${index}`)} ${operandWords(operand)}`
+      ...operands.map(({ value, variadic, description }, index) =>
+        `${at(name, `${variadic ? "-ge" : "-eq"} ${index}`)} ${valueWords(value)} ` +
+        `-d ${quote(description)}`
       ),
     ]),
   ];
@@ -60,10 +61,6 @@ function flagWords({ short, long, value, description }: FlagUsage): string {
     ...value ? [`-r ${valueWords(value)}`] : [],
     `-d ${quote(description)}`,
   ].join(" ");
-}
-
-function operandWords({ value, description }: OperandUsage): string {
-  return `${valueWords(value)} -d ${quote(description)}`;
 }
 
 function valueWords({ takes, choices }: ValueUsage): string {

@@ -6,7 +6,7 @@
  * version says which program it belongs to, and the same version gives the same page.
  */
 
-import type { CommandUsage, FlagUsage, OperandUsage, Usage } from "../usage.ts";
+import type { CommandUsage, FlagUsage, Usage } from "../usage.ts";
 import {
   ENVIRONMENT,
   EXAMPLES,
@@ -65,18 +65,16 @@ function commandPart(program: string, command: CommandUsage): string {
   return [
     `.SS "${escapeRoff(name)}"`,
     `${bold(`${program} ${name}`)} ${escapeRoff(command.synopsis)}`,
-    paragraph(`${capital(summary)}.`),
-    ...operands.map(operandPart),
+    paragraph(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`),
+    ...operands.map(({ value, variadic, description }) =>
+      tagged(italic(value.placeholder) + (variadic ? "\\ ..." : ""), description)
+    ),
     ...[...Map.groupBy(flags, ({ heading }) => heading)].flatMap(([heading, group]) => [
       paragraph(heading),
       ...group.map(flagPart),
     ]),
     ...notes.split(/\n{2,}/).filter((block) => block !== "").flatMap(notePart),
   ].join("\n");
-}
-
-function operandPart({ value, variadic, description }: OperandUsage): string {
-  return tagged(italic(value.placeholder) + (variadic ? "\\ ..." : ""), description);
 }
 
 function flagPart({ short, long, value, description }: FlagUsage): string {
@@ -95,10 +93,6 @@ function notePart(block: string): string[] {
 
 function entries(list: [string, string][]): string[] {
   return list.map(([name, text]) => tagged(bold(name), text));
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** The line that `apropos` shows, by convention without a full stop. */

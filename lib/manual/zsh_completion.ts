@@ -1,6 +1,6 @@
 /** Completion for zsh, by its own `_arguments`: flags, choices and files with their descriptions. */
 
-import type { CommandUsage, FlagUsage, OperandUsage, Usage, ValueUsage } from "../usage.ts";
+import type { CommandUsage, FlagUsage, Usage, ValueUsage } from "../usage.ts";
 import { shellQuote as quote } from "./shell_quote.ts";
 
 export function zshCompletion({ name, flags, commands }: Usage): string {
@@ -38,7 +38,12 @@ if [[ $funcstack[1] == ${id} ]]; then ${id} "$@"; else compdef ${id} ${name}; fi
 }
 
 function commandLines({ name, flags, operands }: CommandUsage): string {
-  const specs = [...flags.flatMap(flagSpecs), ...operands.map(operandSpec)];
+  const specs = [
+    ...flags.flatMap(flagSpecs),
+    ...operands.map(({ value, variadic }, index) =>
+      `${variadic ? "*" : index + 1}${argument(value)}`
+    ),
+  ];
   const lines = specs.map((spec) => ` \\\n            ${quote(spec)}`).join("");
   return `        ${quote(name)})
           _arguments -S "$everywhere[@]"${lines}
@@ -50,10 +55,6 @@ function flagSpecs({ short, long, value, description }: FlagUsage): string[] {
   // A star: repeatable flags look like the others, and a second one is the command's to refuse.
   const names = [...value ? [`${long}=`] : [long], ...short === undefined ? [] : [short]];
   return names.map((name) => `*${name}${explanation}${value ? argument(value) : ""}`);
-}
-
-function operandSpec({ value, variadic }: OperandUsage, index: number): string {
-  return `${variadic ? "*" : index + 1}${argument(value)}`;
 }
 
 function argument({ placeholder, takes, choices }: ValueUsage): string {

@@ -90,15 +90,3 @@ ${writable.join("")}
 ExecStartPost=/bin/sh -c 'find ${STATE}/live -mindepth 1 -maxdepth 1 -type l -printf "%%f\\n" | /etc/acme/hooks/acme-lb live-updated'
 `;
 }
-
-/** Values that acmetool does not support, a line each. */
-export function acmetoolFaults({ cluster }: Config): string[] {
-  return cluster.names.flatMap((name, i) => {
-    if (name.startsWith("*.")) {
-      return [`cluster.names[${i}]: ${name} needs DNS-01; acme-lb is for HTTP-01`];
-    }
-    return /^\[|^[\d.]+$/.test(name)
-      ? [`cluster.names[${i}]: acmetool obtains no certificates for addresses`]
-      : [];
-  });
-}

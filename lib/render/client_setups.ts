@@ -9,22 +9,13 @@
 
 import type { Config } from "../config/schema.ts";
 import { CERTIFICATES, DEFAULT_SOCKET } from "./haproxy.ts";
-import { caDirectory } from "./haproxy_acme.ts";
+import { caDirectory, nameFaults } from "./haproxy_acme.ts";
 import type { RenderedFile } from "./rendered_file.ts";
 import { shellWord } from "./shell_word.ts";
 
 interface ClientOptions {
   /** From the staging CA, whose certificates are for trying. */
   staging?: boolean | undefined;
-}
-
-/** Names for which HTTP-01 cannot obtain a certificate, a line each. */
-export function clientFaults({ cluster }: Config): string[] {
-  return cluster.names.flatMap((name, i) =>
-    name.startsWith("*.")
-      ? [`cluster.names[${i}]: ${name} needs DNS-01; acme-lb is for HTTP-01`]
-      : []
-  );
 }
 
 export function certbotFiles(config: Config, { staging }: ClientOptions = {}): RenderedFile[] {
@@ -61,7 +52,7 @@ ExecStartPost=${HOOKS}/certbot
 
 /** lego 4 has no account without an email address. */
 export function legoFaults(config: Config): string[] {
-  const faults = clientFaults(config);
+  const faults = nameFaults(config);
   return config.cluster.email === null
     ? [...faults, "cluster.email: missing; add the address for the CA's account, which lego needs"]
     : faults;

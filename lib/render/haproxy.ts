@@ -180,7 +180,7 @@ function backendTls(config: Config): { comment: string; words: string } {
   };
 }
 
-/** SNI has names alone, no addresses (RFC 6066 section 3). */
+/** SNI has only names, no addresses (RFC 6066 section 3). */
 function isServerName(name: string): boolean {
   return !/^\[|^[\d.]+$/.test(name);
 }

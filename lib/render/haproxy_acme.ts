@@ -47,17 +47,15 @@ export function haproxyAcmeFaults({ cluster, challenge }: Config): string[] {
   const missing = asked
     ? []
     : [`challenge.solvers: add ${solver}, where HAProxy answers for its own orders`];
-  return [...missing, ...nameFaults(cluster.names)];
+  return [...missing, ...nameFaults({ cluster }, "HAProxy orders no certificates for addresses")];
 }
 
-function nameFaults(names: string[]): string[] {
-  return names.flatMap((name, i) => {
-    if (name.startsWith("*.")) {
-      return [`cluster.names[${i}]: ${name} needs DNS-01; acme-lb is for HTTP-01`];
-    }
-    return /^\[|^[\d.]+$/.test(name)
-      ? [`cluster.names[${i}]: HAProxy orders no certificates for addresses`]
-      : [];
+/** Names for which HTTP-01, or a client that `refuses` addresses, obtains nothing; a line each. */
+export function nameFaults({ cluster }: Pick<Config, "cluster">, refuses?: string): string[] {
+  return cluster.names.flatMap((name, i) => {
+    const about = `cluster.names[${i}]: `;
+    if (name.startsWith("*.")) return [`${about}${name} needs DNS-01; acme-lb is for HTTP-01`];
+    return refuses && /^\[|^[\d.]+$/.test(name) ? [about + refuses] : [];
   });
 }
 

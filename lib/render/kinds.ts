@@ -1,17 +1,16 @@
 /** The kinds of configuration that are rendered from the cluster, and what each needs from it. */
 
 import type { Config } from "../config/schema.ts";
-import { acmetoolFaults, acmetoolFiles } from "./acmetool_setup.ts";
+import { acmetoolFiles } from "./acmetool_setup.ts";
 import {
   acmeShFiles,
   certbotFiles,
-  clientFaults,
   dehydratedFiles,
   legoFaults,
   legoFiles,
 } from "./client_setups.ts";
 import { haproxyFiles } from "./haproxy.ts";
-import { haproxyAcmeFaults } from "./haproxy_acme.ts";
+import { haproxyAcmeFaults, nameFaults } from "./haproxy_acme.ts";
 import { keepalivedFiles } from "./keepalived.ts";
 import { type ClusterList, missingLists } from "./missing_lists.ts";
 import type { RenderedFile } from "./rendered_file.ts";
@@ -55,13 +54,10 @@ export const KINDS: Record<string, Kind> = {
     files: haproxyFiles,
   },
   systemd: { needs: [], differs: false, files: (config, { here }) => systemdFiles(config, here) },
-  acmetool: {
-    needs: ["names"],
-    faults: acmetoolFaults,
-    differs: false,
-    orders: true,
-    files: acmetoolFiles,
-  },
+  acmetool: client(
+    acmetoolFiles,
+    (config) => nameFaults(config, "acmetool obtains no certificates for addresses"),
+  ),
   certbot: client(certbotFiles),
   lego: client(legoFiles, legoFaults),
   dehydrated: client(dehydratedFiles),
@@ -70,7 +66,7 @@ export const KINDS: Record<string, Kind> = {
 
 function client(
   files: Kind["files"],
-  faults: (config: Config) => string[] = clientFaults,
+  faults: (config: Config) => string[] = (config) => nameFaults(config),
 ): Kind {
   return { needs: ["names"], faults, differs: false, orders: true, files };
 }

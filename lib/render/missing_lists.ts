@@ -1,7 +1,7 @@
 /**
  * Lists of the cluster that a kind of file needs and that are empty, as the key and what to add.
  *
- * Asked by `render` alone: a configuration without a cluster is a good one for `serve`. All that
+ * Used only by `render`: for `serve`, a configuration without a cluster is valid. All that
  * is wrong in any case is a mistake of the configuration (config/cluster_rules.ts).
  */
 

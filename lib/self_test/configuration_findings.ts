@@ -6,7 +6,7 @@
  */
 
 import { COMPARED } from "../config/digest.ts";
-import type { ReceivedResponse, Reply } from "../http/ask.ts";
+import type { Reply } from "../http/ask.ts";
 import { CONFIG_HEADER } from "../http/challenge_handler.ts";
 import { fault, type SelfTestFinding } from "./findings.ts";
 import type { Path } from "./paths.ts";
@@ -30,11 +30,7 @@ export function toldConfig(path: Path, answer: Reply): ToldConfig | undefined {
   if (path.port !== "challenge" || "fault" in answer || answer.status !== 404) {
     return undefined;
   }
-  return { path, digest: digestIn(answer) };
-}
-
-function digestIn({ fields }: ReceivedResponse): string | undefined {
-  return fields[CONFIG_HEADER.toLowerCase()];
+  return { path, digest: answer.fields[CONFIG_HEADER.toLowerCase()] };
 }
 
 /** @param file the configuration here, by its path, with its digest */

@@ -21,7 +21,7 @@ export interface DiagnosisContext {
   held: boolean | undefined;
   /** The same machine takes connections: of a public address, on its challenge port. */
   alive: boolean;
-  /** The same machine, or what else has the same name, answers in the other family alone. */
+  /** The same machine, or what else has the same name, answers only in the other family. */
   otherFamily: boolean;
   /** Every peer has an address, and its challenge port answers as one should. */
   peersWell: boolean;
@@ -48,7 +48,9 @@ export function diagnosisContext(
       ? balancerOutcome(replies.token, given)
       : caOutcome(replies.token, given.text);
   const own = all.filter((one) => one.path.own);
-  const others = all.filter((one) => one.path !== path && connects(one.replies.token));
+  const others = all.filter(({ path: other, replies: { token } }) =>
+    other !== path && (!("fault" in token) || token.connected)
+  );
   const isPublic = (one: Asked) => one.path.port === "public";
   const akin = others.filter((one) =>
     isPublic(one) && one.path.of.some((word) => path.of.includes(word))
@@ -68,10 +70,6 @@ export function diagnosisContext(
 
 export function isIPv6({ address }: Path): boolean {
   return address.hostname.includes(":");
-}
-
-function connects(reply: Reply): boolean {
-  return !("fault" in reply) || reply.connected;
 }
 
 /** The beginning of an answer's text, in quotes. */

@@ -1,6 +1,6 @@
 /**
  * What is wrong with the names that the CA resolves: none at all, addresses that no CA can reach, or
- * one family alone although the balancers have both. Their addresses are asked as paths of their own.
+ * only one family although the balancers have both. Their addresses are asked as separate paths.
  */
 
 import { comparableAddress, familyOf } from "../address.ts";
@@ -49,8 +49,8 @@ function recordFindings(about: string, found: NameRecords, offered: string[]): S
     const has = (addresses: string[]) => addresses.some((one) => familyOf(one) === family);
     if (has(found.addresses) || !has(offered)) return [];
     const text =
-      `it has no ${record} record, though the cluster has IPv${family} addresses: visitors with ` +
-      `IPv${family} alone cannot reach it`;
+      `it has no ${record} record, though the cluster has IPv${family} addresses: visitors that ` +
+      `have only IPv${family} cannot reach it`;
     return [{ level: "warn", rule: "one_family", about, text }];
   });
 }

@@ -5,7 +5,7 @@ import type { AnswerOutcome } from "../http/peer_answer.ts";
 /** What came of asking for the planted token; the words of the log, and one of the CA's own. */
 export type TokenOutcome = AnswerOutcome | "leading_bytes";
 
-/** Without what a challenge port alone says, and to balancers alone. */
+/** Without the outcomes that only a challenge port reports, and only to balancers. */
 export type CaOutcome = Exclude<TokenOutcome, "unreadable">;
 
 /** The rule that is broken, or the subject of a note. */

@@ -52,7 +52,7 @@ export function planPaths(options: PathsOptions): Path[] {
 
 function challengePaths({ config, peers, machine }: PathsOptions): Path[] {
   const isOwn = ownChallengePort(config, [...machine]);
-  // Without peers there is this balancer alone, asked where it listens.
+  // Without peers there is only this balancer, asked where it listens.
   const addresses = peers.length > 0 ? peers : config.challenge.listen.map(reachable);
   return addresses.map((address) => {
     const own = peers.length === 0 || isOwn(address);

@@ -90,7 +90,7 @@ export async function askFleet(options: AskFleetOptions): Promise<FleetView> {
   };
 }
 
-/** Without peers there is this balancer alone, asked where it listens. */
+/** Without peers there is only this balancer, asked where it listens. */
 function peersOf({ peers, challenge }: Config): Peer[] {
   if (peers.length > 0) return peers;
   return challenge.listen.map(({ hostname, port }) => ({

@@ -11,7 +11,7 @@ import type { State } from "../expiry/record.ts";
 /** Raised when a member changes its meaning; members may be added within one number. */
 export const REPORT_FORMAT = 1;
 
-/** Where the challenge port tells it, to balancers alone. */
+/** The path of the challenge port that sends it, only to balancers. */
 export const STATUS_TARGET = "/acme-lb/status";
 
 export const BOUNDS = {

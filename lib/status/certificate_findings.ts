@@ -35,7 +35,10 @@ function titleOf({ place, names: [name] }: ToldCertificate): string {
  * all of their certificates; a name counts when at least two of them have it.
  */
 function lackedNames({ rows }: FleetView): StatusFinding[] {
-  const whole = rows.filter(({ report }) => report && tellsAll(report));
+  const whole = rows.filter(({ report }) =>
+    report && report.certificates_total !== 0 &&
+    report.certificates.length === report.certificates_total
+  );
   const names = new Set(whole.flatMap(({ report }) => namesOf(report!)));
   return [...names].flatMap((name) => {
     const [having, lacking] = [true, false].map((has) =>
@@ -52,10 +55,6 @@ function lackedNames({ rows }: FleetView): StatusFinding[] {
         "order it there too, or it cannot serve that name when it takes an address over",
     }));
   });
-}
-
-function tellsAll({ certificates, certificates_total }: BalancerReport): boolean {
-  return certificates_total !== 0 && certificates.length === certificates_total;
 }
 
 function namesOf({ certificates }: BalancerReport): string[] {

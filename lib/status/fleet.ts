@@ -28,7 +28,7 @@ export interface BalancerRow {
   here: boolean;
   report?: BalancerReport;
   silence?: Silence;
-  /** What was wrong with the report; of `bad_report` alone. Never a value that was sent. */
+  /** What was wrong with the report; only with `bad_report`. Never a value that was sent. */
   reason?: string;
   /** Other addresses of it that gave no answer. */
   deaf: string[];

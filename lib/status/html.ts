@@ -2,7 +2,7 @@
  * HTML in which nothing that a value holds can become markup.
  *
  * A template function of thirty lines and not a library: those of the registry (hono/html, preact's
- * renderer, escape-html, html-template-tag) escape for browsers alone, while a page of this server
+ * renderer, escape-html, html-template-tag) escape only for browsers, while a page of this server
  * must also be ASCII, whose length in bytes is that of the text, and show controls and direction
  * marks as what they are.
  */

@@ -54,7 +54,9 @@ interface OwnStatusOptions {
 
 export function createOwnStatus(options: OwnStatusOptions): OwnStatus {
   const { metrics, log, health, look = lookWhenAsked(), clock = SYSTEM_CLOCK } = options;
-  const { interfaceAddresses = systemAddresses } = options;
+  const {
+    interfaceAddresses = () => Deno.networkInterfaces().map(({ address }) => address),
+  } = options;
   const instance = crypto.getRandomValues(new Uint8Array(8)).toHex();
   const startedAt = clock.monotonic();
   const events = createRecentEvents({ now: clock.now });
@@ -110,10 +112,6 @@ export function createOwnStatus(options: OwnStatusOptions): OwnStatus {
       };
     },
   };
-}
-
-function systemAddresses(): string[] {
-  return Deno.networkInterfaces().map(({ address }) => address);
 }
 
 function toldHealth({ faults, notes }: Health): BalancerReport["health"] {

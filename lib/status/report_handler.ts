@@ -1,7 +1,7 @@
 /**
  * The challenge port's answer to another balancer that asks what this one knows of itself.
  *
- * To balancers alone, by their addresses, as the digest of the configuration is told: anybody else
+ * Only to balancers, by their addresses, as the digest of the configuration is told: anybody else
  * gets what any other target gets, so a scanner does not even learn that there is something.
  */
 

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { type BundleInput, makeBundle } from "../../lib/cert/bundle.ts";
 import { readInstalled } from "../../lib/cert/installed.ts";
 import { encodePem, parsePem } from "../../lib/cert/pem.ts";
-import { DAY, HOUR, issue, issueChain, type Issued, makeKey, NOW } from "./issue.ts";
+import { DAY, HOUR, issue, issueChain, type Issued, type KeyName, makeKey, NOW } from "./issue.ts";
 import { openssl, opensslKey } from "./openssl.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -415,6 +415,29 @@ Deno.test("makeBundle weighs the installed certificate: age, names, placeholder,
   }
 });
 
+Deno.test("makeBundle warns of another kind of key, and of no other change of the key", async () => {
+  const table: [from: KeyName, to: KeyName, name: string, pair: string | undefined][] = [
+    ["P-256", "RSA", "out.pem", "out.pem.rsa and out.pem.ecdsa"],
+    ["RSA", "P-256", "out.pem", "out.pem.rsa and out.pem.ecdsa"],
+    ["P-384", "RSA", "a.pem.ecdsa", "a.pem.rsa and a.pem.ecdsa"],
+    ["RSA", "P-384", "a.pem.rsa", "a.pem.rsa and a.pem.ecdsa"],
+    ["RSA", "Ed25519", "rsa", "rsa.rsa and rsa.ecdsa"],
+    ["P-256", "Ed25519", "out.pem", "out.pem.rsa and out.pem.ecdsa"],
+    ["P-256", "P-384", "out.pem", undefined],
+    ["P-256", "P-256", "out.pem", undefined],
+    ["RSA", "RSA", "out.pem", undefined],
+  ];
+  for (const [from, to, name, pair] of table) {
+    const old = await issue({ key: await makeKey(from), notBefore: new Date(+NOW - 9 * DAY) });
+    const leaf = await issue({ key: await makeKey(to) });
+    const installed = await readInstalled(name, bytes(old.key.pem + old.pem));
+    const { warnings } = await bundle({ ...input(leaf, leaf.pem), installed });
+    const what = `${from} to ${to}`;
+    assert.equal(warnings.length, pair ? 1 : 0, `${what}: ${warnings}`);
+    if (pair) assert.ok(warnings[0]!.endsWith(`name the files ${pair}`), `${what}: ${warnings}`);
+  }
+});
+
 Deno.test("makeBundle never lets force pass over what HAProxy or clients refuse", async () => {
   const { leaf, lower } = await issueChain();
   const expired = await issue({
@@ -450,7 +473,13 @@ Deno.test("makeBundle leaves parameters out, with a word when HAProxy would have
   assert.equal(text(made.pem), leaf.key.pem + pemOf([leaf, lower, upper]));
   assert.match(made.warnings.join(), /DH PARAMETERS are left out: .*ssl-dh-param-file/);
   for (
-    const label of ["X9.42 DH PARAMETERS", "DSA PARAMETERS", "SM2 PARAMETERS", "X.Y PARAMETERS"]
+    const label of [
+      "X9.42 DH PARAMETERS",
+      "DSA PARAMETERS",
+      "SM2 PARAMETERS",
+      "X.Y PARAMETERS",
+      "A-1.2 PARAMETERS",
+    ]
   ) {
     const odd = encodePem(label, Uint8Array.of(0x30, 0));
     const { pem, warnings } = await bundle(input(leaf, pemOf([leaf, lower, upper]) + odd));

@@ -8,6 +8,7 @@ import { issue, issueChain, type Issued, type KeyName, makeKey, NOW } from "../c
 import { openssl, opensslKey } from "../cert/openssl.ts";
 import { hasHaproxy } from "../haproxy/real_haproxy.ts";
 import { acmeLb } from "./program.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 /** One way to hand HAProxy a file, and assemble-pem its parts. */
 interface Case {
@@ -21,12 +22,9 @@ interface Case {
 }
 
 async function withDirectory<T>(job: (directory: string) => Promise<T>): Promise<T> {
-  const directory = await Deno.makeTempDir({ prefix: "accepted_" });
-  try {
-    return await job(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
+  await using folder = await temporaryFolder();
+  const directory = folder.path;
+  return await job(directory);
 }
 
 /** Whether HAProxy loads a directory that holds this file; undefined and its words when not. */

@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import { issue, type Issued, type IssueOptions, makeKey } from "../cert/issue.ts";
+import { issue, type Issued, type IssueOptions, type KeyName, makeKey } from "../cert/issue.ts";
 import {
   hasHaproxy,
   pemOf,
@@ -84,13 +84,67 @@ story("brings a file up to date that HAProxy loads through links", async (h) => 
   assert.equal(await h.servedSerial("a.example", h.path("bind0.sock")), serialOf(renewed));
 }, { files: { "dir/a.pem": pemOf(A) }, binds: ["crt DIRECTORY/dir/"] });
 
-story("adds the first certificate to an empty directory", async (h) => {
-  const issued = await issue({ names: ["a.example"] });
-  const { code, stderr, stdout } = await install(h, { out: "empty/a.pem", issued });
-  assert.deepEqual([code, stderr], [0, ""]);
-  assert.match(stdout, /: added: /);
-  assert.equal(await h.servedSerial("a.example", h.path("bind0.sock")), serialOf(issued));
-}, { files: { "empty/": "" }, binds: ["crt DIRECTORY/empty strict-sni"] });
+const ENDINGS: [bind: string, file: string][] = [
+  ["crt DIRECTORY/ends0/a.crt", "ends0/a.crt"],
+  ["crt DIRECTORY/ends1/", "ends1/a.crt"],
+  ["crt DIRECTORY/ends2/a.crt.crt", "ends2/a.crt.crt"],
+  ["crt DIRECTORY/ends3/a.CRT", "ends3/a.CRT"],
+  ["crt DIRECTORY/ends4/crt", "ends4/crt"],
+  ["crt DIRECTORY/ends5/a.pem.crt", "ends5/a.pem.crt"],
+  ["crt DIRECTORY/ends6/a.cert", "ends6/a.cert"],
+];
+const OLD_ENDINGS = await Promise.all(
+  ENDINGS.map((_, i) => older({ names: [`ends${i}.example`] })),
+);
+story("updates the certificates of files whose names end in .crt", async (h) => {
+  for (const [i, [bind, out]] of ENDINGS.entries()) {
+    const issued = await issue({ names: [`ends${i}.example`] });
+    const { code, stderr } = await install(h, { out, issued });
+    assert.deepEqual([code, stderr], [0, ""], bind);
+    const shown = await h.servedSerial(`ends${i}.example`, h.path(`bind${i}.sock`));
+    assert.equal(shown, serialOf(issued), bind);
+  }
+}, {
+  files: Object.fromEntries(ENDINGS.map(([, file], i) => [file, pemOf(OLD_ENDINGS[i]!)])),
+  binds: ENDINGS.map(([bind]) => bind),
+});
+
+const EMPTY: [bind: string, options: IssueOptions, asked: string][] = [
+  ["crt DIRECTORY/empty0 strict-sni", { names: ["a.example"] }, "a.example"],
+  ["crt DIRECTORY/empty1/ strict-sni", { names: ["*.b.example"] }, "x.b.example"],
+  ["crt DIRECTORY/./empty2 strict-sni alpn h2,http/1.1", { names: ["xn--bcher-kva.example"] }, ""],
+  ["crt DIRECTORY/empty3 crt DIRECTORY/certs/default.pem", { names: ["d.example"] }, "d.example"],
+  [
+    "crt DIRECTORY/certs/ crt DIRECTORY/empty4 strict-sni",
+    { names: ["e.example"], key: await makeKey("RSA") },
+    "e.example",
+  ],
+  [
+    "crt DIRECTORY/empty5/../empty5 strict-sni",
+    { names: ["g.example", "f.example"], key: await makeKey("P-384") },
+    "f.example",
+  ],
+];
+story("adds the first certificate to an empty directory, and a second one", async (h) => {
+  for (const [i, [bind, options, asked]] of EMPTY.entries()) {
+    const issued = await issue(options);
+    const { code, stderr, stdout } = await install(h, { out: `empty${i}/a.pem`, issued });
+    assert.deepEqual([code, stderr], [0, ""], bind);
+    assert.match(stdout, /: added: /, bind);
+    const socket = h.path(`bind${i}.sock`);
+    const name = asked || options.names![0]!;
+    assert.equal(await h.servedSerial(name, socket), serialOf(issued), bind);
+  }
+  const second = await issue({ names: ["second.example"] });
+  assert.equal((await install(h, { out: "empty0/b.pem", issued: second })).code, 0);
+  assert.equal(
+    await h.servedSerial("second.example", h.path("bind0.sock")),
+    serialOf(second),
+  );
+}, {
+  files: Object.fromEntries(EMPTY.map((_, i) => [`empty${i}/`, ""])),
+  binds: EMPTY.map(([bind]) => bind),
+});
 
 const RIVALS: [what: string, StartOptions, renamed: RegExp][] = [
   [
@@ -234,6 +288,41 @@ story("keeps a key in its own file in step, and HAProxy starts again with both",
     .output();
   assert.equal(check.code, 0, new TextDecoder().decode(check.stderr));
 }, { files: { "side/a.pem": A.pem, "side/a.pem.key": A.key.pem }, binds: ["crt DIRECTORY/side/"] });
+
+const SIDES: [bind: string, file: string, kind: KeyName][] = [
+  ["crt DIRECTORY/side0/", "side0/a.pem", "P-384"],
+  ["crt DIRECTORY/side1/b.pem", "side1/b.pem", "P-256"],
+  ["crt DIRECTORY/side2/c.crt", "side2/c.crt", "P-256"],
+  ["crt DIRECTORY/side3/", "side3/d", "P-256"],
+  ["crt DIRECTORY/side4/e.pem", "side4/e.pem", "RSA"],
+];
+const OLD_SIDES = await Promise.all(
+  SIDES.map(async ([, , kind], i) =>
+    await older({ names: [`side${i}.example`], key: await makeKey(kind) })
+  ),
+);
+story("updates a key in a separate file, for each file name and kind of key", async (h) => {
+  for (const [i, [bind, file, kind]] of SIDES.entries()) {
+    const renewed = await issue({ names: [`side${i}.example`], key: await makeKey(kind) });
+    const { code, stderr } = await install(h, { out: file, issued: renewed });
+    assert.deepEqual([code, stderr], [0, ""], bind);
+    const shown = await h.servedSerial(`side${i}.example`, h.path(`bind${i}.sock`));
+    assert.equal(shown, serialOf(renewed), bind);
+    assert.equal(await Deno.readTextFile(h.path(`${file}.key`)), renewed.key.pem, bind);
+    assert.equal(await Deno.readTextFile(h.path(file)), pemOf(renewed), bind);
+  }
+  const check = await new Deno.Command("haproxy", { args: ["-c", "-f", h.path("haproxy.cfg")] })
+    .output();
+  assert.equal(check.code, 0, new TextDecoder().decode(check.stderr));
+}, {
+  files: Object.fromEntries(
+    SIDES.flatMap(([, file], i) => [
+      [file, OLD_SIDES[i]!.pem],
+      [`${file}.key`, OLD_SIDES[i]!.key.pem],
+    ]),
+  ),
+  binds: SIDES.map(([bind]) => bind),
+});
 
 story("refuses a file without key when nothing tells where the key is", async (h) => {
   const renewed = await issue({ names: ["a.example"] });

@@ -358,6 +358,7 @@ Deno.test("assemble-pem --hook dehydrated installs a missing file at unchanged_c
     ["an older one", stale.key.pem + stale.pem],
     ["the same behind a line", `# x\n${issued.key.pem}${issued.pem}`],
     ["a damaged one", issued.key.pem + issued.pem.slice(0, 200)],
+    ["the same, with another key", stale.key.pem + issued.pem],
   ];
   for (const [what, text] of before) {
     await Deno.remove(target).catch(() => {});

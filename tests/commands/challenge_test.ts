@@ -2,17 +2,15 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { protectToken } from "../../lib/commands/challenge.ts";
 import { acmeLb } from "./program.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 const TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA";
 const KEY_AUTHORIZATION = `${TOKEN}.LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0`;
 
 async function withWebroot(job: (webroot: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "challenge_" }));
-  try {
-    await job(`${directory}/acme/challenge`);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
+  await using folder = await temporaryFolder();
+  const directory = folder.path;
+  await job(`${directory}/acme/challenge`);
 }
 
 const put = (webroot: string, token: string, stdin: string, before?: string[]) =>

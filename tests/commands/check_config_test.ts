@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
@@ -48,56 +49,47 @@ redirect:
 });
 
 Deno.test("check-config puts its warnings above the configuration, and still exits 0", async () => {
-  const dir = await Deno.makeTempDir();
+  await using folder = await temporaryFolder();
+  const dir = folder.path;
   const path = `${dir}/config.yaml`;
-  try {
-    await Deno.chmod(dir, 0o777);
-    await Deno.writeTextFile(
-      path,
-      `webroot: ${dir}\npeers: ["[::1]:80", "[::1]:80"]\nlookup: {timeout: 20s}\n`,
-    );
-    const { code, stdout, stderr } = await checkConfig("--config", path);
-    assert.deepEqual([code, stderr], [0, ""]);
-    const subjects = [...stdout.matchAll(/^# warning: ([^:]+):/gm)].map((found) => found[1]);
-    assert.deepEqual(subjects, ["peers[0]", "peers[1]", "peers[1]", "lookup.timeout", "webroot"]);
-    assert.match(stdout, /peers\[0\]: \[::1\]:80 is a public address of this balancer/);
-    assert.match(stdout, /may be written by others \(mode 777\)/);
-    assert.ok(parseConfig(stdout, "config.yaml"));
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  await Deno.chmod(dir, 0o777);
+  await Deno.writeTextFile(
+    path,
+    `webroot: ${dir}\npeers: ["[::1]:80", "[::1]:80"]\nlookup: {timeout: 20s}\n`,
+  );
+  const { code, stdout, stderr } = await checkConfig("--config", path);
+  assert.deepEqual([code, stderr], [0, ""]);
+  const subjects = [...stdout.matchAll(/^# warning: ([^:]+):/gm)].map((found) => found[1]);
+  assert.deepEqual(subjects, ["peers[0]", "peers[1]", "peers[1]", "lookup.timeout", "webroot"]);
+  assert.match(stdout, /peers\[0\]: \[::1\]:80 is a public address of this balancer/);
+  assert.match(stdout, /may be written by others \(mode 777\)/);
+  assert.ok(parseConfig(stdout, "config.yaml"));
 });
 
 Deno.test("check-config keeps a line end in a path within its comment", async () => {
-  const dir = await Deno.makeTempDir();
+  await using folder = await temporaryFolder();
+  const dir = folder.path;
   const path = `${dir}/config.yaml`;
-  try {
-    await Deno.writeTextFile(path, `webroot: "${dir}/none\\npeers: []"\n`);
-    const { code, stdout } = await checkConfig("--config", path);
-    assert.deepEqual(code, 0);
-    assert.match(stdout, /^# warning: webroot: .*none\\x0apeers: \[\] does not exist yet/m);
-    assert.deepEqual(parseConfig(stdout, "config.yaml").webroot, [`${dir}/none\npeers: []`]);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  await Deno.writeTextFile(path, `webroot: "${dir}/none\\npeers: []"\n`);
+  const { code, stdout } = await checkConfig("--config", path);
+  assert.deepEqual(code, 0);
+  assert.match(stdout, /^# warning: webroot: .*none\\x0apeers: \[\] does not exist yet/m);
+  assert.deepEqual(parseConfig(stdout, "config.yaml").webroot, [`${dir}/none\npeers: []`]);
 });
 
 Deno.test("check-config prints every mistake on stderr, nothing on stdout, and exits 78", async () => {
-  const dir = await Deno.makeTempDir();
+  await using folder = await temporaryFolder();
+  const dir = folder.path;
   const path = `${dir}/config.yaml`;
-  try {
-    await Deno.writeTextFile(path, 'peers:\n  - "lb1\\x1b[31m"\nlimits: {fanouts: 4, queue: 1}\n');
-    assert.deepEqual(await checkConfig("--config", path), {
-      code: 78,
-      stdout: "",
-      stderr: [
-        `acme-lb: ${path}:2:5: peers[0]: expected [IPv6]:port, IPv4:port or dns:name:port, got "lb1\\x1b[31m"`,
-        `acme-lb: ${path}:3:10: limits.fanouts: unknown key; did you mean fan_outs?`,
-        `acme-lb: ${path}:3:22: limits.queue: unknown key; the keys here are connections, per_source, fan_outs, per_peer, per_suspect_peer`,
-        "",
-      ].join("\n"),
-    });
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  await Deno.writeTextFile(path, 'peers:\n  - "lb1\\x1b[31m"\nlimits: {fanouts: 4, queue: 1}\n');
+  assert.deepEqual(await checkConfig("--config", path), {
+    code: 78,
+    stdout: "",
+    stderr: [
+      `acme-lb: ${path}:2:5: peers[0]: expected [IPv6]:port, IPv4:port or dns:name:port, got "lb1\\x1b[31m"`,
+      `acme-lb: ${path}:3:10: limits.fanouts: unknown key; did you mean fan_outs?`,
+      `acme-lb: ${path}:3:22: limits.queue: unknown key; the keys here are connections, per_source, fan_outs, per_peer, per_suspect_peer`,
+      "",
+    ].join("\n"),
+  });
 });

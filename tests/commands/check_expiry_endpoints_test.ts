@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { DAY, issue, issueChain, makeKey, NOW } from "../cert/issue.ts";
+import { DAY, issue, issueChain, type Issued, makeKey, NOW } from "../cert/issue.ts";
 import { openssl, opensslKey } from "../cert/openssl.ts";
 import { listenAt, served, startTlsServer } from "../http/tls_server.ts";
 import { check } from "./expiry_report.ts";
+
+const inDays = (days: number) => new Date(NOW.getTime() + days * DAY);
 
 /** What check-expiry says of one endpoint, without its address. */
 async function summaryAt(port: number, ...args: string[]): Promise<string> {
@@ -99,30 +101,73 @@ Deno.test("check-expiry has a record for each kind of key that an endpoint has, 
   await Deno.remove(directory, { recursive: true });
 });
 
-Deno.test("check-expiry finds an old process beside a new one, in either order of answers", async () => {
-  const dates = (from: number, to: number) => ({
-    notBefore: new Date(NOW.getTime() + from * DAY),
-    notAfter: new Date(NOW.getTime() + to * DAY),
-  });
-  const old = await issue(dates(-91, -1));
-  const young = await issue();
-  await using one = await startTlsServer(served(old));
-  await using other = await startTlsServer(served(young));
-  const ports = [one.port, other.port];
-  let turn = 0;
-  await using balancer = listenAt(["127.0.0.1"], async (near) => {
-    using far = await Deno.connect({ hostname: "127.0.0.1", port: ports[turn++ % 2]! });
-    await Promise.race([near.readable.pipeTo(far.writable), far.readable.pipeTo(near.writable)]);
-    near.close();
-  });
-  for (let first = 0; first < 2; first++) {
-    const { code, report } = await check("", ["--connect", `127.0.0.1:${balancer.port}`]);
+Deno.test("check-expiry reports the certificate of each kind of key, whichever of them is wrong", async () => {
+  const gone = { notBefore: inDays(-91), notAfter: inDays(-1) };
+  const [ecKey, rsaKey] = [await makeKey(), await makeKey("RSA")];
+  const [ec, ecOld] = [await issue({ key: ecKey }), await issue({ key: ecKey, ...gone })];
+  const [rsa, rsaOld] = [await issue({ key: rsaKey }), await issue({ key: rsaKey, ...gone })];
+  const other = await issue({ key: rsaKey, names: ["other.example"] });
+  const table: [what: string, first: Issued, second: Issued | undefined, summaries: string[]][] = [
+    ["both good", ec, rsa, ["OK", "OK"]],
+    ["an expired one of EC", ecOld, rsa, ["CRITICAL expired", "OK"]],
+    ["both expired", ecOld, rsaOld, ["CRITICAL expired", "CRITICAL expired"]],
+    ["RSA for another name", ec, other, ["OK", "CRITICAL name_missing"]],
+    ["RSA alone", rsa, undefined, ["OK"]],
+    ["RSA alone, expired", rsaOld, undefined, ["CRITICAL expired"]],
+  ];
+  const directory = await Deno.makeTempDir();
+  for (const [what, first, second, expected] of table) {
+    const pair: string[] = [];
+    if (second) {
+      await Deno.writeTextFile(`${directory}/pem`, second.pem + second.key.pem);
+      pair.push("-dcert", `${directory}/pem`, "-dkey", `${directory}/pem`);
+    }
+    await using server = await startTlsServer(served(first), pair);
+    const at = `127.0.0.1:${server.port}`;
+    const { summaries } = await check("", ["--connect", at, "--servername", "service.example"]);
+    const places = [`${at} (service.example)`, `${at} (service.example, RSA)`];
+    const told = Object.fromEntries(expected.map((summary, i) => [places[i], summary]));
+    assert.deepEqual(summaries, told, what);
+  }
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("check-expiry finds processes that answer differently at one address, in any order of answers", async () => {
+  const old = await issue({ notBefore: inDays(-91), notAfter: inDays(-1) });
+  const due = await issue({ notBefore: inDays(-80), notAfter: inDays(10) });
+  const [young, younger] = [await issue({ notBefore: inDays(-2) }), await issue()];
+  const other = await issue({ names: ["other.example"] });
+  const table: [what: string, processes: Issued[], reasons: string[], leaf: Issued][] = [
+    ["an expired one", [old, young], ["expired", "answers_differ"], old],
+    ["an expired one, second", [young, old], ["expired", "answers_differ"], old],
+    ["two good ones", [younger, young], ["answers_differ"], young],
+    ["one that is due", [young, due], ["expires_soon", "answers_differ"], due],
+    ["three of them", [young, due, old], ["expired", "answers_differ"], old],
+    ["one for another name", [young, other], ["name_missing", "answers_differ"], other],
+    ["two with the same", [young, young], [], young],
+  ];
+  for (const [what, processes, reasons, leaf] of table) {
+    await using servers = new AsyncDisposableStack();
+    const ports: number[] = [];
+    for (const one of processes) {
+      ports.push(servers.use(await startTlsServer(served(one))).port);
+    }
+    let turn = 0;
+    await using balancer = listenAt(["127.0.0.1"], async (near) => {
+      const port = ports[turn++ % ports.length]!;
+      using far = await Deno.connect({ hostname: "127.0.0.1", port });
+      await Promise.race([near.readable.pipeTo(far.writable), far.readable.pipeTo(near.writable)]);
+      near.close();
+    });
+    const at = ["--connect", `127.0.0.1:${balancer.port}`, "--servername", "service.example"];
+    const { code, report } = await check("", at);
     const [{ findings, certificate }] = report.records as [(typeof report.records)[0]];
-    assert.deepEqual(findings.map(({ reason }) => reason), ["expired", "answers_differ"]);
-    assert.equal(certificate!.serial, old.certificate.serial);
-    assert.match(findings[1]!.text, /^8 handshakes were not answered alike \(\d with serial /);
-    assert.equal(code, 2);
-    turn++;
+    assert.deepEqual(findings.map(({ reason }) => reason), reasons, what);
+    assert.equal(certificate!.serial, leaf.certificate.serial, what);
+    if (reasons.length === 0) continue;
+    const { text } = findings.at(-1)!;
+    assert.match(text, /^8 handshakes were not answered alike \(\d with serial /, what);
+    assert.ok(code > 0, what);
   }
 });
 

@@ -4,22 +4,20 @@ import { runExecutable } from "../executable.ts";
 import { works } from "../works.ts";
 import { check } from "./expiry_report.ts";
 import { acmeLb } from "./program.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 async function inDirectory(
   files: Record<string, string | Uint8Array>,
   job: (directory: string, at: (name: string) => string) => Promise<void>,
 ): Promise<void> {
-  const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "check_expiry_" }));
+  await using folder = await temporaryFolder();
+  const directory = folder.path;
   const at = (name: string) => `${directory}/${name}`;
-  try {
-    for (const [name, content] of Object.entries(files)) {
-      if (typeof content === "string") await Deno.writeTextFile(at(name), content);
-      else await Deno.writeFile(at(name), content);
-    }
-    await job(directory, at);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
+  for (const [name, content] of Object.entries(files)) {
+    if (typeof content === "string") await Deno.writeTextFile(at(name), content);
+    else await Deno.writeFile(at(name), content);
   }
+  await job(directory, at);
 }
 
 /** A certificate of 90 days with so many of them left. */
@@ -83,6 +81,8 @@ Deno.test("check-expiry has exactly one record for each invalid file, and none o
     "good.pem.swp": good,
     "good.pem.bak": good,
     "good.pem.tmp": good,
+    "good.pem.dpkg-old": good,
+    "expired.pem.orig": await withDaysLeft(-3),
     "chain.pem.bak": leaf.pem + lower.pem,
     "key.pem.orig": leaf.key.pem,
     "cut.pem.rej": good.slice(0, 500),
@@ -115,6 +115,8 @@ Deno.test("check-expiry has exactly one record for each invalid file, and none o
       "good.pem.swp": "OK",
       "good.pem.bak": "OK",
       "good.pem.tmp": "OK",
+      "good.pem.dpkg-old": "OK",
+      "expired.pem.orig": "CRITICAL expired",
       "a\n\x1b[31m|b.pem": "OK",
       "empty.pem": "UNKNOWN unreadable",
       "blank.pem": "UNKNOWN unreadable",
@@ -140,7 +142,9 @@ Deno.test("check-expiry has exactly one record for each invalid file, and none o
       "README: a text for people",
       `chain.pem.bak: ${left}`,
       `cut.pem.rej: ${left}`,
+      `expired.pem.orig: ${left}; HAProxy loads it nevertheless`,
       `good.pem.bak: ${left}; HAProxy loads it nevertheless`,
+      `good.pem.dpkg-old: ${left}; HAProxy loads it nevertheless`,
       "good.pem.issuer: a side file of HAProxy",
       "good.pem.ocsp: a side file of HAProxy",
       "good.pem.sctl: a side file of HAProxy",
@@ -206,6 +210,11 @@ Deno.test("check-expiry reports a wrong command line or configuration in one lin
       [["--connect", "a.example:0"], /nothing listens on port 0/],
       [["--connect", "a.example:65536"], /port 65536 is not between/],
       [["--connect", "bücher.example:443"], /xn--/],
+      ...["8", "0s", "99ms", "61m", "-1s", "8 s", ""].map((span): [string[], RegExp] => [
+        ["x", `--timeout=${span}`],
+        /--timeout .* is invalid: expected a (time from 100ms to 1h|duration)/,
+      ]),
+      [["x", "-4", "-6"], /'-4, --ipv4' cannot be used with .*'-6, --ipv6'/],
       [["x", "--name", "a b"], /expected a DNS name or an IP address/],
       [["--config", at("missing.yaml")], /missing\.yaml: no such file/],
       [["--config", at("bad.yaml")], /bad\.yaml:1:15: certificates: expected a list/],

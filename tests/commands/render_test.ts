@@ -2,17 +2,9 @@
 
 import assert from "node:assert/strict";
 import { acmeLb } from "./program.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 const CONFIG = new URL("../../examples/article/config.yaml", import.meta.url).pathname;
-
-interface Room extends AsyncDisposable {
-  path: string;
-}
-
-async function room(): Promise<Room> {
-  const path = await Deno.makeTempDir({ prefix: "acme-lb-render-" });
-  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
-}
 
 const render = (...args: string[]) => acmeLb(["render", ...args, "--config", CONFIG]);
 
@@ -33,7 +25,7 @@ Deno.test("render prints a single file unchanged, and several below their paths"
 });
 
 Deno.test("render --root writes each file to its place, and again changes nothing", async () => {
-  await using directory = await room();
+  await using directory = await temporaryFolder();
   const root = `${directory.path}/not/yet/`;
   const hook = `${directory.path}/not/yet/etc/acme/hooks/acme-lb`;
   const first = await render("acmetool", "--root", root);
@@ -51,7 +43,7 @@ Deno.test("render --root writes each file to its place, and again changes nothin
 });
 
 Deno.test("render --root writes nothing when one file differs, unless --force is given", async () => {
-  await using directory = await room();
+  await using directory = await temporaryFolder();
   const root = directory.path;
   const target = `${root}/var/lib/acme/conf/target`;
   await Deno.mkdir(`${root}/var/lib/acme/conf`, { recursive: true });
@@ -77,7 +69,7 @@ const copiesIn = async (directory: string) =>
     .filter((name) => name.startsWith("."));
 
 Deno.test("render --force keeps a complete copy of each file that it replaces", async () => {
-  await using directory = await room();
+  await using directory = await temporaryFolder();
   const root = directory.path;
   const places = [
     ["haproxy", "etc/haproxy/haproxy.cfg", 0o600],
@@ -110,7 +102,7 @@ Deno.test("render --force keeps a complete copy of each file that it replaces", 
 });
 
 Deno.test("render --diff shows what would change, and changes nothing", async () => {
-  await using directory = await room();
+  await using directory = await temporaryFolder();
   const place = `${directory.path}/etc/haproxy/haproxy.cfg`;
   const diff = () => render("haproxy", "--diff", "--root", directory.path);
   const fresh = await diff();
@@ -131,7 +123,7 @@ Deno.test("render --diff shows what would change, and changes nothing", async ()
 });
 
 Deno.test("render names each router id that would change, and changes it only with --force", async () => {
-  await using directory = await room();
+  await using directory = await temporaryFolder();
   const place = `${directory.path}/etc/keepalived/keepalived.conf`;
   const keepalived = (...args: string[]) =>
     render("keepalived", "--node", "lb0", "--root", directory.path, ...args);
@@ -151,7 +143,7 @@ Deno.test("render names each router id that would change, and changes it only wi
 });
 
 Deno.test("render refuses a target that it cannot write to, with one line", async () => {
-  await using directory = await room();
+  await using directory = await temporaryFolder();
   const file = `${directory.path}/file`;
   await Deno.writeTextFile(file, "");
   const { code, stderr } = await render("haproxy", "--root", file);
@@ -163,7 +155,7 @@ Deno.test("render refuses a target that it cannot write to, with one line", asyn
 });
 
 Deno.test("render names the nearest kind and node, and the keys that are missing", async () => {
-  await using directory = await room();
+  await using directory = await temporaryFolder();
   const empty = `${directory.path}/config.yaml`;
   await Deno.writeTextFile(empty, "cluster: {virtual_addresses: ['2001:db8::1']}\n");
   const table: [string[], number, string][] = [

@@ -3,14 +3,12 @@ import { readCertificate } from "../../lib/cert/certificate.ts";
 import { parsePem } from "../../lib/cert/pem.ts";
 import { issue } from "../cert/issue.ts";
 import { acmeLb } from "./program.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 async function withTarget(job: (out: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir({ prefix: "self_signed_" });
-  try {
-    await job(`${directory}/a.pem`);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
+  await using folder = await temporaryFolder();
+  const directory = folder.path;
+  await job(`${directory}/a.pem`);
 }
 
 async function certificateAt(path: string) {

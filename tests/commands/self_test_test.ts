@@ -4,15 +4,7 @@ import assert from "node:assert/strict";
 import type { PathReport, SelfTestReport } from "../../lib/self_test/findings.ts";
 import { acmeLb } from "./program.ts";
 import { startServer } from "./server_process.ts";
-
-async function withDirectory(job: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "self_test_" }));
-  try {
-    await job(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
+import { inTemporaryFolder } from "../temporary_folder.ts";
 
 async function challengePath(
   args: string[],
@@ -26,7 +18,7 @@ async function challengePath(
 }
 
 Deno.test("self-test finds its token through the challenge port here, and leaves nothing behind", async () => {
-  await withDirectory(async (directory) => {
+  await inTemporaryFolder(async (directory) => {
     const webroot = `${directory}/webroot`;
     const config = `${directory}/config.yaml`;
     const write = (port: number, more = "") =>
@@ -61,7 +53,7 @@ Deno.test("self-test finds its token through the challenge port here, and leaves
 });
 
 Deno.test("self-test tests each webroot, flat and nested, and names those whose tokens are not served", async () => {
-  await withDirectory(async (directory) => {
+  await inTemporaryFolder(async (directory) => {
     const config = `${directory}/config.yaml`;
     const roots = ["one", "two", "three"].map((name) => `${directory}/${name}`);
     const write = (webroots: string[], port: number) =>
@@ -107,7 +99,7 @@ Deno.test("self-test tests each webroot, flat and nested, and names those whose 
 });
 
 Deno.test("self-test ends with the verdict in both formats", async () => {
-  await withDirectory(async (webroot) => {
+  await inTemporaryFolder(async (webroot) => {
     const args = ["self-test", "--webroot", webroot, "--peer", "127.0.0.1:1"];
     const [json, short, text] = await Promise.all([
       acmeLb([...args, "--format", "json"]),
@@ -128,7 +120,7 @@ Deno.test("self-test ends with the verdict in both formats", async () => {
 
 Deno.test("self-test --help documents every key of its JSON", async () => {
   const { stdout } = await acmeLb(["self-test", "--help"]);
-  await withDirectory(async (webroot) => {
+  await inTemporaryFolder(async (webroot) => {
     const { report, path } = await challengePath([
       ...["--webroot", webroot, "--peer", "127.0.0.1:1", "--challenge-listen", "127.0.0.1:1"],
     ]);

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { carry, compress } from "../../compile/carry.ts";
 import { entries, runExecutable } from "../executable.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 const START = new URL("../../compile/carry.sh", import.meta.url);
 const SHOW = `#!/bin/sh
@@ -17,12 +18,9 @@ env | grep -vE '^(PWD|SHLVL|_)=' | sort
 const VARIABLES = ["RENEWED_LINEAGE", "Le_Domain", "NO_COLOR"];
 
 async function inFolder(test: (folder: string, executable: string) => Promise<void>) {
-  const folder = await Deno.makeTempDir({ prefix: "acme-lb-test-" });
-  try {
-    await test(folder, `${folder}/acme-lb`);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await using temporary = await temporaryFolder();
+  const folder = temporary.path;
+  await test(folder, `${folder}/acme-lb`);
 }
 
 async function write(executable: string, flags: string[]): Promise<void> {

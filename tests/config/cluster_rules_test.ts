@@ -7,18 +7,12 @@ import assert from "node:assert/strict";
 import { clusterWarnings } from "../../lib/config/cluster_warnings.ts";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import { ownNode } from "../../lib/config/own_node.ts";
-import { ConfigError } from "../../lib/errors.ts";
 import { clusterYaml } from "../render/cluster_yaml.ts";
+import { mistakesIn } from "./mistakes_in.ts";
 
 /** The mistakes of a file without their positions. */
 function mistakes(yaml: string): string[] {
-  try {
-    parseConfig(yaml, "c");
-    return [];
-  } catch (error) {
-    assert.ok(error instanceof ConfigError);
-    return error.lines.map((line) => line.replace(/^c:\d+:\d+: (?:cluster\.)?/, ""));
-  }
+  return mistakesIn(yaml, "c").map((line) => line.replace(/^c:\d+:\d+: (?:cluster\.)?/, ""));
 }
 
 const NODES = 'lb0: ["2001:db8::f001", "192.0.2.11"], lb1: ["2001:db8::f002", "192.0.2.12"]';

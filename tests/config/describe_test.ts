@@ -13,6 +13,7 @@ import { configWarnings, doubtsOf, ownPeers } from "../../lib/config/warnings.ts
 import { parseHost } from "../../lib/host.ts";
 import { formatPeer } from "../../lib/peer.ts";
 import { formatYaml } from "../../lib/yaml.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 const FULL = `
 webroot: [/run/acme/acme-challenge, /var/www/]
@@ -223,32 +224,29 @@ Deno.test("ownPeers() are the peers at which this machine's challenge port liste
 });
 
 Deno.test("configWarnings() warns of a webroot that others may write to, or replace", async () => {
-  const base = await Deno.makeTempDir();
+  await using folder = await temporaryFolder();
+  const base = folder.path;
   const [parent, webroot] = [`${base}/acme`, `${base}/acme/challenge`];
   await Deno.mkdir(webroot, { recursive: true });
   const warnings = () => configWarnings(config(`webroot: ${webroot}`));
-  try {
-    const table: [number, number, RegExp | undefined][] = [
-      [0o755, 0o755, undefined],
-      [0o755, 0o770, undefined],
-      [0o755, 0o777, /challenge may be written by others \(mode 777\).*chmod o-w .*challenge$/],
-      [0o755, 0o1777, /challenge may be written by others/],
-      [0o777, 0o755, /acme may be written by others/],
-      [0o1777, 0o755, undefined],
-    ];
-    for (const [parentMode, webrootMode, expected] of table) {
-      await Deno.chmod(parent, parentMode);
-      await Deno.chmod(webroot, webrootMode);
-      const got = await warnings();
-      const name = `${parentMode.toString(8)} ${webrootMode.toString(8)}: ${got}`;
-      if (expected) assert.ok(got.length === 1 && expected.test(got[0]!), name);
-      else assert.deepEqual(got, [], name);
-    }
-    await Deno.remove(webroot);
-    assert.ok(/challenge does not exist yet/.test((await warnings())[0]!));
-    await Deno.writeTextFile(webroot, "");
-    assert.ok(/challenge is not a directory/.test((await warnings())[0]!));
-  } finally {
-    await Deno.remove(base, { recursive: true });
+  const table: [number, number, RegExp | undefined][] = [
+    [0o755, 0o755, undefined],
+    [0o755, 0o770, undefined],
+    [0o755, 0o777, /challenge may be written by others \(mode 777\).*chmod o-w .*challenge$/],
+    [0o755, 0o1777, /challenge may be written by others/],
+    [0o777, 0o755, /acme may be written by others/],
+    [0o1777, 0o755, undefined],
+  ];
+  for (const [parentMode, webrootMode, expected] of table) {
+    await Deno.chmod(parent, parentMode);
+    await Deno.chmod(webroot, webrootMode);
+    const got = await warnings();
+    const name = `${parentMode.toString(8)} ${webrootMode.toString(8)}: ${got}`;
+    if (expected) assert.ok(got.length === 1 && expected.test(got[0]!), name);
+    else assert.deepEqual(got, [], name);
   }
+  await Deno.remove(webroot);
+  assert.ok(/challenge does not exist yet/.test((await warnings())[0]!));
+  await Deno.writeTextFile(webroot, "");
+  assert.ok(/challenge is not a directory/.test((await warnings())[0]!));
 });

@@ -3,18 +3,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { loadConfig } from "../../lib/config/load.ts";
-import { parseConfig } from "../../lib/config/parse_config.ts";
 import { ConfigError } from "../../lib/errors.ts";
-
-function linesOf(text: string): string[] {
-  try {
-    parseConfig(text, "config.yaml");
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.lines;
-    throw error;
-  }
-}
+import { temporaryFolder } from "../temporary_folder.ts";
+import { mistakesIn } from "./mistakes_in.ts";
 
 /** Every key of the configuration: [section, key]. */
 const KEYS: [string, string][] = [
@@ -71,10 +62,10 @@ Deno.test("parseConfig() knows each key, and suggests it for a typing error", ()
       const typo = change(key, at % key.length);
       const above = "\n".repeat(blank) + (section ? `${section}:\n` : "");
       const indent = section ? "  " : "";
-      assert.deepEqual(linesOf(`${above}${indent}${key}:\n`), [], key);
+      assert.deepEqual(mistakesIn(`${above}${indent}${key}:\n`), [], key);
       const line = blank + (section ? 2 : 1);
       const name = section ? `${section}.${typo}` : typo;
-      assert.deepEqual(linesOf(`${above}${indent}${typo}:\n`), [
+      assert.deepEqual(mistakesIn(`${above}${indent}${typo}:\n`), [
         `config.yaml:${line}:${indent.length + 1}: ${name}: unknown key; did you mean ${key}?`,
       ]);
     }),
@@ -126,7 +117,7 @@ Deno.test("parseConfig() names the value found where another was expected", () =
     ],
   ];
   for (const [text, expected] of table) {
-    assert.deepEqual(linesOf(text), [`config.yaml:${expected}`], text);
+    assert.deepEqual(mistakesIn(text), [`config.yaml:${expected}`], text);
   }
 });
 
@@ -146,20 +137,20 @@ Deno.test("parseConfig() shows addresses without quotes at their place, and othe
     ['a: *b\nc: "[::]:80"', "1:4: *b is a YAML alias, which is not allowed here"],
   ];
   for (const [text, expected] of table) {
-    assert.deepEqual(linesOf(text), [`config.yaml:${expected}`], text);
+    assert.deepEqual(mistakesIn(text), [`config.yaml:${expected}`], text);
   }
 });
 
 Deno.test("parseConfig() reports twenty mistakes in the order of the lines, and counts the rest", () => {
   const text = Array.from({ length: 25 }, (_, i) => `colour${i}: red`).join("\n");
-  const lines = linesOf(text);
+  const lines = mistakesIn(text);
   assert.deepEqual(
     lines.slice(0, 20).map((line) => line.split(": ")[0]),
     Array.from({ length: 20 }, (_, i) => `config.yaml:${i + 1}:1`),
   );
   assert.deepEqual(lines.slice(20), ["config.yaml: and 5 more"]);
   assert.deepEqual(
-    linesOf("colour: red\nwebroot: 5\nlookup: {timeout: 1, x: 2}\npeers: 3\n")
+    mistakesIn("colour: red\nwebroot: 5\nlookup: {timeout: 1, x: 2}\npeers: 3\n")
       .map((line) => line.split(": ").slice(0, 2).join(" ")),
     [
       "config.yaml:1:1 colour",
@@ -186,31 +177,28 @@ Deno.test("parseConfig() throws only ConfigError for any text", () => {
     "1e999",
   );
   const text = fc.array(fc.constantFrom(...words), { maxLength: 20 }).map((all) => all.join(""));
-  fc.assert(fc.property(text, (text) => void linesOf(text)), { numRuns: 5000 });
+  fc.assert(fc.property(text, (text) => void mistakesIn(text)), { numRuns: 5000 });
 });
 
 Deno.test("loadConfig() accepts a file of 64 KiB, and refuses larger, broken and non-regular files", async () => {
-  const dir = await Deno.makeTempDir();
+  await using folder = await temporaryFolder();
+  const dir = folder.path;
   const path = `${dir}/config.yaml`;
   const refused = (reason: RegExp) =>
     assert.rejects(loadConfig(path), (error: Error) => {
       assert.match(error.message, reason);
       return error instanceof ConfigError;
     });
-  try {
-    const largest = `webroot: /srv/acme\n#${" ".repeat(65_536 - 20)}`;
-    await Deno.writeTextFile(path, largest);
-    assert.deepEqual((await loadConfig(path)).config.webroot, ["/srv/acme"]);
-    await Deno.writeTextFile(path, `${largest} `);
-    await refused(/config\.yaml: larger than 65536 bytes/);
-    await Deno.writeFile(path, Uint8Array.of(0xff, 0xfe, 0x61, 0x00));
-    await refused(/config\.yaml:1:1: not UTF-8 text/);
-    await Deno.writeTextFile(path, "\ufeffwebrot: /a\n");
-    await refused(/config\.yaml:1:1: webrot: unknown key/);
-    await Deno.remove(path);
-    await Deno.symlink(path, path);
-    await refused(/config\.yaml: .*(?:loop|symbolic)/i);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  const largest = `webroot: /srv/acme\n#${" ".repeat(65_536 - 20)}`;
+  await Deno.writeTextFile(path, largest);
+  assert.deepEqual((await loadConfig(path)).config.webroot, ["/srv/acme"]);
+  await Deno.writeTextFile(path, `${largest} `);
+  await refused(/config\.yaml: larger than 65536 bytes/);
+  await Deno.writeFile(path, Uint8Array.of(0xff, 0xfe, 0x61, 0x00));
+  await refused(/config\.yaml:1:1: not UTF-8 text/);
+  await Deno.writeTextFile(path, "\ufeffwebrot: /a\n");
+  await refused(/config\.yaml:1:1: webrot: unknown key/);
+  await Deno.remove(path);
+  await Deno.symlink(path, path);
+  await refused(/config\.yaml: .*(?:loop|symbolic)/i);
 });

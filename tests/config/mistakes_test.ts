@@ -5,6 +5,7 @@
 
 import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
@@ -154,40 +155,34 @@ async function serveWith(path: string): Promise<{ code: number; lines: string[] 
 }
 
 Deno.test("serve refuses each mistake in its configuration with file, line, column and remedy", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
-    for (const [name, text, expected] of MISTAKES) {
-      const path = `${dir}/config.yaml`;
-      await Deno.writeTextFile(path, text);
-      const lines = expected.map((line) => `acme-lb: ${path}:${line}`);
-      assert.deepEqual(await serveWith(path), { code: 78, lines }, name);
-    }
-  } finally {
-    await Deno.remove(dir, { recursive: true });
+  await using folder = await temporaryFolder();
+  const dir = folder.path;
+  for (const [name, text, expected] of MISTAKES) {
+    const path = `${dir}/config.yaml`;
+    await Deno.writeTextFile(path, text);
+    const lines = expected.map((line) => `acme-lb: ${path}:${line}`);
+    assert.deepEqual(await serveWith(path), { code: 78, lines }, name);
   }
 });
 
 Deno.test("serve refuses a file that is not a configuration", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
-    for (const [name, bytes, reason] of FILES) {
-      const path = `${dir}/config.yaml`;
-      await Deno.writeFile(path, bytes);
-      assert.deepEqual(
-        await serveWith(path),
-        { code: 78, lines: [`acme-lb: ${path}${reason}`] },
-        name,
-      );
-    }
-    const nothing = `${dir}/none.yaml`;
-    assert.deepEqual(await serveWith(nothing), {
-      code: 78,
-      lines: [`acme-lb: ${nothing}: no such file`],
-    });
-    assert.deepEqual(await serveWith(dir), { code: 78, lines: [`acme-lb: ${dir}: not a file`] });
-  } finally {
-    await Deno.remove(dir, { recursive: true });
+  await using folder = await temporaryFolder();
+  const dir = folder.path;
+  for (const [name, bytes, reason] of FILES) {
+    const path = `${dir}/config.yaml`;
+    await Deno.writeFile(path, bytes);
+    assert.deepEqual(
+      await serveWith(path),
+      { code: 78, lines: [`acme-lb: ${path}${reason}`] },
+      name,
+    );
   }
+  const nothing = `${dir}/none.yaml`;
+  assert.deepEqual(await serveWith(nothing), {
+    code: 78,
+    lines: [`acme-lb: ${nothing}: no such file`],
+  });
+  assert.deepEqual(await serveWith(dir), { code: 78, lines: [`acme-lb: ${dir}: not a file`] });
 });
 
 Deno.test("parseConfig() accepts an empty file, empty keys, a byte order mark and CRLF", () => {

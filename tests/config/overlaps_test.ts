@@ -1,18 +1,7 @@
 /** Listeners that cannot be bound side by side, judged as the kernel judges them. */
 
 import assert from "node:assert/strict";
-import { parseConfig } from "../../lib/config/parse_config.ts";
-import { ConfigError } from "../../lib/errors.ts";
-
-function mistakesIn(text: string): string[] {
-  try {
-    parseConfig(text, "config.yaml");
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.lines;
-    throw error;
-  }
-}
+import { mistakesIn } from "./mistakes_in.ts";
 
 Deno.test("overlaps() names both listeners, at the line of the later one", () => {
   const dual = "; [::] takes every address, IPv4 too";

@@ -1,18 +1,11 @@
 /** Where solvers may be: beside acme-lb, and not where it listens itself. */
 
 import assert from "node:assert/strict";
-import { ConfigError } from "../../lib/errors.ts";
-import { parseConfig } from "../../lib/config/parse_config.ts";
+import { mistakesIn } from "./mistakes_in.ts";
 
 /** What is wrong with a configuration that has this solver; empty when nothing is. */
 function said(solver: string, more = ""): string {
-  try {
-    parseConfig(`challenge: { solvers: ["${solver}"] }\n${more}`, "config.yaml");
-    return "";
-  } catch (error) {
-    if (error instanceof ConfigError) return error.lines.join("\n");
-    throw error;
-  }
+  return mistakesIn(`challenge: { solvers: ["${solver}"] }\n${more}`).join("\n");
 }
 
 const NODES = 'cluster: { nodes: { lb0: ["2001:db8::f001", "192.0.2.11"] } }\n';

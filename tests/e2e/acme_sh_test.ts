@@ -10,7 +10,7 @@ import { type Authority, startAuthority } from "./authority.ts";
 import { keepers } from "./cluster.ts";
 import { CA_NAME, type Fleet, NAMES, startFleet, webrootOf } from "./fleet.ts";
 import { exampleHook, type Front, hookEnvironment, servedOn, startFront } from "./hooks.ts";
-import type { Host, Output } from "./network.ts";
+import { type Host, must, type Output } from "./network.ts";
 import { lacking, NETWORK_PROGRAMS } from "./requirements.ts";
 
 const missing = lacking({
@@ -68,7 +68,7 @@ Deno.test.beforeAll(async () => {
   };
   await Deno.mkdir(paths.certs);
   const placeholder = `${paths.certs}/${SERVICE}.pem.ecdsa`;
-  await must(["acme-lb", "self-signed", "--name", SERVICE, "--out", placeholder]);
+  await onHost(["acme-lb", "self-signed", "--name", SERVICE, "--out", placeholder]);
   front = await startFront(network, { host, paths });
 });
 
@@ -78,10 +78,8 @@ Deno.test.afterAll(async () => {
   await fleet?.[Symbol.asyncDispose]();
 });
 
-async function must(argv: string[]): Promise<Output> {
-  const output = await fleet.network.run(host, argv, { env });
-  assert.equal(output.code, 0, `${argv.join(" ")}\n${output.stdout}\n${output.stderr}`);
-  return output;
+function onHost(argv: string[]): Promise<Output> {
+  return must(fleet.network.on(host, argv), { env });
 }
 
 /** As the documentation says for two kinds: `--out` in the place of `--out-dir`. */
@@ -120,7 +118,7 @@ Deno.test({
   async fn() {
     const webroot = webrootOf(fleet.network, "acme.sh");
     for (const [kind, { keylength, domains }] of Object.entries(KINDS)) {
-      await must([
+      await onHost([
         ...[...acmeSh, "--issue", "--webroot", webroot, ...keylength],
         ...domains.flatMap((name) => ["-d", name]),
         ...["--reloadcmd", await hookOf(kind as Kind)],
@@ -139,11 +137,11 @@ Deno.test({
     const worker = await front.worker();
     const before = await both();
     for (let run = 0; run < 3; run++) {
-      const { stdout } = await must([...acmeSh, "--cron"]);
+      const { stdout } = await onHost([...acmeSh, "--cron"]);
       assert.equal(stdout.match(/Skipping\. Next renewal time is/g)?.length, 2, stdout);
     }
     assert.deepEqual(await both(), before);
-    await must([...acmeSh, "--cron", "--force"]);
+    await onHost([...acmeSh, "--cron", "--force"]);
     const after = await both();
     assert.ok(after.every((serial) => !before.includes(serial)), `${before} ${after}`);
     assert.deepEqual(await authority.failedValidations(), []);

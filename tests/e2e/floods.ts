@@ -6,7 +6,7 @@
 
 import type { Flood } from "../../bench/flood.ts";
 import { type Daemon, startDaemon } from "./daemon.ts";
-import { execute, type Host, type Network } from "./network.ts";
+import { type Host, must, type Network } from "./network.ts";
 
 /** Routed to the attacker; no interface has an address of it. */
 const NETWORK = "2001:db8:bad::/48";
@@ -35,10 +35,10 @@ export async function startFloods(
   { address, balancers }: { address: string; balancers: Host[] },
 ): Promise<Floods> {
   const attacker = network.host("attacker");
-  await must(attacker, ["sysctl", "-qw", "net.ipv6.ip_nonlocal_bind=1"]);
-  await must(attacker, ["ip", "-6", "route", "replace", "local", NETWORK, "dev", "lo"]);
+  await must([...inside(attacker), "sysctl", "-qw", "net.ipv6.ip_nonlocal_bind=1"]);
+  await must([...inside(attacker), "ip", "-6", "route", "replace", "local", NETWORK, "dev", "lo"]);
   for (const host of balancers) {
-    await must(host, ["ip", "-6", "route", "replace", NETWORK, "via", attacker.ipv6]);
+    await must([...inside(host), "ip", "-6", "route", "replace", NETWORK, "via", attacker.ipv6]);
   }
   const program = new URL("../../bench/flood.ts", import.meta.url).pathname;
   const daemons = new Map<string, Daemon>();
@@ -75,7 +75,4 @@ export async function startFloods(
   };
 }
 
-async function must({ namespace }: Host, argv: string[]): Promise<void> {
-  const { code, stderr } = await execute(["ip", "netns", "exec", namespace, ...argv]);
-  if (code !== 0) throw new Error(`${argv.join(" ")}: ${stderr}`);
-}
+const inside = ({ namespace }: Host) => ["ip", "netns", "exec", namespace];

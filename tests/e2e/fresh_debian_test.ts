@@ -18,6 +18,7 @@ import {
   startMachine,
 } from "./debian.ts";
 import { lacking } from "./requirements.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 const PROGRAMS = ["debootstrap", "wget", "nsenter", "unshare", "curl", "ip", "pgrep", "setsid"];
 const unfit = lacking({ for: "a fresh Debian", root: true, programs: PROGRAMS });
@@ -33,36 +34,33 @@ Deno.test({
   name: `on a fresh Debian${release === undefined ? "" : ` ${release}`}`,
   ignore: mirror === undefined,
   fn: async (t) => {
-    const folder = await Deno.makeTempDir({ prefix: "acme-lb-debian-" });
-    try {
-      const root = `${folder}/root`;
-      const packages = ["systemd", "procps"];
-      await debootstrap(root, { mirror: mirror!, release: release!, packages });
-      await Deno.mkdir(`${root}/root/acme-lb`);
-      for (
-        const [from, to] of [[await executablePath(), "acme-lb"], [
-          `${ROOT}install.sh`,
-          "install.sh",
-        ]]
-      ) {
-        await Deno.copyFile(from!, `${root}/root/acme-lb/${to}`);
-      }
-      await t.step(
-        "the executable alone does its jobs",
-        () => aloneOn(root, `${folder}/alone.log`),
-      );
-      if (groups === undefined) skipped("systemd needs a version 2 hierarchy of control groups");
-      await t.step({
-        name: "install.sh sets up a balancer with systemd, and takes it back",
-        ignore: groups === undefined,
-        fn: async (t) => {
-          await using machine = await startMachine(root, { groups, log: `${folder}/systemd.log` });
-          await installedOn(machine, t);
-        },
-      });
-    } finally {
-      await Deno.remove(folder, { recursive: true });
+    await using temporary = await temporaryFolder();
+    const folder = temporary.path;
+    const root = `${folder}/root`;
+    const packages = ["systemd", "procps"];
+    await debootstrap(root, { mirror: mirror!, release: release!, packages });
+    await Deno.mkdir(`${root}/root/acme-lb`);
+    for (
+      const [from, to] of [[await executablePath(), "acme-lb"], [
+        `${ROOT}install.sh`,
+        "install.sh",
+      ]]
+    ) {
+      await Deno.copyFile(from!, `${root}/root/acme-lb/${to}`);
     }
+    await t.step(
+      "the executable alone does its jobs",
+      () => aloneOn(root, `${folder}/alone.log`),
+    );
+    if (groups === undefined) skipped("systemd needs a version 2 hierarchy of control groups");
+    await t.step({
+      name: "install.sh sets up a balancer with systemd, and takes it back",
+      ignore: groups === undefined,
+      fn: async (t) => {
+        await using machine = await startMachine(root, { groups, log: `${folder}/systemd.log` });
+        await installedOn(machine, t);
+      },
+    });
   },
 });
 

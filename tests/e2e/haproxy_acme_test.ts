@@ -12,6 +12,7 @@ import { eventually } from "./daemon.ts";
 import { fetchOn } from "./fetch_on.ts";
 import { haproxyLacksAcme } from "./haproxy_version.ts";
 import { type OrderingBalancer, type OrderingFleet, startOrderingFleet } from "./ordering_fleet.ts";
+import { loggedStories } from "./logged_stories.ts";
 import { lacking, NETWORK_PROGRAMS } from "./requirements.ts";
 import { swallow, toldByAcmeLb } from "./story.ts";
 
@@ -44,19 +45,7 @@ Deno.test.afterAll(async () => {
   await fleet?.[Symbol.asyncDispose]();
 });
 
-function story(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: missing,
-    fn: async () => {
-      try {
-        await fn();
-      } catch (error) {
-        throw new Error(`${error}\n${await fleet.logs()}`, { cause: error });
-      }
-    },
-  });
-}
+const story = loggedStories({ ignore: missing, logs: () => fleet.logs() });
 
 const onAll = <T>(action: (balancer: OrderingBalancer) => Promise<T>) =>
   Promise.all(fleet.balancers.map(action));

@@ -4,11 +4,17 @@
  * ssh and scp between the machines. What the stand-ins start are the real programs.
  */
 
+import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { executableCache, executablePath } from "../executable.ts";
 import { ROOT } from "../install_script.ts";
 import { type Daemon, logged, startDaemon } from "./daemon.ts";
 import { execute, type Host, type Network, type Output } from "./network.ts";
+
+export interface ShellOptions {
+  cwd?: string;
+  env?: Record<string, string>;
+}
 
 export interface Machine {
   host: Host;
@@ -17,7 +23,9 @@ export interface Machine {
   /** The command line that runs `argv` there. Every step of it `exec`s. */
   on(argv: string[], options?: { cwd?: string }): string[];
   /** Runs a line of shell as root there, its two outputs in one. */
-  sh(line: string, options?: { cwd?: string; env?: Record<string, string> }): Promise<Output>;
+  sh(line: string, options?: ShellOptions): Promise<Output>;
+  /** The same for a line that must end with 0. */
+  must(line: string, options?: ShellOptions): Promise<Output>;
   write(path: string, text: string, options?: { mode?: number }): Promise<void>;
   stop(): Promise<void>;
 }
@@ -182,6 +190,11 @@ export async function startMachine(network: Network, host: Host): Promise<Machin
         env: { HOME: "/root", ...options.env },
         deadline: 600_000,
       }),
+    async must(line, options) {
+      const output = await machine.sh(line, options);
+      assert.equal(output.code, 0, `${host.name}: ${line}\n${output.stdout}`);
+      return output;
+    },
     async write(path, text, { mode = 0o644 } = {}) {
       const file = `/proc/${daemon.pid}/root${path}`;
       await Deno.mkdir(file.replace(/\/[^/]*$/, ""), { recursive: true });

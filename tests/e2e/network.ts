@@ -215,12 +215,6 @@ async function netns(host: Host, argv: string[]): Promise<void> {
   await must(["ip", "netns", "exec", host.namespace, ...argv]);
 }
 
-async function must(argv: string[]): Promise<Output> {
-  const output = await execute(argv);
-  if (output.code !== 0) throw new Error(`${argv.join(" ")}: ${output.stderr || output.code}`);
-  return output;
-}
-
 /** The link-local address that the host's interface has by itself. */
 export async function linkLocal({ namespace }: Host): Promise<string> {
   const { stdout } = await must(["ip", "-n", namespace, "-6", "-o", "addr", "show", "dev", "eth0"]);
@@ -246,4 +240,12 @@ export async function execute(argv: string[], options: RunOptions = {}): Promise
   clearTimeout(timer);
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/** The same for a program that must end with 0; throws with its output when it does not. */
+export async function must(argv: string[], options?: RunOptions): Promise<Output> {
+  const output = await execute(argv, options);
+  const { code, stdout, stderr } = output;
+  if (code !== 0) throw new Error(`${argv.join(" ")}: exit code ${code}\n${stdout}${stderr}`);
+  return output;
 }

@@ -87,11 +87,7 @@ export async function startOrderingFleet(): Promise<OrderingFleet> {
 function balancerOn(network: Network, machine: Machine): OrderingBalancer {
   const { host } = machine;
   const path = (path: string) => `/proc/${machine.pid}/root${path}`;
-  const must = async (line: string) => {
-    const output = await machine.sh(line, { env: { ACME_LB_CACHE: executableCache() } });
-    assert.equal(output.code, 0, `${host.name}: ${line}\n${output.stdout}`);
-    return output;
-  };
+  const must = (line: string) => machine.must(line, { env: { ACME_LB_CACHE: executableCache() } });
   const read = (file: string) => Deno.readTextFile(path(file));
   const tell = async (command: string) => {
     const socket = path("/run/haproxy/admin.sock");

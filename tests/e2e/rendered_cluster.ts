@@ -4,7 +4,6 @@
  * rendered haproxy.cfg has. Besides them two backends, a CA and a user.
  */
 
-import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import { placesOf, prioritiesOf } from "../../lib/render/keepalived.ts";
 import { issue, type Issued } from "../cert/issue.ts";
@@ -115,11 +114,7 @@ async function setUp(
 ): Promise<RenderedBalancer> {
   const env = await hookEnvironment();
   const machine = await startMachine(network, host);
-  const must = async (line: string) => {
-    const output = await machine.sh(line, { env });
-    assert.equal(output.code, 0, `${host.name}: ${line}\n${output.stdout}`);
-    return output;
-  };
+  const must = (line: string) => machine.must(line, { env });
   const path = (path: string) => `/proc/${machine.pid}/root${path}`;
   const launch = async (name: string, argv: string[]) => {
     const log = `${network.directory}/${host.name}-${name}.log`;

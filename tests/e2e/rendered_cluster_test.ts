@@ -22,6 +22,7 @@ import {
   SERVICE,
   startRenderedCluster,
 } from "./rendered_cluster.ts";
+import { loggedStories } from "./logged_stories.ts";
 import { lacking, NETWORK_PROGRAMS } from "./requirements.ts";
 
 const missing = lacking({
@@ -71,19 +72,7 @@ Deno.test.afterAll(async () => {
   await cluster?.[Symbol.asyncDispose]();
 });
 
-function story(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: missing,
-    fn: async () => {
-      try {
-        await fn();
-      } catch (error) {
-        throw new Error(`${error}\n${await cluster.logs()}`, { cause: error });
-      }
-    },
-  });
-}
+const story = loggedStories({ ignore: missing, logs: () => cluster.logs() });
 
 story("with placeholders, every virtual address leads over TLS to both backends", async () => {
   const { virtual, expected } = cluster;

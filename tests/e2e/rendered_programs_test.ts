@@ -17,6 +17,7 @@ import { clusterYaml } from "../render/cluster_yaml.ts";
 import { haproxyLacksAcme } from "./haproxy_version.ts";
 import { execute } from "./network.ts";
 import { lacking } from "./requirements.ts";
+import { inTemporaryFolder } from "../temporary_folder.ts";
 
 const EXAMPLES = new URL("../../examples/article/", import.meta.url).pathname;
 
@@ -70,15 +71,6 @@ async function haproxyDirectory(directory: string): Promise<void> {
   await Deno.writeTextFile(`${directory}/haproxy/backend-ca.pem`, pem);
 }
 
-async function inDirectory(action: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir({ prefix: "acme-lb-e2e-" });
-  try {
-    await action(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
 /** Every configuration of the examples, and clusters of 1 to 5 balancers with 1 to 8 addresses. */
 async function configurations(): Promise<Map<string, string>> {
   const all = new Map<string, string>();
@@ -105,7 +97,7 @@ Deno.test({
   name: "keepalived takes what is rendered, for every balancer, without a word",
   ignore: noKeepalived,
   fn: () =>
-    inDirectory(async (directory) => {
+    inTemporaryFolder(async (directory) => {
       const files = new Map<string, string>();
       for (const [name, yaml] of await configurations()) {
         const config = parseConfig(yaml, name);
@@ -121,7 +113,7 @@ Deno.test({
   name: "keepalived does refuse a file with a mistake here",
   ignore: noKeepalived,
   fn: () =>
-    inDirectory(async (directory) => {
+    inTemporaryFolder(async (directory) => {
       const [file] = keepalivedFiles(
         parseConfig(clusterYaml({ nodes: 1, addresses: 1 }), "config.yaml"),
         { node: "lb0" },
@@ -138,7 +130,7 @@ Deno.test({
   name: "HAProxy that orders by itself takes what is rendered for it without a warning",
   ignore: oldHaproxy,
   fn: () =>
-    inDirectory(async (directory) => {
+    inTemporaryFolder(async (directory) => {
       await haproxyDirectory(directory);
       const files = new Map<string, string>();
       const all = [
@@ -160,7 +152,7 @@ Deno.test({
   name: "HAProxy takes what is rendered without a warning",
   ignore: noHaproxy,
   fn: () =>
-    inDirectory(async (directory) => {
+    inTemporaryFolder(async (directory) => {
       await haproxyDirectory(directory);
       const files = new Map<string, string>();
       const odd = clusterYaml({ nodes: 1, addresses: 1 });

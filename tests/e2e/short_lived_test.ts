@@ -109,15 +109,11 @@ Deno.test.afterAll(async () => {
   await network?.[Symbol.asyncDispose]();
 });
 
-async function run(line: string): Promise<{ code: number; stdout: string }> {
-  return await machine.sh(line, { env: { ACME_LB_CACHE: executableCache() } });
-}
+const environment = () => ({ env: { ACME_LB_CACHE: executableCache() } });
 
 /** Runs a line of shell there, and fails if it does; its output. */
 async function must(line: string): Promise<string> {
-  const output = await run(line);
-  assert.equal(output.code, 0, `${line}\n${output.stdout}`);
-  return output.stdout;
+  return (await machine.must(line, environment())).stdout;
 }
 
 async function installed(): Promise<X509Certificate> {
@@ -148,7 +144,7 @@ for (const [client, { before, first, again, followsRenewalInfo }] of Object.entr
         const kept = await installed();
         assert.equal(kept.serialNumber, serialNumber);
         if (followsRenewalInfo === undefined) return;
-        const asked = (await run(followsRenewalInfo)).code === 0 &&
+        const asked = (await machine.sh(followsRenewalInfo, environment())).code === 0 &&
           await authority.suggestRenewal(kept.toString());
         await t.step({
           name: "and before its time when the CA asks for it",

@@ -14,6 +14,7 @@ import {
   type RenderedCluster,
   startRenderedCluster,
 } from "./rendered_cluster.ts";
+import { loggedStories } from "./logged_stories.ts";
 import { lacking, NETWORK_PROGRAMS } from "./requirements.ts";
 
 const missing = lacking({
@@ -59,19 +60,7 @@ Deno.test.afterAll(async () => {
   await cluster?.[Symbol.asyncDispose]();
 });
 
-function story(name: string, fn: () => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: missing,
-    fn: async () => {
-      try {
-        await fn();
-      } catch (error) {
-        throw new Error(`${error}\n${await cluster.logs()}`, { cause: error });
-      }
-    },
-  });
-}
+const story = loggedStories({ ignore: missing, logs: () => cluster.logs() });
 
 story("all is well is the first line, and the exit code is 0, from any balancer", async () => {
   for (const name of ["lb0", "lb1", "lb2"]) await assertWell(name);

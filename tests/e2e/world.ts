@@ -134,9 +134,6 @@ async function withAcmeLb(machine: Machine, world: World): Promise<void> {
   ]);
 }
 
-async function must({ sh, host }: Machine, { env }: World, lines: string[]): Promise<void> {
-  for (const line of lines) {
-    const { code, stdout } = await sh(line, { env });
-    assert.equal(code, 0, `${host.name}: ${line}: ${stdout}`);
-  }
+async function must(machine: Machine, { env }: World, lines: string[]): Promise<void> {
+  for (const line of lines) await machine.must(line, { env });
 }

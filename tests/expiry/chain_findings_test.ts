@@ -83,7 +83,14 @@ Deno.test("an expired root in the file is told by its name, at any height", asyn
 Deno.test("a chain whose signatures cannot be checked is UNKNOWN once, and OK on demand", async () => {
   const directory = await Deno.makeTempDir();
   const at = (name: string) => `${directory}/${name}`;
-  const kinds = ["P-521", "secp256k1", "brainpoolP256r1", "brainpoolP384r1", "secp224r1"];
+  const kinds = [
+    "P-521",
+    "secp256k1",
+    "brainpoolP256r1",
+    "brainpoolP384r1",
+    "brainpoolP512r1",
+    "secp224r1",
+  ];
   for (const curve of kinds) {
     for (const name of ["root", "lower"]) {
       await Deno.writeTextFile(

@@ -4,6 +4,9 @@ import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import * as v from "valibot";
 import { formatJson } from "../../lib/expiry/format_json.ts";
+import { formatPrometheus } from "../../lib/expiry/format_prometheus.ts";
+import { isoSeconds } from "../../lib/time.ts";
+import { parseExposition } from "./exposition.ts";
 import { ANY_REPORT, leafOf, MIXED, recordOf, reportOf, UNSAFE } from "./reports.ts";
 
 const state = v.picklist(["OK", "UNKNOWN", "WARNING", "CRITICAL"]);
@@ -87,6 +90,25 @@ Deno.test("formatJson() tells all of a report, what is due first on top", () => 
   });
   assert.deepEqual(records[1]!.certificate, null);
   assert.deepEqual(records[1]!.warning_from, null);
+});
+
+Deno.test("formatJson() and formatPrometheus() date every certificate of a chain, however long it is", () => {
+  for (let length = 0; length <= 6; length++) {
+    const chain = Array.from({ length }, (_, i) => leafOf(`CN=CA ${i}`, 100 * (i + 1), 3650));
+    const report = reportOf([{ ...recordOf("/a.pem", { leaf: leafOf("a.example", 60) }), chain }]);
+    const [record] = v.parse(SCHEMA, JSON.parse(formatJson(report))).records;
+    assert.deepEqual(
+      record!.chain.map(({ title, not_after }) => `${title} ${not_after}`),
+      chain.map(({ title, notAfter }) => `${title} ${isoSeconds(notAfter)}`),
+    );
+    const ends = parseExposition(formatPrometheus(report)).filter(({ metric }) =>
+      metric === "acme_lb_certificate_chain_not_after_timestamp_seconds"
+    );
+    assert.deepEqual(
+      ends.map(({ value }) => value),
+      chain.map(({ notAfter }) => notAfter.getTime() / 1000),
+    );
+  }
 });
 
 Deno.test("formatJson() hands every text on exactly, and no control character raw", () => {

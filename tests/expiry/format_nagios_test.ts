@@ -114,13 +114,19 @@ Deno.test("formatNagios() tells labels apart that come to the same harmless char
 });
 
 Deno.test("formatNagios() names an endpoint as it was typed beside the address that answered", () => {
-  const record = recordOf("192.0.2.1:443 (a.example)", { source: "endpoint" });
-  assert.deepEqual(labelsOf([{ ...record, target: "balancer:443" }]), [
-    "balancer:443 192.0.2.1:443 (a.example)",
-  ]);
-  assert.deepEqual(labelsOf([{ ...record, target: "192.0.2.1:443" }]), [
-    "192.0.2.1:443 (a.example)",
-  ]);
+  const table: [place: string, target: string, label: string][] = [
+    ["192.0.2.1:443 (a.example)", "balancer:443", "balancer:443 192.0.2.1:443 (a.example)"],
+    ["192.0.2.1:443 (a.example)", "192.0.2.1:443", "192.0.2.1:443 (a.example)"],
+    ["192.0.2.1:443 (a.example, RSA)", "LB:443", "LB:443 192.0.2.1:443 (a.example, RSA)"],
+    ["[2001:db8::1]:443", "[2001:DB8:0::1]:443", "[2001:DB8:0::1]:443 [2001:db8::1]:443"],
+    ["[2001:db8::1]:443", "[2001:db8::1]:443", "[2001:db8::1]:443"],
+    ["[fe80::1%eth0]:8443", "[fe80::1%eth0]:8443", "[fe80::1_eth0]:8443#d8f0ec92"],
+    ["127.0.0.1:443", "LOCALHOST:443", "LOCALHOST:443 127.0.0.1:443"],
+  ];
+  for (const [place, target, label] of table) {
+    const record = recordOf(place, { source: "endpoint" });
+    assert.deepEqual(labelsOf([{ ...record, target }]), [label], place);
+  }
 });
 
 Deno.test("formatNagios() has a figure for each record as long as Nagios reads them, and says how many it left out", () => {
@@ -134,7 +140,7 @@ Deno.test("formatNagios() has a figure for each record as long as Nagios reads t
         }),
     );
   assert.deepEqual(labelsOf(records(80)).length, 80);
-  for (const count of [200, 3000]) {
+  for (const count of [150, 200, 500, 1000, 3000, 10_000]) {
     const output = formatNagios(reportOf(records(count)), { verbosity: 0 });
     assert.ok(new TextEncoder().encode(output).length <= 8001, `${output.length}`);
     const { text, figures } = parsePluginOutput(output);

@@ -6,6 +6,7 @@ import { issue } from "../cert/issue.ts";
 import { type FakeHaproxy, type Spoil, startFake, type Step } from "./fake_haproxy.ts";
 import { contentOf } from "./leaf_fingerprint.ts";
 import { pemOf, serialOf } from "./real_haproxy.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 const NAME = "/etc/haproxy/certs/service.pem";
 const OTHER = "/etc/haproxy/certs/other.pem";
@@ -401,7 +402,8 @@ Deno.test("swapCertificate() never sends a line that could be executed, and rest
 });
 
 Deno.test("swapCertificate() killed at any step is repaired by the next run", async () => {
-  const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "swap_killed_" }));
+  await using folder = await temporaryFolder();
+  const directory = folder.path;
   const target = `${directory}/service.pem`;
   const source = `${directory}/.new`;
   await Deno.writeTextFile(source, NEW);
@@ -411,32 +413,28 @@ Deno.test("swapCertificate() killed at any step is repaired by the next run", as
       args: ["run", "-A", "--no-lock", script, target, source, serialOf(NEW_CERTIFICATE!), socket],
       stdout: "piped",
     }).spawn();
-  try {
-    for (const known of [true, false]) {
-      let steps = 0;
-      for (let killAt = 1; steps === 0; killAt++) {
-        assert.ok(killAt < 30, "the run ends by itself some time");
-        await Deno.writeTextFile(target, OLD);
-        await using fake = await startFake(known ? { [target]: OLD } : {});
-        fake.crtLists.set(directory, new Set(known ? [target] : []));
-        let seen = 0;
-        const first = spawn(fake);
-        fake.interfere = () => {
-          if (++seen === killAt) first.kill("SIGKILL");
-        };
-        const { signal } = await first.output();
-        if (signal !== "SIGKILL") steps = killAt;
-        fake.interfere = undefined;
-        const { stdout } = await spawn(fake).output();
-        assert.match(new TextDecoder().decode(stdout), /"state":"served"/, `killed at ${killAt}`);
-        assert.equal(await Deno.readTextFile(target), NEW);
-        assert.equal(fake.memory.get(target), NEW, `killed at ${killAt}`);
-        assert.deepEqual([...fake.crtLists.get(directory)!], [target]);
-        assert.equal(fake.transaction, undefined);
-      }
-      assert.ok(steps > 7, `${steps} steps`);
+  for (const known of [true, false]) {
+    let steps = 0;
+    for (let killAt = 1; steps === 0; killAt++) {
+      assert.ok(killAt < 30, "the run ends by itself some time");
+      await Deno.writeTextFile(target, OLD);
+      await using fake = await startFake(known ? { [target]: OLD } : {});
+      fake.crtLists.set(directory, new Set(known ? [target] : []));
+      let seen = 0;
+      const first = spawn(fake);
+      fake.interfere = () => {
+        if (++seen === killAt) first.kill("SIGKILL");
+      };
+      const { signal } = await first.output();
+      if (signal !== "SIGKILL") steps = killAt;
+      fake.interfere = undefined;
+      const { stdout } = await spawn(fake).output();
+      assert.match(new TextDecoder().decode(stdout), /"state":"served"/, `killed at ${killAt}`);
+      assert.equal(await Deno.readTextFile(target), NEW);
+      assert.equal(fake.memory.get(target), NEW, `killed at ${killAt}`);
+      assert.deepEqual([...fake.crtLists.get(directory)!], [target]);
+      assert.equal(fake.transaction, undefined);
     }
-  } finally {
-    await Deno.remove(directory, { recursive: true });
+    assert.ok(steps > 7, `${steps} steps`);
   }
 });

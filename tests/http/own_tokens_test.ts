@@ -16,6 +16,7 @@ import { createSolvers, solversThatAnswerAll } from "../../lib/http/solvers.ts";
 import { Webroots } from "../../lib/http/webroots.ts";
 import { KEY_AUTHORIZATION, latin1, TOKEN } from "./raw_client.ts";
 import { peerThat } from "./scripted_peer.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 const QUESTION = { token: TOKEN, host: "service.example", source: "192.0.2.1" };
 const QUIET = { info: () => {}, warn: () => {} };
@@ -26,31 +27,28 @@ const sayNo = async (conn: Deno.TcpConn) =>
   void await conn.write(latin1("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"));
 
 Deno.test("solvers of this machine are asked after the webroots, with the caller's Host", async () => {
-  const webroot = await Deno.makeTempDir();
+  await using folder = await temporaryFolder();
+  const webroot = folder.path;
   await using solver = peerThat(say(KEY_AUTHORIZATION));
-  try {
-    const own = createOwnTokens({
-      webroots: new Webroots({ log: QUIET }).of([webroot]),
-      solvers: createSolvers([solver.address]),
-      log: QUIET,
-    });
-    const address = `127.0.0.1:${solver.address.port}`;
-    assert.deepEqual(await own.find(QUESTION), {
-      kind: "found",
-      body: KEY_AUTHORIZATION,
-      fields: { source: "solver", solver: address },
-    });
-    assert.match(
-      solver.requests[0]!,
-      /^GET \/\.well-known\/acme-challenge\/[\w-]+ HTTP\/1\.0\r\nHost: service\.example\r\n/,
-    );
-    await Deno.writeTextFile(`${webroot}/${TOKEN}`, KEY_AUTHORIZATION);
-    const found = await own.find(QUESTION);
-    assert.deepEqual(found.fields, { source: "own", file: `${webroot}/${TOKEN}` });
-    assert.deepEqual(solver.requests.length, 1);
-  } finally {
-    await Deno.remove(webroot, { recursive: true });
-  }
+  const own = createOwnTokens({
+    webroots: new Webroots({ log: QUIET }).of([webroot]),
+    solvers: createSolvers([solver.address]),
+    log: QUIET,
+  });
+  const address = `127.0.0.1:${solver.address.port}`;
+  assert.deepEqual(await own.find(QUESTION), {
+    kind: "found",
+    body: KEY_AUTHORIZATION,
+    fields: { source: "solver", solver: address },
+  });
+  assert.match(
+    solver.requests[0]!,
+    /^GET \/\.well-known\/acme-challenge\/[\w-]+ HTTP\/1\.0\r\nHost: service\.example\r\n/,
+  );
+  await Deno.writeTextFile(`${webroot}/${TOKEN}`, KEY_AUTHORIZATION);
+  const found = await own.find(QUESTION);
+  assert.deepEqual(found.fields, { source: "own", file: `${webroot}/${TOKEN}` });
+  assert.deepEqual(solver.requests.length, 1);
 });
 
 Deno.test("a solver that does not listen, or does not have the token, counts as absent", async () => {

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import { KINDS } from "../../lib/render/kinds.ts";
 import { issue, NOW } from "../cert/issue.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 function rendered(kind: string, end: string): string {
   const config = parseConfig("cluster: {names: [a.test, b.test], email: me@a.test}\n", "c");
@@ -28,15 +29,12 @@ async function shell(script: string, env: Record<string, string>): Promise<strin
 async function withFolder(
   test: (folder: string, write: (name: string, text: string) => Promise<void>) => Promise<void>,
 ): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "acme-lb-test-" });
-  try {
-    await test(folder, async (name, text) => {
-      await Deno.mkdir(`${folder}/${name}`.replace(/\/[^/]*$/, ""), { recursive: true });
-      await Deno.writeTextFile(`${folder}/${name}`, text, { mode: 0o755 });
-    });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await using temporary = await temporaryFolder();
+  const folder = temporary.path;
+  await test(folder, async (name, text) => {
+    await Deno.mkdir(`${folder}/${name}`.replace(/\/[^/]*$/, ""), { recursive: true });
+    await Deno.writeTextFile(`${folder}/${name}`, text, { mode: 0o755 });
+  });
 }
 
 /** Lifetimes in days, and what dehydrated (below) and lego (at most) compare the days left with. */

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { parseConfig } from "../../lib/config/parse_config.ts";
 import { faultsOf, KINDS } from "../../lib/render/kinds.ts";
 import { works } from "../works.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 const CLIENTS = ["acmetool", "certbot", "lego", "dehydrated", "acme.sh"];
 
@@ -34,19 +35,16 @@ for (const kind of CLIENTS) {
 
   Deno.test(`${kind}'s scripts can be read by a shell, whatever the values`, async () => {
     const yaml = `webroot: "/srv/it's a $(webroot)"\nhaproxy: {sockets: ["/run/a b;c"]}`;
-    const directory = await Deno.makeTempDir();
-    try {
-      let scripts = 0;
-      for (const [path, text] of files(kind, { more: ", email: a+b@a.test", yaml })) {
-        if (!text.startsWith("#!/bin/sh\n") && !path.endsWith(".sh")) continue;
-        await Deno.writeTextFile(`${directory}/script`, text);
-        assert.ok(await works("sh", { args: ["-n", `${directory}/script`] }), `${path}\n${text}`);
-        scripts++;
-      }
-      assert.ok(scripts > 0);
-    } finally {
-      await Deno.remove(directory, { recursive: true });
+    await using folder = await temporaryFolder();
+    const directory = folder.path;
+    let scripts = 0;
+    for (const [path, text] of files(kind, { more: ", email: a+b@a.test", yaml })) {
+      if (!text.startsWith("#!/bin/sh\n") && !path.endsWith(".sh")) continue;
+      await Deno.writeTextFile(`${directory}/script`, text);
+      assert.ok(await works("sh", { args: ["-n", `${directory}/script`] }), `${path}\n${text}`);
+      scripts++;
     }
+    assert.ok(scripts > 0);
   });
 
   Deno.test(`${kind}'s hook is assemble-pem for each of HAProxy's sockets`, () => {

@@ -10,8 +10,9 @@ import type { RenderedFile } from "../../lib/render/rendered_file.ts";
 import { hiddenPaths } from "../../lib/render/server_unit.ts";
 import { systemdFiles } from "../../lib/render/systemd.ts";
 import { argumentWord, unitWord } from "../../lib/render/systemd_escape.ts";
-import { emptyRoom, run } from "../install_script.ts";
+import { run } from "../install_script.ts";
 import { works } from "../works.ts";
+import { temporaryFolder } from "../temporary_folder.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const EXAMPLES = `${ROOT}examples/systemd`;
@@ -41,7 +42,7 @@ for (const { name, yaml, exposure } of CONFIGURATIONS) {
     name: `systemd finds nothing wrong with the units for ${name}`,
     ignore: !analyze,
     fn: async () => {
-      await using room = await emptyRoom();
+      await using room = await temporaryFolder();
       const units = await write(room.path, files);
       const { code, stdout, stderr } = await run([
         "systemd-analyze",
@@ -57,7 +58,7 @@ for (const { name, yaml, exposure } of CONFIGURATIONS) {
     name: `systemd-analyze security gives at most ${exposure} to the units for ${name}`,
     ignore: !analyze,
     fn: async () => {
-      await using room = await emptyRoom();
+      await using room = await temporaryFolder();
       for (const unit of await write(room.path, files)) {
         if (!unit.endsWith(".service")) continue;
         const { code, stdout } = await run([
@@ -189,7 +190,7 @@ Deno.test({
   name: "systemd makes the users and the webroot as they are described",
   ignore: !helpers,
   fn: async () => {
-    await using room = await emptyRoom();
+    await using room = await temporaryFolder();
     const root = `--root=${room.path}`;
     const files = systemdFiles(parseConfig("webroot: [/var/run/a b%/c, /srv/www]", "config.yaml"));
     await write(room.path, files);
