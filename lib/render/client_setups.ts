@@ -85,9 +85,10 @@ due() {
 
 set -- --accept-tos --email ${shellWord(email ?? "")} --path "$state"${server} \\
   --http --http.webroot ${shellWord(webrootOf(config))}${domains}
+# It would wait up to 8 minutes first; the timer spreads the renewals of all balancers.
 if [ ! -e "$certificate" ]; then lego "$@" run
-elif lego renew --help | grep -q -e --dynamic; then lego "$@" renew --dynamic
-else lego "$@" renew --days "$(due)"; fi
+elif lego renew --help | grep -q -e --dynamic; then lego "$@" renew --no-random-sleep --dynamic
+else lego "$@" renew --no-random-sleep --days "$(due)"; fi
 export LEGO_CERT_DOMAIN=${shellWord(names[0]!)} LEGO_CERT_PATH="$certificate"
 export LEGO_CERT_KEY_PATH="\${certificate%.crt}.key"
 exec ${HOOKS}/lego
