@@ -19,6 +19,7 @@ import { actAs } from "./act_as.ts";
 import { JobError } from "./errors.ts";
 import type { FileLock } from "./file_lock.ts";
 import { type RealTarget, realTarget } from "./resolve_target.ts";
+import { orSilent } from "./silent_file.ts";
 import { errnoOf, systemReason } from "./system_reason.ts";
 
 /**
@@ -26,6 +27,9 @@ import { errnoOf, systemReason } from "./system_reason.ts";
  * that made it is gone.
  */
 const STALE = /^\.acme-lb-[0-9a-f]{12}\.tmp$/;
+
+/** Milliseconds for all of it; a busy disk may take some of them to sync. */
+const PATIENCE_MS = 30_000;
 
 export interface AtomicWriteOptions {
   /**
@@ -69,7 +73,10 @@ export async function atomicWrite(
   try {
     const target = await realTarget(path, { stopAtLink: options.replaceLink });
     assertMayHold(target, options);
-    return await actAs(target.actor, () => writeTo(target, bytes, options));
+    return await orSilent(
+      actAs(target.actor, () => writeTo(target, bytes, options)),
+      PATIENCE_MS,
+    );
   } catch (error) {
     if (error instanceof JobError) throw error;
     throw new JobError(`cannot write ${path}: ${systemReason(error)}`, { cause: error });
@@ -92,11 +99,12 @@ export async function putBack(
   }
   try {
     const target = await realTarget(path, { stopAtLink: options.replaceLink });
-    await actAs(target.actor, async () => {
+    const removal = actAs(target.actor, async () => {
       using directory = await Deno.open(target.directory);
       await Deno.remove(target.path);
       await syncDirectory(directory);
     });
+    await orSilent(removal, PATIENCE_MS);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
     throw new JobError(`cannot remove ${path}: ${systemReason(error)}`, { cause: error });

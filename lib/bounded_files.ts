@@ -6,7 +6,8 @@
  * path that did not answer is not used again until the pending operation has returned.
  */
 
-import { type Read, readUnbounded, SILENT_FILE } from "./read_input.ts";
+import { type Read, readUnbounded } from "./read_input.ts";
+import { SILENT_FILE, SilentFileError } from "./silent_file.ts";
 import { type Clock, deadline, DeadlineError, orAborted, SYSTEM_CLOCK } from "./time.ts";
 
 export interface BoundedFiles {
@@ -16,11 +17,6 @@ export interface BoundedFiles {
   list(directory: string): Promise<Deno.DirEntry[]>;
   /** Never rejects: a file that does not answer is a reason like any other. */
   read(path: string): Promise<Read>;
-}
-
-/** An operation that did not return in time, or was not begun because another there has not. */
-export class SilentFileError extends Error {
-  override name = "SilentFileError";
 }
 
 interface BoundedFilesOptions {

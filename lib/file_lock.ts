@@ -9,6 +9,7 @@
 import { actAs } from "./act_as.ts";
 import { JobError } from "./errors.ts";
 import { type RealTarget, realTarget } from "./resolve_target.ts";
+import { orSilent } from "./silent_file.ts";
 import { systemReason } from "./system_reason.ts";
 import { delay } from "./time.ts";
 
@@ -60,7 +61,7 @@ export async function lockFile(path: string, options: LockOptions = {}): Promise
   let file: Deno.FsFile;
   try {
     const target = await realTarget(path, { stopAtLink: true });
-    file = await actAs(target.actor, () => openPlain(target));
+    file = await orSilent(actAs(target.actor, () => openPlain(target)));
   } catch (error) {
     throw new JobError(`cannot lock ${path}: ${systemReason(error)}`, { cause: error });
   }

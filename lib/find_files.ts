@@ -6,7 +6,8 @@
  * because opening one may block forever.
  */
 
-import { type BoundedFiles, SilentFileError } from "./bounded_files.ts";
+import type { BoundedFiles } from "./bounded_files.ts";
+import { SilentFileError } from "./silent_file.ts";
 import { ANY_DEPTH, globMatcher, isGlob, pathMatcher } from "./glob.ts";
 import { errnoOf, systemReason } from "./system_reason.ts";
 

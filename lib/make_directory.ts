@@ -6,6 +6,7 @@
 import { actAs } from "./act_as.ts";
 import { JobError } from "./errors.ts";
 import { realTarget } from "./resolve_target.ts";
+import { orSilent } from "./silent_file.ts";
 import { systemReason } from "./system_reason.ts";
 import { actorIn, walk } from "./trusted_path.ts";
 
@@ -27,7 +28,7 @@ export async function makeDirectory(path: string): Promise<string[]> {
       if (info) throw new Deno.errors.NotADirectory(path);
       const parent = directories.at(-1)!.path;
       const next = `${parent === "/" ? "" : parent}/${name}`;
-      if (await actAs(actorIn(directories), () => make(next))) made.push(next);
+      if (await orSilent(actAs(actorIn(directories), () => make(next)))) made.push(next);
     }
     throw new Error("it disappears again and again");
   } catch (error) {
@@ -40,7 +41,7 @@ export async function removeDirectories(made: string[]): Promise<void> {
   for (const path of made.toReversed()) {
     try {
       const target = await realTarget(path, { stopAtLink: true });
-      await actAs(target.actor, () => Deno.remove(target.path));
+      await orSilent(actAs(target.actor, () => Deno.remove(target.path)));
     } catch {
       // Somebody else uses it, or has removed it.
     }

@@ -1,8 +1,8 @@
 /** Reads the small files and streams that an operator names, within a limit. */
 
-import { JobError } from "./errors.ts";
+import { JobError, messageOf } from "./errors.ts";
 import { errnoOf, systemReason } from "./system_reason.ts";
-import { deadline, orAborted } from "./time.ts";
+import { orSilent, SILENT_FILE } from "./silent_file.ts";
 
 /** Files of certificates are a few KiB; a larger file is not one of them. */
 const MAX_FILE_BYTES = 1024 * 1024;
@@ -28,20 +28,19 @@ export async function readIfPresent(path: string): Promise<Uint8Array | undefine
 /** A file's content, or why there is none. */
 export type Read = { bytes: Uint8Array } | { reason: string; absent: boolean; cause?: unknown };
 
-/** Milliseconds until a file counts as silent; a living disk needs far less. */
-const PATIENCE_MS = 10_000;
-
-/** Why a file is not read that gives no answer. */
-export const SILENT_FILE =
-  "does not answer: its disk or network file system may be dead, or it is a pipe";
+/** Paths that did not answer and still do not: a second wait would be in vain. */
+const silent = new Set<string>();
 
 /** The content of a regular file, symlinks followed, within ten seconds. Never throws. */
 export async function tryToRead(path: string): Promise<Read> {
-  using limit = deadline(PATIENCE_MS, { whileRunning: true });
+  if (silent.has(path)) return { reason: SILENT_FILE, absent: false };
+  const read = readUnbounded(path);
   try {
-    return await orAborted(readUnbounded(path), limit.signal);
+    return await orSilent(read);
   } catch (cause) {
-    return { reason: SILENT_FILE, absent: false, cause };
+    silent.add(path);
+    void read.then(() => silent.delete(path));
+    return { reason: messageOf(cause), absent: false, cause };
   }
 }
 

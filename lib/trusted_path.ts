@@ -10,6 +10,8 @@
  * write is seen as well.
  */
 
+import { orSilent } from "./silent_file.ts";
+
 /** As many links as Linux itself follows before it answers ELOOP. */
 const LINK_LIMIT = 40;
 
@@ -78,9 +80,14 @@ interface WalkOptions {
 /**
  * Walks the path, which may end in names that do not exist.
  * @throws {UntrustedLinkError} at a link that others could have put there
+ * @throws {SilentFileError} when a file system on the way does not answer
  * @throws what the system says, such as ENOTDIR or EACCES
  */
-export async function walk(path: string, { stopAtLink = false }: WalkOptions = {}): Promise<Walk> {
+export function walk(path: string, options: WalkOptions = {}): Promise<Walk> {
+  return orSilent(walkOn(path, options));
+}
+
+async function walkOn(path: string, { stopAtLink = false }: WalkOptions): Promise<Walk> {
   const names = (path.startsWith("/") ? path : `${Deno.cwd()}/${path}`).split("/").toReversed();
   const directories = [await directoryAt("/")];
   let links = 0;

@@ -1,7 +1,8 @@
 /** Operations on a file system that never answers, with a clock that is moved by hand. */
 
 import assert from "node:assert/strict";
-import { boundFiles, type FileSystem, SilentFileError } from "../lib/bounded_files.ts";
+import { boundFiles, type FileSystem } from "../lib/bounded_files.ts";
+import { SilentFileError } from "../lib/silent_file.ts";
 import { SYSTEM_CLOCK } from "../lib/time.ts";
 import { ManualClock } from "./manual_clock.ts";
 

@@ -7,6 +7,7 @@ import { JobError, messageOf, UsageError } from "../errors.ts";
 import { parseKeyFileMode } from "../file_mode.ts";
 import { parseOwner, readAccounts } from "../owner.ts";
 import { type RealTarget, realTarget } from "../resolve_target.ts";
+import { orSilent, SilentFileError } from "../silent_file.ts";
 import { systemReason } from "../system_reason.ts";
 import { isOwn } from "../trusted_path.ts";
 
@@ -50,13 +51,21 @@ export function absolutePath(path: string): string {
 
 /** A typing error must not overwrite one of the input files. @throws {JobError} */
 export async function refuseInputAsTarget(target: string, inputs: string[]): Promise<void> {
-  const real = await realTarget(target).catch(() => undefined);
+  const real = await realTarget(target).catch(unlessSilent(`cannot write ${target}`));
   for (const input of inputs) {
-    const path = await Deno.realPath(input).catch(() => undefined);
+    const path = await orSilent(Deno.realPath(input)).catch(unlessSilent(`cannot read ${input}`));
     if (path !== undefined && path === real?.path) {
       throw new JobError(`${target} is not written: it is the same file as ${input}`);
     }
   }
+}
+
+/** Errors other than silence are met again, with their reason, where the file is used. */
+function unlessSilent(what: string): (error: unknown) => undefined {
+  return (error) => {
+    if (!(error instanceof SilentFileError)) return undefined;
+    throw new JobError(`${what}: ${error.message}`, { cause: error });
+  };
 }
 
 /**

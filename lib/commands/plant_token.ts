@@ -7,6 +7,9 @@ import { atomicWrite, putBack } from "../atomic_write.ts";
 import { JobError } from "../errors.ts";
 import { readTokenFile } from "../http/token_file.ts";
 import { makeDirectory } from "../make_directory.ts";
+import { orSilent } from "../silent_file.ts";
+import { systemReason } from "../system_reason.ts";
+import { walk } from "../trusted_path.ts";
 
 export interface TokenContent {
   /** Checked by isToken. */
@@ -29,7 +32,7 @@ export async function plantToken(
   const made = await makeDirectory(directory);
   // Not followed: others may be able to plant a link in the webroot.
   await atomicWrite(`${directory}/${token}`, content, { mode: 0o644, replaceLink: true });
-  const served = await readTokenFile(webroot, token);
+  const served = await orSilent(readTokenFile(webroot, token));
   if (served.kind === "found" && served.body === content) return made;
   const faults = served.kind === "found" ? [] : served.faults.map(({ fault }) => fault);
   // Directories that this function has just made have changed a moment ago.
@@ -43,14 +46,19 @@ export async function plantToken(
  */
 export async function removeToken(directory: string, token: string): Promise<void> {
   const path = `${directory}/${token}`;
-  const info = await Deno.lstat(path).catch(() => undefined);
-  if (info && !info.isFile) {
-    const what = info.isDirectory
-      ? "a directory"
-      : info.isSymlink
-      ? "a symbolic link"
-      : "not a regular file";
-    throw new JobError(`${path} is not removed: it is ${what}`);
-  }
+  const other = await otherKindAt(path);
+  if (other !== undefined) throw new JobError(`${path} is not removed: it is ${other}`);
   await putBack(path, undefined, { replaceLink: true });
+}
+
+/** What stands there and is no regular file. */
+async function otherKindAt(path: string): Promise<string | undefined> {
+  try {
+    const { rest, info } = await walk(path, { stopAtLink: true });
+    if (rest.length === 0) return "a directory";
+    if (info?.isSymlink) return "a symbolic link";
+    return info && !info.isFile ? "not a regular file" : undefined;
+  } catch (error) {
+    throw new JobError(`cannot remove ${path}: ${systemReason(error)}`, { cause: error });
+  }
 }

@@ -7,8 +7,7 @@
 
 import { ConfigError, messageOf } from "../errors.ts";
 import { InProgress } from "../in_progress.ts";
-import { SILENT_FILE } from "../read_input.ts";
-import { deadline, DeadlineError, orAborted } from "../time.ts";
+import { orSilent } from "../silent_file.ts";
 import { readConfig } from "./read_config.ts";
 import type { Config } from "./schema.ts";
 
@@ -16,9 +15,6 @@ export const DEFAULT_CONFIG_PATH = "/etc/acme-lb/config.yaml";
 
 /** A configuration is a page or two; more is a mistake or an attack on the parser. */
 const MAX_BYTES = 64 * 1024;
-
-/** Milliseconds until the file counts as silent; a living disk needs far less. */
-const PATIENCE_MS = 10_000;
 
 /** Each reload reads again, and must not take another thread of a disk that does not answer. */
 const reads = new InProgress<Uint8Array<ArrayBuffer>>();
@@ -37,8 +33,7 @@ export async function loadConfig(asked: string | undefined): Promise<LoadedConfi
   const path = asked ?? DEFAULT_CONFIG_PATH;
   let bytes: Uint8Array<ArrayBuffer>;
   try {
-    using limit = deadline(PATIENCE_MS, { whileRunning: true });
-    bytes = await orAborted(reads.join(path, () => readBounded(path)), limit.signal);
+    bytes = await orSilent(reads.join(path, () => readBounded(path)));
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     const missing = error instanceof Deno.errors.NotFound;
@@ -47,8 +42,6 @@ export async function loadConfig(asked: string | undefined): Promise<LoadedConfi
       ? "no such file"
       : error instanceof Deno.errors.PermissionDenied
       ? "permission denied; the user that acme-lb runs as must be able to read it"
-      : error instanceof DeadlineError
-      ? SILENT_FILE
       : messageOf(error);
     throw new ConfigError([`${path}: ${reason}`]);
   }
@@ -68,7 +61,7 @@ async function readBounded(path: string): Promise<Uint8Array<ArrayBuffer>> {
 
 function defaults(): Config {
   const result = readConfig({});
-  if (!result.mistakes) return result.config;
+  if ("config" in result) return result.config;
   throw new TypeError(`the defaults are wrong: ${JSON.stringify(result.mistakes)}`);
 }
 

@@ -23,7 +23,7 @@ export function parseConfig(text: string, path: string): Config {
     throw new ConfigError([`${path}:${line}:${column}: ${message}`]);
   }
   const result = readConfig(yaml.value);
-  if (!result.mistakes) return result.config;
+  if ("config" in result) return result.config;
   const mistakes = result.mistakes
     .map((mistake) => ({ ...yaml.positionOf(mistake.path, mistake.part), text: describe(mistake) }))
     .toSorted((a, b) => a.line - b.line || a.column - b.column);

@@ -8,9 +8,9 @@ import { misplacedSolvers } from "./solver_rules.ts";
 /** The configuration, or every mistake in it. */
 export function readConfig(
   value: unknown,
-): { config: Config; mistakes?: undefined } | { mistakes: Mistake[] } {
+): { config: Config } | { mistakes: Mistake[] } {
   const read = readValues(value);
-  if (read.mistakes) return read;
+  if ("mistakes" in read) return read;
   const mistakes = [
     ...overlappingListeners(read.config),
     ...misplacedSolvers(read.config),

@@ -383,7 +383,7 @@ export interface Mistake {
 /** The configuration in a plain value, each value for itself; or every mistake in it. */
 export function readValues(
   value: unknown,
-): { config: Config; mistakes?: undefined } | { mistakes: Mistake[] } {
+): { config: Config } | { mistakes: Mistake[] } {
   const result = v.safeParse(configSchema, value ?? {});
   if (result.success) return { config: result.output };
   const mistakes = result.issues.flatMap(toMistakes);

@@ -117,7 +117,7 @@ function faultOf(error: unknown): Exclude<RuntimeAnswer, { kind: "reply" }> {
 
 async function connect(socket: string, signal: AbortSignal): Promise<Deno.Conn> {
   const attempt: Promise<Deno.Conn> = socket.includes("/")
-    ? Deno.connect({ transport: "unix", path: socket })
+    ? connectToPath(socket)
     : Deno.connect({ ...splitAddress(socket), signal });
   try {
     return await orAborted(attempt, signal);
@@ -125,6 +125,15 @@ async function connect(socket: string, signal: AbortSignal): Promise<Deno.Conn> 
     attempt.then(closeQuietly, () => {});
     throw error;
   }
+}
+
+/**
+ * Connecting to a path blocks this whole process, also its timers, where the file system does not
+ * answer; so a thread looks there first.
+ */
+async function connectToPath(path: string): Promise<Deno.Conn> {
+  await Deno.lstat(path);
+  return await Deno.connect({ transport: "unix", path });
 }
 
 function splitAddress(address: string): { hostname: string; port: number } {

@@ -3,6 +3,7 @@
  * directory: one file may be configured under several spellings, through links, or as `@store/alias`,
  * and HAProxy then holds it several times.
  */
+import { orSilent } from "../silent_file.ts";
 import { type Haproxy, replyText } from "./haproxy_connection.ts";
 import { type LoadedCertificate, showAll } from "./loaded_certificates.ts";
 import { nameProblem } from "./payload.ts";
@@ -80,5 +81,5 @@ async function isAlias(one: LoadedCertificate, target: Target): Promise<boolean>
 
 async function isPath(path: string, real: string | undefined): Promise<boolean> {
   if (real === undefined || !path.startsWith("/")) return false;
-  return await Deno.realPath(path).catch(() => undefined) === real;
+  return await orSilent(Deno.realPath(path)).catch(() => undefined) === real;
 }

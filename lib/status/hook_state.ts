@@ -11,8 +11,9 @@
 
 import { atomicWrite } from "../atomic_write.ts";
 import type { BoundedFiles } from "../bounded_files.ts";
-import { SILENT_FILE, tryToRead } from "../read_input.ts";
-import { deadline, isoSeconds, orAborted } from "../time.ts";
+import { tryToRead } from "../read_input.ts";
+import { orSilent, SilentFileError } from "../silent_file.ts";
+import { isoSeconds } from "../time.ts";
 import { BOUNDS, type HookRun } from "./balancer_report.ts";
 import { clip } from "./clip.ts";
 import { flag, instant, listOf, objectOf, orNull, textUpTo } from "./value_reader.ts";
@@ -79,11 +80,10 @@ export async function leaveHookState(
   { now = Date.now } = {},
 ): Promise<string | undefined> {
   const path = `${directory}/hook-${await digestOf(run.out)}.json`;
-  using limit = deadline(PATIENCE_MS, { whileRunning: true });
   try {
-    return await orAborted(leave(run, { directory, path, now }), limit.signal);
+    return await orSilent(leave(run, { directory, path, now }), PATIENCE_MS);
   } catch (error) {
-    if (limit.passed) return `${path} ${SILENT_FILE}`;
+    if (error instanceof SilentFileError) return `${path} ${error.message}`;
     return error instanceof Deno.errors.NotFound ? undefined : `${path} was not written`;
   }
 }

@@ -1,13 +1,16 @@
 /**
- * A disk that stops answering under a server that is reloaded again and again, as a deploy hook or an
- * operator does: each call into it keeps a thread of the runtime, which has 32 of them.
+ * A disk that stops answering, as that of a dead NFS server does. Under a server that is reloaded
+ * again and again each call into it keeps one of the runtime's 32 threads; a command, and a hook with
+ * the lock of its ACME client, would wait without an end.
  */
 
 import assert from "node:assert/strict";
+import { issue } from "../cert/issue.ts";
 import { ask } from "../commands/server_process.ts";
-import { runtimeCache } from "../executable.ts";
+import { executableCache, executablePath, runtimeCache } from "../executable.ts";
 import { type Daemon, eventually, logged, startDaemon, tail } from "./daemon.ts";
 import { type Loopback, startLoopback } from "./loopback.ts";
+import { execute, must } from "./network.ts";
 import { lacking } from "./requirements.ts";
 
 /** More than the runtime has threads. */
@@ -15,11 +18,14 @@ const RELOADS = 40;
 const TOKEN = "abcdefghijklmnopqrstuvwxyz0123456789";
 const KEY_AUTHORIZATION = `${TOKEN}.${"a".repeat(43)}`;
 const PROGRAM = new URL("hung_file_system.ts", import.meta.url).pathname;
+const EXAMPLE = new URL("../../examples/article/config.yaml", import.meta.url).pathname;
 const ignore = lacking({
   for: "a file system that does not answer",
   root: true,
   programs: ["unshare", "nsenter"],
 });
+
+const UNSHARE = ["unshare", "--mount", "--propagation", "private"];
 
 /** Below it `disk`, which dies later, and the configuration at the given path. */
 async function folderWith(path: string, config: (directory: string) => string) {
@@ -34,12 +40,15 @@ async function folderWith(path: string, config: (directory: string) => string) {
   };
 }
 
-/** The disk dies for the server alone; it comes back when the daemon is killed. */
-async function killDisk(server: Loopback, directory: string): Promise<Daemon> {
+/**
+ * The disk dies only in the mount namespace of that process; it comes back when the daemon is
+ * killed.
+ */
+async function killDisk(pid: number, directory: string): Promise<Daemon> {
   const daemon = await startDaemon([
-    ...["nsenter", "--target", String(server.daemon.pid), "--mount", Deno.execPath(), "run"],
+    ...["nsenter", "--target", String(pid), "--mount", Deno.execPath(), "run"],
     ...["-A", "--no-check", "--no-config", PROGRAM, `${directory}/disk`],
-  ], { log: `${server.directory}/disk.log`, env: runtimeCache(server.directory) });
+  ], { log: `${directory}/disk.log`, env: runtimeCache(directory) });
   await logged(daemon, /^mounted$/m);
   return daemon;
 }
@@ -72,10 +81,10 @@ async function withDeadDisk(
 ): Promise<void> {
   const webroots = [`${directory}/disk/webroot`, directory];
   await using server = await startLoopback({
-    wrapper: ["unshare", "--mount", "--propagation", "private"],
+    wrapper: UNSHARE,
     flags: ["--config", path, ...webroots.flatMap((webroot) => ["--webroot", webroot])],
   });
-  const disk = await killDisk(server, directory);
+  const disk = await killDisk(server.daemon.pid, directory);
   try {
     await test(server);
     await assertServes(server);
@@ -117,6 +126,91 @@ Deno.test({
       assert.match(line, /config\.yaml: does not answer/);
       for (let i = 0; i < RELOADS; i++) daemon.signal("SIGHUP");
     });
+  },
+});
+
+const PLAIN = ["--key", "key.pem", "--fullchain", "cert.pem"];
+
+/** Arguments (DIRECTORY is the test's own), exit code, and what the line says. */
+const COMMANDS: [string[], number, RegExp][] = [
+  [["check-config", "--config", "disk/c.yaml"], 78, /disk\/c\.yaml: does not answer/],
+  [["challenge", "put", "--webroot", "DIRECTORY/disk/w", TOKEN], 1, /disk\/w: does not answer/],
+  [
+    ["challenge", "remove", "--webroot", "DIRECTORY/disk/w", TOKEN],
+    1,
+    /disk\/w\/\w+: does not answer/,
+  ],
+  [["assemble-pem", ...PLAIN, "--out", "disk/o.pem"], 1, /disk\/o\.pem: does not answer/],
+  [
+    ["assemble-pem", "--key", "disk/k.pem", "--fullchain", "cert.pem", "--out", "a.pem"],
+    1,
+    /disk\/k\.pem: does not answer/,
+  ],
+  [["assemble-pem", ...PLAIN, "--out", "b.pem", "--config", "state.yaml"], 0, /b\.pem: written/],
+  [
+    ["assemble-pem", ...PLAIN, "--out", "c.pem", "--haproxy-socket", "disk/socket"],
+    1,
+    /disk\/socket: timeout: no complete answer/,
+  ],
+  [["self-signed", "--name", "a.example", "--out", "disk/p.pem"], 1, /p\.pem: does not answer/],
+  [
+    ["self-signed", "--name", "a.example", "--out", "disk/q.pem", "--if-missing"],
+    1,
+    /q\.pem: does not answer/,
+  ],
+  [
+    ["render", "haproxy", "--root", "disk", "--config", EXAMPLE],
+    1,
+    /haproxy\.cfg: does not answer/,
+  ],
+  [["check-expiry", "disk/a.pem", "cert.pem"], 3, /UNKNOWN: disk\/a\.pem: does not answer/],
+  [["check-expiry", "--haproxy-socket", "disk/socket"], 3, /UNKNOWN: disk\/socket: no complete/],
+  [["check-expiry", "--output", "disk/o.prom", "cert.pem"], 3, /disk\/o\.prom: does not answer/],
+];
+
+Deno.test({
+  name: "every command that meets a dead disk ends with a line that names it",
+  ignore,
+  async fn(t) {
+    await using folder = await folderWith(
+      "state.yaml",
+      (directory) => `state: ${directory}/disk/s\n`,
+    );
+    const { directory } = folder;
+    const { key, pem } = await issue();
+    await Deno.writeTextFile(`${directory}/key.pem`, key.pem);
+    await Deno.writeTextFile(`${directory}/cert.pem`, pem);
+    const keeper = await startDaemon([...UNSHARE, "sleep", "600"], {
+      log: `${directory}/keeper.log`,
+    });
+    try {
+      const disk = await killDisk(keeper.pid, directory);
+      try {
+        const executable = await executablePath();
+        const enter = ["nsenter", "--target", String(keeper.pid), "--mount", `--wd=${directory}`];
+        const env = { ACME_LB_CACHE: executableCache() };
+        // Unpacked once; then side by side, since each of them mostly waits.
+        await must([...enter, executable, "--version"], { env });
+        const outputs = await Promise.all(COMMANDS.map(([args]) => {
+          const input = `printf %s ${KEY_AUTHORIZATION} | "$0" "$@"`;
+          const words = args.map((word) => word.replace("DIRECTORY", directory));
+          const argv = [...enter, "sh", "-c", input, executable, ...words];
+          return execute(argv, { env, deadline: 300_000 });
+        }));
+        for (const [i, [args, code, line]] of COMMANDS.entries()) {
+          await t.step(args.join(" "), () => {
+            const { stdout, stderr, code: actual } = outputs[i]!;
+            assert.equal(actual, code, stderr);
+            assert.match(stdout + stderr, line);
+            assert.doesNotMatch(stderr, /os error|defect/);
+          });
+        }
+      } finally {
+        await disk.stop(0);
+      }
+    } finally {
+      await keeper.stop(0);
+    }
   },
 });
 
