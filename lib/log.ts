@@ -8,6 +8,7 @@
  * event, as `suppressed`.
  */
 
+import { startOf } from "./clip.ts";
 import { STDERR } from "./line_queue.ts";
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
@@ -109,7 +110,7 @@ function textValue(value: string | number | boolean): string {
 
 function boundedValues(fields: LogFields, longest: number): LogFields {
   const bounded = (value: LogFields[string]) =>
-    typeof value === "string" && value.length > longest ? `${value.slice(0, longest)}…` : value;
+    typeof value === "string" && value.length > longest ? `${startOf(value, longest)}…` : value;
   return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, bounded(value)]));
 }
 

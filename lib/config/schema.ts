@@ -4,6 +4,7 @@
  * The one place where `valibot` is used. Durations come out in milliseconds, addresses parsed.
  */
 
+import { startOf } from "../clip.ts";
 import * as v from "valibot";
 import { familyOf, parseSocketAddress } from "../address.ts";
 import { messageOf } from "../errors.ts";
@@ -419,7 +420,7 @@ function shown(value: unknown): string {
   if (Array.isArray(value)) return value.length > 0 ? "a list" : "an empty list";
   if (typeof value === "object") return "keys and values";
   const text = typeof value === "string" ? `"${value}"` : String(value);
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+  return text.length > 80 ? `${startOf(text, 80)}…` : text;
 }
 
 /** The parts of schemas through which a path leads. */

@@ -5,6 +5,7 @@
  * because a false OK is worse than no monitoring.
  */
 
+import { startOf } from "../clip.ts";
 import { isExpired } from "../cert/age.ts";
 import { messageOf } from "../errors.ts";
 import { formatRemaining } from "../time.ts";
@@ -184,7 +185,7 @@ async function chainRecord(
 export function nameFindings(names: AlternativeName[], wanted: string[]): ExpiryFinding[] {
   const missing = wanted.filter((name) => !covers(names, name));
   if (missing.length === 0) return [];
-  const shown = names.slice(0, 5).map(({ value }) => value.slice(0, 100));
+  const shown = names.slice(0, 5).map(({ value }) => startOf(value, 100));
   const own = shown.join(", ") + (names.length > shown.length ? ", …" : "") || "none";
   const text = `is not for ${missing.join(", ")}; its names: ${own}`;
   return [{ state: "CRITICAL", reason: "name_missing", text }];

@@ -7,6 +7,7 @@
  * KiB, so text and performance data are bounded, and the line says how many figures are left out.
  */
 
+import { clip } from "../clip.ts";
 import type { ExpiryFinding, ExpiryRecord, ExpiryReport } from "./record.ts";
 import { printable } from "../log.ts";
 import { describeCounts, dueFirst, overallState } from "./due_order.ts";
@@ -32,14 +33,14 @@ export function formatNagios(report: ExpiryReport, { verbosity }: NagiosOptions)
   const records = dueFirst(report);
   const text = verbosity === 0
     ? headline(report, records)
-    : cut(everyHeadline(report, records), MAX_VERBOSE_TEXT);
+    : clip(everyHeadline(report, records), MAX_VERBOSE_TEXT);
   const first = `SSL ${overallState(report)}: ${text}`;
   const more = verbosity < 2 ? [] : records.flatMap((record) => [
     `${record.state} ${describe(record, report.now)}`,
     ...(verbosity > 2 ? details(record) : []),
   ]);
   const notes = verbosity > 2 ? report.notes.map((note) => safe(`note: ${note}`)) : [];
-  const below = [...more, ...notes].map((line) => cut(line, MAX_LINE));
+  const below = [...more, ...notes].map((line) => clip(line, MAX_LINE));
   return [withFigures(first, figures(report)), ...below].join("\n") + "\n";
 }
 
@@ -48,7 +49,7 @@ function headline(report: ExpiryReport, records: ExpiryRecord[]): string {
   const [worst] = records;
   if (!worst) return describeCounts(report);
   const counts = records.length > 1 ? ` (${describeCounts(report)})` : "";
-  return cut(describe(worst, report.now), MAX_TEXT) + counts;
+  return clip(describe(worst, report.now), MAX_TEXT) + counts;
 }
 
 function everyHeadline(report: ExpiryReport, records: ExpiryRecord[]): string {
@@ -144,8 +145,4 @@ function digestOf(text: string): string {
 /** Nagios takes what follows a `|` for figures, in any line. */
 function safe(text: string): string {
   return printable(text).replaceAll("|", "\\x7c");
-}
-
-function cut(text: string, most: number): string {
-  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }

@@ -9,6 +9,7 @@
  * alerts group by it, since the addresses of a name come and go.
  */
 
+import { startOf } from "../clip.ts";
 import { formatFamilies, formatLabels } from "../prometheus_text.ts";
 import {
   type ChainFacts,
@@ -142,5 +143,5 @@ function seconds(date: Date): number {
 }
 
 function cut(text: string): string {
-  return text.slice(0, MAX_VALUE);
+  return startOf(text, MAX_VALUE);
 }

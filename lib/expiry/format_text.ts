@@ -5,6 +5,7 @@
  * The place is the last column and never cut, because an operator copies it into the next command.
  */
 
+import { startOf } from "../clip.ts";
 import type { ExpiryRecord, ExpiryReport, State } from "./record.ts";
 import { printable } from "../log.ts";
 import { describeCounts, dueFirst, overallState } from "./due_order.ts";
@@ -73,7 +74,7 @@ function summary(report: ExpiryReport): string {
   const counts = describeCounts(report);
   if (!next) return counts;
   return `${counts}; next to expire in ${formatRemaining(report.now, next.leaf!.notAfter)}: ` +
-    `${next.leaf!.title.slice(0, MAX_TITLE)}`;
+    `${startOf(next.leaf!.title, MAX_TITLE)}`;
 }
 
 function shorten(text: string): string {

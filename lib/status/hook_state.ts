@@ -15,7 +15,7 @@ import { tryToRead } from "../read_input.ts";
 import { orSilent, SilentFileError } from "../silent_file.ts";
 import { isoSeconds } from "../time.ts";
 import { BOUNDS, type HookRun } from "./balancer_report.ts";
-import { clip } from "./clip.ts";
+import { clip } from "../clip.ts";
 import { flag, instant, listOf, objectOf, orNull, textUpTo } from "./value_reader.ts";
 
 /** @default of the configuration's `state` */

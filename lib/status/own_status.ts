@@ -13,7 +13,7 @@ import { createFreshLook } from "../fresh_look.ts";
 import type { Health } from "../http/health.ts";
 import type { Metrics } from "../http/metrics.ts";
 import type { Log } from "../log.ts";
-import { clip } from "./clip.ts";
+import { clip } from "../clip.ts";
 import { type Clock, isoSeconds, SYSTEM_CLOCK } from "../time.ts";
 import { VERSION } from "../version.ts";
 import { type BalancerReport, BOUNDS, REPORT_FORMAT, type ServedPort } from "./balancer_report.ts";

@@ -3,7 +3,7 @@
 import { dueFirst } from "../expiry/due_order.ts";
 import type { ExpiryRecord } from "../expiry/record.ts";
 import { isoSeconds } from "../time.ts";
-import { clip } from "./clip.ts";
+import { clip } from "../clip.ts";
 import { BOUNDS, type ToldCertificate } from "./balancer_report.ts";
 
 /** The worst first, then what expires first; the text is that of the worst finding. */
