@@ -7,12 +7,14 @@
 import {
   type Identity,
   type Inventory,
+  isLocked,
   isShown,
   parseInventory,
   parseShown,
   quoteReply,
   type Shown,
 } from "./replies.ts";
+import { delay } from "../time.ts";
 import { askSocket, type RuntimeAnswer, type RuntimeOptions } from "./runtime_socket.ts";
 import { SwapFault } from "./swap_fault.ts";
 
@@ -36,13 +38,13 @@ export async function findHaproxy(
   options: RuntimeOptions = {},
 ): Promise<{ haproxy: Haproxy; inventory: Inventory }> {
   const send = (command: string, deadline = options) => askSocket(socket, command, deadline);
-  const first = replyText(await send(LIST));
+  const first = await look(send, LIST);
   const inventory = parseInventory(first);
   if (inventory) return { haproxy: { socket, kind: "worker", ask: send }, inventory };
 
   const ask = (command: string) => send(`@1 ${command}`);
   const haproxy: Haproxy = { socket, kind: "master", ask, askMaster: send };
-  const second = first.startsWith("Unknown command") ? replyText(await ask(LIST)) : first;
+  const second = first.startsWith("Unknown command") ? await look(ask, LIST) : first;
   const workers = parseInventory(second);
   if (workers) return { haproxy, inventory: workers };
   // A master whose last reload failed may have no current worker (before 2.5); it can reload.
@@ -55,9 +57,29 @@ export async function findHaproxy(
 
 const LIST = "show ssl cert";
 
+/** How often, and how long apart, what is locked is asked for: about three seconds in all. */
+const LOOKS = 30;
+const PAUSE_MS = 100;
+
+/**
+ * The answer to a question about certificates. HAProxy answers none while another client, or its own
+ * ACME, changes one; what is loaded must not look like missing then, so the question is put again.
+ * @throws {SwapFault} when there is no answer, or it stays locked
+ */
+async function look(ask: Haproxy["ask"], command: string): Promise<string> {
+  for (let looks = 1;; looks++) {
+    const text = replyText(await ask(command));
+    if (!isLocked(text)) return text;
+    if (looks === LOOKS) {
+      throw new SwapFault("refused", `to ${command} it said: ${quoteReply(text)}`);
+    }
+    await delay(PAUSE_MS);
+  }
+}
+
 /** The certificates it has. @throws {SwapFault} */
 export async function listCertificates(haproxy: Haproxy): Promise<Inventory> {
-  const text = replyText(await haproxy.ask(LIST));
+  const text = await look(haproxy.ask, LIST);
   const inventory = parseInventory(text);
   if (!inventory) throw new SwapFault("refused", `to ${LIST} it said: ${quoteReply(text)}`);
   return inventory;
@@ -65,7 +87,7 @@ export async function listCertificates(haproxy: Haproxy): Promise<Inventory> {
 
 /** The certificate it has under `name`, undefined when it shows none. @throws {SwapFault} */
 export async function showCertificate(haproxy: Haproxy, name: string): Promise<Shown | undefined> {
-  return parseShown(replyText(await haproxy.ask(`${LIST} ${name}`)), name);
+  return parseShown(await look(haproxy.ask, `${LIST} ${name}`), name);
 }
 
 /** Whether HAProxy has the expected certificate under `name`. @throws {SwapFault} */

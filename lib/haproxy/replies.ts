@@ -73,11 +73,16 @@ export function parseDelete(text: string, name: string): CommandOutcome {
   return refusalOf(text);
 }
 
+/** Another client, or HAProxy's own ACME, changes certificates at this moment. */
+export function isLocked(text: string): boolean {
+  return text.includes("Operations on certificates are currently locked!");
+}
+
 function refusalOf(text: string): CommandOutcome {
   const about = /^The ongoing transaction is about '(.+?)' but you are trying to /m.exec(text);
   if (about) return { kind: "other", name: about[1]!, mixed: false };
   if (/^No ongoing transaction!/m.test(text)) return { kind: "none" };
-  if (text.includes("Operations on certificates are currently locked!")) return { kind: "locked" };
+  if (isLocked(text)) return { kind: "locked" };
   if (text.includes("which is not referenced by the configuration!")) return { kind: "unknown" };
   if (/ (?:does not|doesn't) exist!/.test(text)) return { kind: "unknown" };
   if (/ already exists(?: in this directory)?!/.test(text)) return { kind: "exists" };

@@ -96,7 +96,11 @@ function balancerOn(network: Network, machine: Machine): OrderingBalancer {
     return await new Response(connection.readable).text();
   };
   const inMemory = async () => {
-    const shown = await tell(`show ssl cert ${CERTIFICATE}`);
+    // Not shown while HAProxy puts a certificate in place.
+    const shown = await eventually(async () => {
+      const text = await tell(`show ssl cert ${CERTIFICATE}`);
+      return text.includes("currently locked!") ? undefined : text;
+    }, { what: () => `HAProxy's memory on ${host.name}`, deadline: 60_000 });
     const [serial, issuer] = [/^Serial: (\w+)$/m, /^Issuer: (.+)$/m].map((line) =>
       line.exec(shown)
     );
