@@ -14,9 +14,14 @@ import {
   parseAbort,
   parseCommit,
   parseSet,
-  parseShown,
 } from "./replies.ts";
-import { type Haproxy, listCertificates, replyText, serves } from "./haproxy_connection.ts";
+import {
+  type Haproxy,
+  listCertificates,
+  replyText,
+  serves,
+  showCertificate,
+} from "./haproxy_connection.ts";
 import { SwapFault } from "./swap_fault.ts";
 
 /** How long another certificate's transaction may stay open until it counts as abandoned. */
@@ -154,8 +159,7 @@ async function lookBeforeCommit(
   name: string,
   identity: Identity,
 ): Promise<CommandOutcome> {
-  const pending = `*${name}`;
-  const shown = parseShown(replyText(await haproxy.ask(`show ssl cert ${pending}`)), pending);
+  const shown = await showCertificate(haproxy, `*${name}`);
   const foreign = shown?.fingerprint !== undefined && !isShown(shown, identity);
   return foreign ? { kind: "none" } : { kind: "done" };
 }

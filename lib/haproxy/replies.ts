@@ -6,6 +6,8 @@
  * never a success.
  */
 
+import { startOf } from "../clip.ts";
+
 /** The outcome of a command that changes something. */
 export type CommandOutcome =
   | { kind: "done" }
@@ -262,7 +264,7 @@ export function plainPath(path: string): string {
 /** HAProxy's text on one line, bounded, and safe for a terminal. */
 export function quoteReply(text: string): string {
   const line = text.replace(/[\s\p{C}]+/gu, " ").trim();
-  return line.length > 200 ? `${line.slice(0, 200)}…` : line;
+  return line.length > 200 ? `${startOf(line, 200)}…` : line;
 }
 
 function linesOf(text: string): string[] {

@@ -3,6 +3,7 @@
  * that answers on others means a firewall, on a machine that never answers a crash.
  */
 
+import { startOf } from "../clip.ts";
 import type { Reply } from "../http/ask.ts";
 import type { Replies } from "./ask_paths.ts";
 import { balancerOutcome, caOutcome } from "./token_outcome.ts";
@@ -79,7 +80,7 @@ export function excerpt(reply: Reply): string {
 
 /** Text of a server in quotes, and cut; not escaped. */
 export function quoted(text: string): string {
-  return `"${text.length > 60 ? `${text.slice(0, 60)}…` : text}"`;
+  return `"${text.length > 60 ? `${startOf(text, 60)}…` : text}"`;
 }
 
 /** Such as `HTTP 301 to "http://…"`. */

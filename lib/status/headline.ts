@@ -1,5 +1,6 @@
 /** The whole fleet in one line: `all is well`, or the first thing that is not. */
 
+import { startOf } from "../clip.ts";
 import type { FleetView } from "./fleet.ts";
 import { stateOf } from "./fleet_findings.ts";
 import type { StatusFinding } from "./status_finding.ts";
@@ -14,7 +15,7 @@ export function headlineOf({ rows }: FleetView, findings: readonly StatusFinding
   if (stateOf(findings) === 0 || !first) return "all is well";
   // The cause follows a colon, a semicolon, or a full stop; addresses hold colons without a space.
   const clause = `${first.about}: ${first.text.split(/[:;.] /)[0]}`;
-  return clause.length > MOST ? `${clause.slice(0, MOST)}…` : clause;
+  return clause.length > MOST ? `${startOf(clause, MOST)}…` : clause;
 }
 
 /** `2 faults, 1 warning`; "" without any. */

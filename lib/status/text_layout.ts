@@ -1,5 +1,6 @@
 /** Tables and paragraphs of text, for a terminal of some width or for a reader of lines. */
 
+import { clip } from "../clip.ts";
 import { printable } from "../log.ts";
 
 /** Columns of the terminal; undefined where lines may have any length. */
@@ -19,7 +20,7 @@ export function tableLines(
 
 /** The line, or as much of it as there is room for, with a mark that it goes on. */
 export function cropped(line: string, width: Width): string {
-  return width !== undefined && line.length > width ? `${line.slice(0, width - 1)}…` : line;
+  return width === undefined ? line : clip(line, width);
 }
 
 /** The words in lines of at most that width, all but the first indented; a longer word stays whole. */
