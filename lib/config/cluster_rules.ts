@@ -129,11 +129,9 @@ function haproxyMistakes({ cluster, haproxy: { sockets: [socket = ""] } }: Confi
     [["cluster", "backend_ca"], cluster.backend_ca],
     [["haproxy", "sockets", 0], socket],
   ];
-  const odd = words.filter(([, value]) => /['\p{Cc}]/u.test(value)).map(([path]): Mistake => ({
-    path,
-    part: "value",
-    message: "HAProxy takes no path with quotes or control characters",
-  }));
+  const message = "HAProxy takes no path with quotes or control characters";
+  const odd = words.filter(([, value]) => /['\p{Cc}]/u.test(value))
+    .map(([path]): Mistake => ({ path, part: "value", message }));
   const zoned = cluster.backends.flatMap((backend, i) =>
     "hostname" in backend && backend.hostname.includes("%")
       ? [at(["backends", i], "HAProxy takes no link-local address")]

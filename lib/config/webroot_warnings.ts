@@ -91,12 +91,11 @@ async function doubtAboutLayout(webroot: string): Promise<string | undefined> {
       const absent = error instanceof Deno.errors.NotFound ||
         error instanceof Deno.errors.NotADirectory;
       if (absent) return undefined;
-      const { mode } = await Deno.stat(path.slice(0, path.lastIndexOf("/")));
-      return `${path.slice(0, path.lastIndexOf("/"))} cannot be read by this user (mode ` +
-        `${octal(mode)}): ${
-          systemReason(error)
-        }; acme-lb must be able to enter it: chmod o+x, or ` +
-        "a group that both have";
+      const directory = path.slice(0, path.lastIndexOf("/"));
+      const { mode } = await Deno.stat(directory);
+      return `${directory} cannot be read by this user (mode ${octal(mode)}): ` +
+        `${systemReason(error)}; acme-lb must be able to enter it: chmod o+x, or a group that ` +
+        "both have";
     }
   }
   return undefined;
