@@ -33,6 +33,8 @@ interface Asked extends Partial<SwapRequest> {
 
 async function swap(sockets: FakeHaproxy[], asked: Asked = {}): Promise<Swapped> {
   let putBacks = 0;
+  // Short only where somebody hangs: a machine with other work to do is no fault.
+  const hangs = sockets.some(({ spoil }) => [...spoil.values()].includes("hang"));
   const { pem = NEW, previousPem = OLD, unchanged = false, ...request } = asked;
   const result = await swapCertificate({
     sockets: sockets.map(({ socket }) => socket),
@@ -41,7 +43,7 @@ async function swap(sockets: FakeHaproxy[], asked: Asked = {}): Promise<Swapped>
     previous: previousPem === null ? undefined : await contentOf(previousPem),
     install: () => Promise.resolve(unchanged ? "unchanged" : "written"),
     putBack: () => Promise.resolve(void putBacks++),
-    timing: { deadlineMs: 300, patienceMs: 600 },
+    timing: { deadlineMs: hangs ? 300 : 20_000, patienceMs: 600 },
     ...request,
   });
   for (const { message } of result.outcomes) assert.doesNotMatch(message, /[\n\p{C}]/u);
