@@ -134,6 +134,7 @@ const PLAIN = ["--key", "key.pem", "--fullchain", "cert.pem"];
 /** Arguments (DIRECTORY is the test's own), exit code, and what the line says. */
 const COMMANDS: [string[], number, RegExp][] = [
   [["check-config", "--config", "disk/c.yaml"], 78, /disk\/c\.yaml: does not answer/],
+  [["serve", "--config", "disk/c.yaml"], 78, /disk\/c\.yaml: does not answer/],
   [["challenge", "put", "--webroot", "DIRECTORY/disk/w", TOKEN], 1, /disk\/w: does not answer/],
   [
     ["challenge", "remove", "--webroot", "DIRECTORY/disk/w", TOKEN],
@@ -205,6 +206,18 @@ Deno.test({
             assert.doesNotMatch(stderr, /os error|defect/);
           });
         }
+        await t.step("serve that gets SIGTERM before it has its configuration", async () => {
+          const server = await startDaemon(
+            [...enter, executable, "serve", "--config", "disk/c.yaml"],
+            { log: `${directory}/serve.log`, env },
+          );
+          await eventually(() => catchesSigterm(server.pid), {
+            what: () => "a handler of SIGTERM",
+            deadline: 10_000,
+          });
+          server.signal("SIGTERM");
+          assert.equal(await codeWithin(server, 20_000), 0);
+        });
       } finally {
         await disk.stop(0);
       }
@@ -213,6 +226,12 @@ Deno.test({
     }
   },
 });
+
+/** Linux: bit 14 of the signals that it catches; undefined when it does not. */
+async function catchesSigterm(pid: number): Promise<true | undefined> {
+  const [, mask] = /^SigCgt:\s*(\w+)$/m.exec(await Deno.readTextFile(`/proc/${pid}/status`))!;
+  return (BigInt(`0x${mask}`) & 1n << 14n) !== 0n || undefined;
+}
 
 /** Its exit code, or undefined when it still runs then. */
 async function codeWithin(daemon: Daemon, ms: number): Promise<number | undefined> {
