@@ -106,20 +106,25 @@ function date(now: number): string {
   return dateLine;
 }
 
-/** The whole response; `bodiless` for HEAD, whose length is that of the GET. */
+/**
+ * The whole response, in `spare` if it fits there; `bodiless` for HEAD, whose length is that of the
+ * GET. Fresh memory for each answer would be a third of the cost of a redirect on a kept connection.
+ */
 export function encodeAnswer(
   answer: Readonly<Answer>,
   options: { close: boolean; bodiless: boolean },
+  spare?: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> {
   const { status, headers, body } = answer;
   const content = body === "" ? NO_CONTENT : encoder.encode(body);
-  const head = encoder.encode(
-    `HTTP/1.1 ${status} ${REASONS[status]}\r\n${date(Date.now())}${headers}` +
-      `Content-Length: ${content.length}\r\n${options.close ? "Connection: close\r\n" : ""}\r\n`,
-  );
-  if (options.bodiless || content.length === 0) return head;
-  const whole = new Uint8Array(head.length + content.length);
-  whole.set(head);
-  whole.set(content, head.length);
+  const head = `HTTP/1.1 ${status} ${REASONS[status]}\r\n${date(Date.now())}${headers}` +
+    `Content-Length: ${content.length}\r\n${options.close ? "Connection: close\r\n" : ""}\r\n`;
+  // A character of a head is a byte: headerLine() takes nothing but ASCII.
+  const length = head.length + (options.bodiless ? 0 : content.length);
+  const whole = spare && spare.length >= length
+    ? spare.subarray(0, length)
+    : new Uint8Array(length);
+  encoder.encodeInto(head, whole);
+  if (!options.bodiless) whole.set(content, head.length);
   return whole;
 }

@@ -279,9 +279,11 @@ export class Connection implements Waiting {
   }
 
   async #send(answer: Answer, options: { close: boolean; bodiless: boolean }): Promise<void> {
-    const bytes = encodeAnswer(answer, options);
+    const spare = this.context.buffers.take();
+    const bytes = encodeAnswer(answer, options, spare);
     let sent = await this.conn.write(bytes);
     while (sent < bytes.length) sent += await this.conn.write(bytes.subarray(sent));
+    this.context.buffers.give(spare);
   }
 
   /** Half-closes and reads on within bounds, keeping nothing; `announced` bytes are to come. */

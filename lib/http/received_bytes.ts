@@ -18,7 +18,7 @@ const MAX_SPARE = 64;
 
 const NO_BYTES: Buffer = new Uint8Array(0);
 
-/** Spare buffers of the usual size. */
+/** Spare buffers of the usual size, for heads that are read and answers that are sent. */
 export class BufferPool {
   #spare: Buffer[] = [];
 

@@ -46,7 +46,7 @@ async function folderWith(path: string, config: (directory: string) => string) {
  */
 async function killDisk(pid: number, directory: string): Promise<Daemon> {
   const daemon = await startDaemon([
-    ...["nsenter", "--target", String(pid), "--mount", Deno.execPath(), "run"],
+    ...["nsenter", "--target", String(pid), "--mount", "--root", Deno.execPath(), "run"],
     ...["-A", "--no-check", "--no-config", PROGRAM, `${directory}/disk`],
   ], { log: `${directory}/disk.log`, env: runtimeCache(directory) });
   await logged(daemon, /^mounted$/m);
@@ -134,6 +134,7 @@ const PLAIN = ["--key", "key.pem", "--fullchain", "cert.pem"];
 /** Arguments (DIRECTORY is the test's own), exit code, and what the line says. */
 const COMMANDS: [string[], number, RegExp][] = [
   [["check-config", "--config", "disk/c.yaml"], 78, /disk\/c\.yaml: does not answer/],
+  [["serve", "--config", "disk/c.yaml"], 78, /disk\/c\.yaml: does not answer/],
   [["challenge", "put", "--webroot", "DIRECTORY/disk/w", TOKEN], 1, /disk\/w: does not answer/],
   [
     ["challenge", "remove", "--webroot", "DIRECTORY/disk/w", TOKEN],
@@ -187,7 +188,10 @@ Deno.test({
       const disk = await killDisk(keeper.pid, directory);
       try {
         const executable = await executablePath();
-        const enter = ["nsenter", "--target", String(keeper.pid), "--mount", `--wd=${directory}`];
+        const enter = [
+          ...["nsenter", "--target", String(keeper.pid), "--mount", "--root"],
+          ...["env", `--chdir=${directory}`],
+        ];
         const env = { ACME_LB_CACHE: executableCache() };
         // Unpacked once; then side by side, since each of them mostly waits.
         await must([...enter, executable, "--version"], { env });
@@ -205,6 +209,18 @@ Deno.test({
             assert.doesNotMatch(stderr, /os error|defect/);
           });
         }
+        await t.step("serve that gets SIGTERM before it has its configuration", async () => {
+          const server = await startDaemon(
+            [...enter, executable, "serve", "--config", "disk/c.yaml"],
+            { log: `${directory}/serve.log`, env },
+          );
+          await eventually(() => catchesSigterm(server.pid), {
+            what: () => "a handler of SIGTERM",
+            deadline: 10_000,
+          });
+          server.signal("SIGTERM");
+          assert.equal(await codeWithin(server, 20_000), 0);
+        });
       } finally {
         await disk.stop(0);
       }
@@ -213,6 +229,12 @@ Deno.test({
     }
   },
 });
+
+/** Linux: bit 14 of the signals that it catches; undefined when it does not. */
+async function catchesSigterm(pid: number): Promise<true | undefined> {
+  const [, mask] = /^SigCgt:\s*(\w+)$/m.exec(await Deno.readTextFile(`/proc/${pid}/status`))!;
+  return (BigInt(`0x${mask}`) & 1n << 14n) !== 0n || undefined;
+}
 
 /** Its exit code, or undefined when it still runs then. */
 async function codeWithin(daemon: Daemon, ms: number): Promise<number | undefined> {

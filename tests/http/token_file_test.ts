@@ -282,3 +282,17 @@ Deno.test({
     assert.deepEqual((await readTokenFile(link, "tok")).kind, "found", "what can be no secret");
   },
 });
+
+Deno.test("readTokenFile() finds no fault in a file that is removed while it is read", async () => {
+  await using dir = await webroot();
+  for (let i = 0; i < 300; i++) {
+    await Deno.writeTextFile(`${dir.root}/tok`, "tok.x");
+    const [got] = await Promise.all([
+      readTokenFile(dir.root, "tok"),
+      new Promise((resolve) => setTimeout(resolve, i % 3)).then(() =>
+        Deno.remove(`${dir.root}/tok`)
+      ),
+    ]);
+    if (got.kind !== "found") assert.deepEqual(got, { kind: "absent", faults: [] });
+  }
+});
