@@ -282,3 +282,12 @@ Deno.test({
     assert.deepEqual((await readTokenFile(link, "tok")).kind, "found", "what can be no secret");
   },
 });
+
+Deno.test("readTokenFile() tells why it could not look", async () => {
+  await using dir = await webroot();
+  const loop = `${dir.root}/loop`;
+  await Deno.symlink("loop", loop);
+  const { faults } = await readTokenFile(loop, "tok") as { faults: { reason?: string }[] };
+  const reason = "its symbolic links form a loop (ELOOP)";
+  assert.deepEqual(faults.map((fault) => fault.reason), [reason, reason]);
+});
