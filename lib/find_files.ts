@@ -9,7 +9,7 @@
 import type { BoundedFiles } from "./bounded_files.ts";
 import { SilentFileError } from "./silent_file.ts";
 import { ANY_DEPTH, globMatcher, isGlob, pathMatcher } from "./glob.ts";
-import { errnoOf, systemReason } from "./system_reason.ts";
+import { isMissing, systemReason } from "./system_reason.ts";
 
 /** A file to read, or why it cannot be. */
 export interface Find {
@@ -228,10 +228,6 @@ async function look(path: string, { system }: Search): Promise<Look> {
     }
     return { problem: missingProblem(path), missing: true };
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return ["ENOENT", "ENOTDIR"].includes(errnoOf(error) ?? "");
 }
 
 /** Why a path that was listed, or named, is not there. */

@@ -84,8 +84,7 @@ function refusalOf({ isFile, size }: Pick<Deno.FileInfo, "isFile" | "size">): Re
 }
 
 function failure(cause: unknown): Read {
-  const absent = cause instanceof Deno.errors.NotFound || errnoOf(cause) === "ENOENT";
-  return { reason: systemReason(cause), absent, cause };
+  return { reason: systemReason(cause), absent: errnoOf(cause) === "ENOENT", cause };
 }
 
 /**

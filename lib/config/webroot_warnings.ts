@@ -1,7 +1,7 @@
 /** Problems with a webroot on this machine, for the current user. */
 
 import { InProgress } from "../in_progress.ts";
-import { systemReason } from "../system_reason.ts";
+import { isMissing, systemReason } from "../system_reason.ts";
 import { deadline, orAborted } from "../time.ts";
 
 /** For all checks of one webroot. */
@@ -95,9 +95,7 @@ async function doubtAboutLayout(webroot: string): Promise<string | undefined> {
           "directory, or give the directory that it leads to as another webroot";
       }
     } catch (error) {
-      const absent = error instanceof Deno.errors.NotFound ||
-        error instanceof Deno.errors.NotADirectory;
-      if (absent) return undefined;
+      if (isMissing(error)) return undefined;
       const { mode } = await Deno.stat(path.slice(0, path.lastIndexOf("/")));
       return `${path.slice(0, path.lastIndexOf("/"))} cannot be read by this user (mode ` +
         `${octal(mode)}): ${
