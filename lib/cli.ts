@@ -127,10 +127,8 @@ function buildProgram(
       "configuration file (default: /etc/acme-lb/config.yaml if it exists)",
     )
     .addOption(
-      new Option("--log-format <format>", "format of the log, one event per line").choices(
-        LOG_FORMATS,
-      )
-        .default("text"),
+      new Option("--log-format <format>", "format of the log, one event per line")
+        .choices(LOG_FORMATS).default("text"),
     )
     .addOption(
       new Option("--log-level <level>", "lowest level to log").choices(LOG_LEVELS).default("info"),
