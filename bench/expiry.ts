@@ -37,9 +37,9 @@ export async function measureExpiry(bench: Bench): Promise<Figure[]> {
     return key.pem + pem + lower.pem;
   });
   return [
-    ...await compareFiles(bench, plain),
-    ...await haproxyFiles(bench, haproxy),
-    await oneFile(bench, `${plain.directory}/0.pem`),
+    ...await bench.part("expiry: files", () => compareFiles(bench, plain)),
+    ...await bench.part("expiry: HAProxy files", () => haproxyFiles(bench, haproxy)),
+    ...await bench.part("expiry: one file", () => oneFile(bench, `${plain.directory}/0.pem`)),
     ...await liveEndpoints(bench),
   ];
 }
@@ -148,7 +148,7 @@ async function haproxyFiles(bench: Bench, { directory, count }: Files): Promise<
 /** Where Debian puts it, which is on nobody's PATH. */
 const PLUGIN = "/usr/lib/nagios/plugins/check_ssl_cert";
 
-async function oneFile(bench: Bench, file: string): Promise<Figure> {
+async function oneFile(bench: Bench, file: string): Promise<Figure[]> {
   const values: NonNullable<Figure["rounds"]> = {};
   const plugin = `p=$(command -v check_ssl_cert || echo ${PLUGIN}); ` +
     `$p -f ${file} --ignore-incomplete-chain --noauth --ignore-sct --ignore-maximum-validity >/dev/null`;
@@ -164,14 +164,14 @@ async function oneFile(bench: Bench, file: string): Promise<Figure> {
     (values["acme-lb"] ??= []).push(own);
     if (other !== undefined) (values["check_ssl_cert"] ??= []).push(other);
   }
-  return {
+  return [{
     section: SECTION,
     what: "one file",
     unit: "ms",
     values: mediansOf(values),
     rounds: values,
     target: { sense: "at most", value: 0.2, of: "check_ssl_cert" },
-  };
+  }];
 }
 
 /** One process that reads a stream of certificates is the least that openssl can do for all. */
@@ -189,31 +189,40 @@ async function liveEndpoints(bench: Bench): Promise<Figure[]> {
   const serving = serve(good);
   const figures: Figure[] = [];
   for (const silent of [0, HUNG]) {
-    const endpoints = Array.from({ length: ENDPOINTS }, (_, i) => {
-      const { port } = (i < silent ? hung : good).addr as Deno.NetAddr;
-      return `127.0.1.${i + 1}:${port}`;
-    });
-    const args = endpoints.flatMap((endpoint) => ["--connect", endpoint]);
-    const rounds: number[] = [];
-    for (let round = 0; round <= (bench.quick || silent > 0 ? 1 : 5); round++) {
-      bench.progress(`expiry: ${ENDPOINTS} endpoints, ${silent} of them hung, round ${round}`);
-      const ms = await checkExpiry(bench, args, silent > 0 ? 2 : 0);
-      if (round > 0) rounds.push(ms);
-    }
-    figures.push({
-      section: SECTION,
-      what: silent === 0
-        ? `${ENDPOINTS} live endpoints`
-        : `the same, ${silent} of them hung until the deadline of ${DEFAULT_TIMEOUT_MS / 1000} s`,
-      unit: "ms",
-      values: { "acme-lb": median(rounds) },
-      rounds: { "acme-lb": rounds },
-      ...silent === 0 ? {} : { target: { sense: "at most", value: DEFAULT_TIMEOUT_MS + 1000 } },
-    });
+    const ports = Array.from(
+      { length: ENDPOINTS },
+      (_, i) => ((i < silent ? hung : good).addr as Deno.NetAddr).port,
+    );
+    const what = `expiry: ${ENDPOINTS} endpoints, ${silent} of them hung`;
+    figures.push(...await bench.part(what, () => endpointRounds(bench, { ports, silent })));
   }
   good.close();
   await serving;
   return figures;
+}
+
+/** Each endpoint has an address of its own. */
+async function endpointRounds(
+  bench: Bench,
+  { ports, silent }: { ports: number[]; silent: number },
+): Promise<Figure[]> {
+  const args = ports.flatMap((port, i) => ["--connect", `127.0.1.${i + 1}:${port}`]);
+  const rounds: number[] = [];
+  for (let round = 0; round <= (bench.quick || silent > 0 ? 1 : 5); round++) {
+    bench.progress(`expiry: ${ENDPOINTS} endpoints, ${silent} of them hung, round ${round}`);
+    const ms = await checkExpiry(bench, args, silent > 0 ? 2 : 0);
+    if (round > 0) rounds.push(ms);
+  }
+  return [{
+    section: SECTION,
+    what: silent === 0
+      ? `${ENDPOINTS} live endpoints`
+      : `the same, ${silent} of them hung until the deadline of ${DEFAULT_TIMEOUT_MS / 1000} s`,
+    unit: "ms",
+    values: { "acme-lb": median(rounds) },
+    rounds: { "acme-lb": rounds },
+    ...silent === 0 ? {} : { target: { sense: "at most", value: DEFAULT_TIMEOUT_MS + 1000 } },
+  }];
 }
 
 async function serve(listener: Deno.TlsListener): Promise<void> {

@@ -45,8 +45,11 @@ export async function measureStatus(bench: Bench): Promise<Figure[]> {
   }
   const command = [...prefix, ...bench.acmeLb, "status", "--config", configOf(bench, HERE)];
   return [
-    ...await measureCommand(bench, command),
-    ...await measurePage(bench, { prefix, pid: balancers[0]!.pid }),
+    ...await bench.part("status: the command", () => measureCommand(bench, command)),
+    ...await bench.part(
+      "status: the page",
+      () => measurePage(bench, { prefix, pid: balancers[0]!.pid }),
+    ),
   ];
 }
 

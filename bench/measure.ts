@@ -21,13 +21,13 @@ import { measureStartup } from "./startup.ts";
 import { measureSwaps } from "./swap.ts";
 
 /** What run.ts wants measured. */
-export interface Order extends Omit<Bench, "progress"> {
+export interface Order extends Omit<Bench, "progress" | "part"> {
   sections: Section[];
   /** Whether somebody is watching. */
   terminal: boolean;
 }
 
-/** What it gets: a section that could not be measured is named with the reason. */
+/** What it gets: a section, or a part of one, that could not be measured is named with the reason. */
 export interface Measured {
   figures: Figure[];
   failures: string[];
@@ -52,21 +52,25 @@ export const SECTIONS = {
 const encoder = new TextEncoder();
 
 async function measure(order: Order): Promise<Measured> {
+  const failures: string[] = [];
   const bench: Bench = {
     ...order,
     progress(text) {
       if (order.terminal) Deno.stderr.writeSync(encoder.encode(`\r\x1b[K${text}`));
     },
+    async part(what, measure) {
+      try {
+        return await measure();
+      } catch (error) {
+        failures.push(`${what}: ${error instanceof Error ? error.message : error}`);
+        return [];
+      }
+    },
   };
   if (order.apart) await raiseLoopback();
   const figures: Figure[] = [];
-  const failures: string[] = [];
   for (const section of order.sections) {
-    try {
-      figures.push(...await SECTIONS[section](bench));
-    } catch (error) {
-      failures.push(`${section}: ${error instanceof Error ? error.message : error}`);
-    }
+    figures.push(...await bench.part(section, () => SECTIONS[section](bench)));
   }
   bench.progress("");
   return { figures, failures };

@@ -6,6 +6,7 @@
  */
 
 import { type Child, startChild } from "./child.ts";
+import type { Figure } from "./report.ts";
 
 /** What every measurement needs to start a contender. */
 export interface Bench {
@@ -22,6 +23,12 @@ export interface Bench {
   apart: boolean;
   /** Says what is going on, where somebody is watching. */
   progress(text: string): void;
+  /**
+   * Measures a part of a section. When it fails, that is told under this name, the exit code is 1,
+   * and the other parts are measured all the same.
+   * @returns its figures; none when it failed
+   */
+  part(what: string, measure: () => Promise<Figure[]>): Promise<Figure[]>;
 }
 
 export interface Balancer {

@@ -217,6 +217,26 @@ export function isWildcard(hostname: string): boolean {
   return hostname === "::" || hostname === "0.0.0.0";
 }
 
+/** Where to ask a listener of this machine: one on every interface answers on loopback. */
+export function reachableHere({ hostname, port }: SocketAddress): SocketAddress {
+  if (!isWildcard(hostname)) return { hostname, port };
+  return { hostname: hostname === "::" ? "::1" : "127.0.0.1", port };
+}
+
+export function isLoopback(hostname: string): boolean {
+  return /^(?:127\.|::1$)/.test(comparableAddress(hostname));
+}
+
+/** Loopback and link-local addresses, which no machine elsewhere can ask. */
+export function isLocalOnly(hostname: string): boolean {
+  return isLoopback(hostname) || /^(?:169\.254\.|fe[89ab])/.test(comparableAddress(hostname));
+}
+
+/** Whether two spellings mean one host. */
+export function sameHost(a: string, b: string): boolean {
+  return comparableAddress(a) === comparableAddress(b);
+}
+
 /** The family of an address that one of the parsers above has read. */
 export function familyOf(address: string): 4 | 6 {
   return comparableAddress(address).includes(":") ? 6 : 4;

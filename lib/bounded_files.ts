@@ -10,7 +10,7 @@ import { type Read, readUnbounded } from "./read_input.ts";
 import { SILENT_FILE, SilentFileError } from "./silent_file.ts";
 import { type Clock, deadline, DeadlineError, orAborted, SYSTEM_CLOCK } from "./time.ts";
 
-export interface BoundedFiles {
+export interface FileSystem {
   /** What stands at the end of the links. */
   stat(path: string): Promise<Deno.FileInfo>;
   readLink(path: string): Promise<string>;
@@ -18,6 +18,9 @@ export interface BoundedFiles {
   /** Never rejects: a file that does not answer is a reason like any other. */
   read(path: string): Promise<Read>;
 }
+
+/** The same operations, each with a deadline. */
+export type BoundedFiles = FileSystem;
 
 interface BoundedFilesOptions {
   /** For one operation. @default 2000 */
@@ -29,14 +32,6 @@ interface BoundedFilesOptions {
   clock?: Clock;
   /** @default the files of this machine */
   system?: FileSystem;
-}
-
-/** The operations without a deadline. */
-export interface FileSystem {
-  stat(path: string): Promise<Deno.FileInfo>;
-  readLink(path: string): Promise<string>;
-  list(directory: string): Promise<Deno.DirEntry[]>;
-  read(path: string): Promise<Read>;
 }
 
 const SYSTEM_FILES: FileSystem = {

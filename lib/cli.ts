@@ -8,8 +8,9 @@
 
 import { Argument, type Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { Command as Program } from "commander";
-import { ConfigError, EXIT, messageOf, UsageError } from "./errors.ts";
+import { ConfigError, EXIT, JobError, messageOf, UsageError } from "./errors.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts";
+import { systemReason } from "./system_reason.ts";
 
 export { Argument, type Command, Option };
 
@@ -126,10 +127,8 @@ function buildProgram(
       "configuration file (default: /etc/acme-lb/config.yaml if it exists)",
     )
     .addOption(
-      new Option("--log-format <format>", "format of the log, one event per line").choices(
-        LOG_FORMATS,
-      )
-        .default("text"),
+      new Option("--log-format <format>", "format of the log, one event per line")
+        .choices(LOG_FORMATS).default("text"),
     )
     .addOption(
       new Option("--log-level <level>", "lowest level to log").choices(LOG_LEVELS).default("info"),
@@ -192,6 +191,7 @@ const encoder = new TextEncoder();
 /**
  * It is not an error that the reader has closed the pipe (`acme-lb --help | head -1`).
  * @returns whether there is still a reader
+ * @throws {JobError} for any other reason, such as a full disk
  */
 export function writeToStdout(text: string): boolean {
   try {
@@ -199,7 +199,7 @@ export function writeToStdout(text: string): boolean {
     for (let sent = 0; sent < bytes.length;) sent += Deno.stdout.writeSync(bytes.subarray(sent));
     return true;
   } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-    return false;
+    if (error instanceof Deno.errors.BrokenPipe) return false;
+    throw new JobError(`cannot write to standard output: ${systemReason(error)}`, { cause: error });
   }
 }

@@ -9,7 +9,7 @@
 import type { BoundedFiles } from "./bounded_files.ts";
 import { SilentFileError } from "./silent_file.ts";
 import { ANY_DEPTH, globMatcher, isGlob, pathMatcher } from "./glob.ts";
-import { errnoOf, systemReason } from "./system_reason.ts";
+import { isMissing, systemReason } from "./system_reason.ts";
 
 /** A file to read, or why it cannot be. */
 export interface Find {
@@ -165,13 +165,8 @@ async function namesThatFit(
   part: string,
   { base, search }: { base: string; search: Search },
 ): Promise<string[]> {
-  const entries = await list(base || ".", search);
-  if ("problem" in entries) {
-    const path = withoutFinalSlash(base);
-    if (!entries.missing) add({ path, met: true, problem: entries.problem }, search);
-    return [];
-  }
   const fits = globMatcher(part);
+  const entries = await listBelow(base, search);
   return entries.filter(({ name }) => fits(name)).flatMap(({ name }) => {
     const left = search.leaveOut(name);
     if (left) noteLeftOut(`${base}${name}`, { left, search });
@@ -183,12 +178,7 @@ async function namesThatFit(
 async function directoriesBelow(base: string, search: Search): Promise<string[]> {
   const all = [base];
   for (const directory of all) {
-    const entries = await list(directory || ".", search);
-    if ("problem" in entries) {
-      const path = withoutFinalSlash(directory);
-      if (!entries.missing) add({ path, met: true, problem: entries.problem }, search);
-      continue;
-    }
+    const entries = await listBelow(directory, search);
     const inside = entries.filter(({ isDirectory, name }) =>
       isDirectory && !name.startsWith(".") && !search.excludes(`${directory}${name}`)
     );
@@ -196,6 +186,15 @@ async function directoriesBelow(base: string, search: Search): Promise<string[]>
     if (all.length > MAX_FILES) break;
   }
   return all;
+}
+
+/** What is in the beginning of a path; one that is there and cannot be read is a find. */
+async function listBelow(base: string, search: Search): Promise<Deno.DirEntry[]> {
+  const entries = await list(base || ".", search);
+  if (!("problem" in entries)) return entries;
+  const path = withoutFinalSlash(base);
+  if (!entries.missing) add({ path, met: true, problem: entries.problem }, search);
+  return [];
 }
 
 /** In the order of code units, which no locale changes. */
@@ -228,10 +227,6 @@ async function look(path: string, { system }: Search): Promise<Look> {
     }
     return { problem: missingProblem(path), missing: true };
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return ["ENOENT", "ENOTDIR"].includes(errnoOf(error) ?? "");
 }
 
 /** Why a path that was listed, or named, is not there. */

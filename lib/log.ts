@@ -76,13 +76,8 @@ export function createLog(options: LogOptions = {}): Log {
       return onSuppressed("rate");
     }
     const suppressed = budget.suppressed > 0 ? { suppressed: budget.suppressed } : {};
-    const all = {
-      time: new Date(at).toISOString(),
-      level: lineLevel,
-      event,
-      ...fields,
-      ...suppressed,
-    };
+    const time = new Date(at).toISOString();
+    const all = { time, level: lineLevel, event, ...fields, ...suppressed };
     const line = boundedValues(all, longestValue);
     const text = format === "json" ? printable(JSON.stringify(line), "\\u") + "\n" : textLine(line);
     const taken = write(text) !== false;

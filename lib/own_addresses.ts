@@ -16,12 +16,16 @@ export function isOwnAddress(address: string): boolean {
   return address === "127.0.0.1" || address === "::1" || ownAddresses().has(address);
 }
 
+/** Those of all interfaces, as the system spells them. */
+export function machineAddresses(): string[] {
+  return Deno.networkInterfaces().map(({ address }) => address);
+}
+
 /** In the spelling of {@link comparableAddress}. */
 function ownAddresses(): ReadonlySet<string> {
   const now = SYSTEM_CLOCK.monotonic();
   if (now - known.at > FRESH_MS) {
-    const all = Deno.networkInterfaces().map(({ address }) => comparableAddress(address));
-    known = { at: now, addresses: new Set(all) };
+    known = { at: now, addresses: new Set(machineAddresses().map(comparableAddress)) };
   }
   return known.addresses;
 }

@@ -56,10 +56,9 @@ function find(
   const fields = lines.find((line) => line.length > 3 && line[number ? 2 : 0] === name);
   const id = number ? name : fields?.[2];
   if (id === undefined || !/^\d{1,10}$/.test(id) || Number(id) >= 2 ** 32 - 1) {
+    const where = kind === "user" ? "/etc/passwd" : "/etc/group";
     throw new SyntaxError(
-      `there is no ${kind} ${name} in /etc/${
-        kind === "user" ? "passwd" : "group"
-      }; give a ${kind} of LDAP or the like as a number`,
+      `there is no ${kind} ${name} in ${where}; give a ${kind} of LDAP or the like as a number`,
     );
   }
   return { id, fields: fields ?? [] };

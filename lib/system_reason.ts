@@ -37,6 +37,11 @@ export function errnoOf(error: unknown): string | undefined {
   return undefined;
 }
 
+/** Whether it says that nothing is at the path. */
+export function isMissing(error: unknown): boolean {
+  return ["ENOENT", "ENOTDIR"].includes(errnoOf(error) ?? "");
+}
+
 /** The reason on one line, with the errno name behind it: `permission denied (EACCES)`. */
 export function systemReason(error: unknown): string {
   const code = errnoOf(error);

@@ -168,6 +168,13 @@ export function formatRemaining(now: Date, end: Date): string {
   return ms < 0 ? `${formatSpan(-ms)} ago` : formatSpan(ms);
 }
 
+/** `2026-11-25T12:00:00Z`, or undefined for another spelling and for a date that no calendar has. */
+export function parseInstant(text: string): Date | undefined {
+  const instant = new Date(text);
+  // Date takes the 30th of February for the 1st or 2nd of March.
+  return !Number.isNaN(instant.getTime()) && isoSeconds(instant) === text ? instant : undefined;
+}
+
 /** An instant without its fraction of a second, which no certificate has. */
 export function isoSeconds(date: Date): string {
   return date.toISOString().replace(/\.\d+Z$/, "Z");

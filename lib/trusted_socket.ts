@@ -3,7 +3,7 @@
  * socket's directory can listen in its place, and over a network everybody on the way can read it.
  */
 
-import { comparableAddress, parseSocketAddress } from "./address.ts";
+import { isLoopback, parseSocketAddress } from "./address.ts";
 import { messageOf } from "./errors.ts";
 import { countFixed, type Directory, isOwn, UntrustedLinkError, walk } from "./trusted_path.ts";
 
@@ -43,17 +43,16 @@ function isShared({ mode }: Directory): boolean {
  * the traffic, and for the path of a socket.
  */
 export function networkWarning(socket: string): string | undefined {
-  if (socket.includes("/") || isLoopback(socket)) return undefined;
+  if (socket.includes("/") || isOnLoopback(socket)) return undefined;
   return `${socket}: the private key crosses the network unencrypted; use a UNIX socket, or ` +
     "loopback with a tunnel";
 }
 
-function isLoopback(socket: string): boolean {
+function isOnLoopback(socket: string): boolean {
   const host = socket.replace(/:\d+$/, "");
   if (host === "localhost") return true;
   try {
-    const address = comparableAddress(parseSocketAddress(socket).hostname);
-    return address === "::1" || address.startsWith("127.");
+    return isLoopback(parseSocketAddress(socket).hostname);
   } catch {
     return false;
   }

@@ -103,7 +103,7 @@ const DEFENCES: Defence[] = [
   {
     what: "what is no token file is absent",
     file: "lib/http/token_file.ts",
-    code: 'if (held.nlink !== 1) return { fault: "hard_link" };',
+    code: 'if (held.nlink > 1) return { fault: "hard_link" };',
     without: "",
     test: "tests/http/token_file_test.ts",
     name: "counts links, pipes, devices and the like as absent",

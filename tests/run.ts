@@ -60,6 +60,7 @@ const JUDGED_BY_PROGRAMS = {
   args: ["--parallel", "tests/haproxy", "tests/render", "tests/cert/coverage_test.ts"]
     .concat(
       "tests/commands/assemble_pem_accepted_test.ts",
+      "tests/commands/assemble_pem_dumped_test.ts",
       "tests/commands/assemble_pem_shown_test.ts",
       "tests/commands/assemble_pem_swap_test.ts",
       "tests/commands/check_expiry_served_test.ts",

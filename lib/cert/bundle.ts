@@ -8,18 +8,12 @@
 
 import { messageOf } from "../errors.ts";
 import { isExpired, isYetToCome } from "./age.ts";
-import {
-  type Certificate,
-  fingerprint,
-  readCertificate,
-  sameBytes,
-  titleOf,
-} from "./certificate.ts";
-import { orderChain } from "./chain.ts";
+import { type Certificate, readCertificate, sameBytes, titleOf } from "./certificate.ts";
+import { orderChain, unique } from "./chain.ts";
 import { foreignForm } from "./foreign_form.ts";
 import { encodePem, isCertificate, parsePem, type PemBlock } from "./pem.ts";
 import { isPrivateKey, keyFits, readPrivateKey } from "./private_key.ts";
-import { compareInstalled, type Installed, type Sendable } from "./installed.ts";
+import { compareInstalled, type Installed, type Sendable, sendableWith } from "./installed.ts";
 
 interface NamedBytes {
   /** Its name in messages: a path. */
@@ -79,12 +73,9 @@ export async function makeBundle(input: BundleInput): Promise<BundleResult> {
   const certificateBlocks = input.certificates.flatMap((file) =>
     readBlocks(file, { refusals, warnings }).map((block) => ({ file: file.name, block }))
   );
-  const certificates = readCertificates(certificateBlocks, refusals);
-  const key = onlyKey(input.key.name, {
-    blocks: [...keyBlocks, ...certificateBlocks.map(({ block }) => block)],
-    refusals,
-  });
-  const [leaf, ...others] = certificates;
+  const [leaf, ...others] = readCertificates(certificateBlocks, refusals);
+  const blocks = [...keyBlocks, ...certificateBlocks.map(({ block }) => block)];
+  const key = onlyKey(input.key.name, { blocks, refusals });
   if (!leaf || !key || refusals.length > 0) return { ok: false, refusals };
 
   refusals.push(...await keyFaults(input.key.name, { block: key, leaf, others }));
@@ -93,14 +84,11 @@ export async function makeBundle(input: BundleInput): Promise<BundleResult> {
   const chain = await orderChain(leaf, others);
   refusals.push(...chain.refusals);
   const ordered = [leaf, ...chain.intermediates];
-  for (const certificate of ordered) {
-    refusals.push(...certificateFaults(certificate, input.now));
-  }
+  refusals.push(...ordered.flatMap((one) => certificateFaults(one, input.now)));
   if (!leaf.selfIssued && !chain.rooted && chain.intermediates.length === 0) {
     warnings.push(
-      `no intermediate certificate was given: clients that do not know ${leaf.issuer.text} will refuse ${
-        titleOf(leaf)
-      }`,
+      `no intermediate certificate was given: clients that do not know ${leaf.issuer.text} will ` +
+        `refuse ${titleOf(leaf)}`,
     );
   }
   const keyText = encodePem(key.label, key.der);
@@ -117,17 +105,10 @@ export async function makeBundle(input: BundleInput): Promise<BundleResult> {
   if (input.force) warnings.push(...objections);
   else refusals.push(...objections.map((reason) => `${reason} (--force overrides this)`));
   if (refusals.length > 0) return { ok: false, refusals };
-  const sendable = {
-    pem: text,
-    fingerprint: await fingerprint(leaf, "SHA-1"),
-    serial: leaf.serial,
-  };
+  const sendable = await sendableWith(leaf, text);
   const keyPem = new TextEncoder().encode(keyText);
   const { intermediates } = chain;
-  return {
-    ok: true,
-    bundle: { pem, sendable, keyPem, leaf, intermediates, unchanged, warnings },
-  };
+  return { ok: true, bundle: { pem, sendable, keyPem, leaf, intermediates, unchanged, warnings } };
 }
 
 interface Remarks {
@@ -194,9 +175,7 @@ function onlyKey(
   name: string,
   { blocks, refusals }: { blocks: PemBlock[]; refusals: string[] },
 ): PemBlock | undefined {
-  const keys = blocks.filter(isPrivateKey).filter((key, i, all) =>
-    all.findIndex(({ der }) => sameBytes(der, key.der)) === i
-  );
+  const keys = unique(blocks.filter(isPrivateKey));
   if (keys.length === 0 && refusals.length === 0) refusals.push(`${name}: holds no private key`);
   if (keys.length > 1) {
     refusals.push(`${name}: ${keys.length} different private keys were given; there must be one`);

@@ -55,9 +55,7 @@ export async function orderChain(leaf: Certificate, candidates: Certificate[]): 
   return chain;
 }
 
-/** The certificates without byte-for-byte repetitions, the first of each kept in its place. */
-export function unique(certificates: Certificate[]): Certificate[] {
-  return certificates.filter((certificate, i) =>
-    certificates.findIndex(({ der }) => sameBytes(der, certificate.der)) === i
-  );
+/** Certificates or keys without byte-for-byte repetitions, the first of each kept in its place. */
+export function unique<T extends { der: Uint8Array }>(all: T[]): T[] {
+  return all.filter((one, i) => all.findIndex(({ der }) => sameBytes(der, one.der)) === i);
 }

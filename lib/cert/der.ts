@@ -7,6 +7,8 @@
  * count bytes inside base64.
  */
 
+import { parseInstant } from "../time.ts";
+
 /** Tag bytes, with the constructed bit where DER demands it. */
 export const TAG = {
   boolean: 0x01,
@@ -168,26 +170,16 @@ export function readAlgorithm(
 export function readTime(element: Element | undefined, what: string): Date {
   if (!element) throw new SyntaxError(`${what} is missing`);
   const text = String.fromCharCode(...element.content.subarray(0, 20));
-  const pattern = element.tag === TAG.utcTime
-    ? /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/
-    : element.tag === TAG.generalizedTime
-    ? /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/
-    : undefined;
-  const digits = pattern?.exec(text)?.slice(1);
-  if (!digits) throw new SyntaxError(`${what} is not a UTC time to the second`);
-  const [given, month, day, hour, minute, second] = digits.map(Number) as SixNumbers;
-  const year = digits[0]!.length === 4 ? given : given + (given < 50 ? 2000 : 1900);
-  const time = new Date(0);
-  time.setUTCFullYear(year, month - 1, day);
-  time.setUTCHours(hour, minute, second);
-  // A date that does not exist, such as the 30th of February, has become another date here.
-  const exact = time.getUTCMonth() === month - 1 && time.getUTCDate() === day &&
-    time.getUTCHours() === hour && minute < 60 && second < 60;
-  if (!exact) throw new SyntaxError(`${what} is not a date of the calendar`);
+  const short = element.tag === TAG.utcTime;
+  const long = element.tag === TAG.generalizedTime;
+  const century = short ? (text < "50" ? "20" : "19") : "";
+  const digits = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(century + text)?.slice(1);
+  if (!digits || !(short || long)) throw new SyntaxError(`${what} is not a UTC time to the second`);
+  const [year, month, day, ...clock] = digits;
+  const time = parseInstant(`${year}-${month}-${day}T${clock.join(":")}Z`);
+  if (!time) throw new SyntaxError(`${what} is not a date of the calendar`);
   return time;
 }
-
-type SixNumbers = [number, number, number, number, number, number];
 
 function elementAt(bytes: Uint8Array, offset: number): Element {
   const tag = bytes[offset];

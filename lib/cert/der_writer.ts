@@ -2,6 +2,7 @@
  * Writes the DER that a certificate needs; the reverse of der.ts, and no more than that.
  */
 
+import { isoSeconds } from "../time.ts";
 import { TAG } from "./der.ts";
 
 /** One element with the minimal length of X.690 section 10.1. */
@@ -52,7 +53,7 @@ export function writeBitString(bytes: Uint8Array): Uint8Array {
 
 /** UTCTime through 2049, GeneralizedTime after that, as RFC 5280 section 4.1.2.5 demands. */
 export function writeTime(time: Date): Uint8Array {
-  const digits = time.toISOString().replace(/\.\d+Z$/, "").replace(/\D/g, "");
+  const digits = isoSeconds(time).replace(/\D/g, "");
   const short = time.getUTCFullYear() < 2050;
   const text = `${short ? digits.slice(2) : digits}Z`;
   return writeDer(short ? TAG.utcTime : TAG.generalizedTime, new TextEncoder().encode(text));
@@ -64,18 +65,11 @@ export function writeTime(time: Date): Uint8Array {
  */
 export function writeEcdsaSignature(signature: Uint8Array): Uint8Array {
   const half = signature.length / 2;
-  return writeSequence(
-    writeInteger(signature.subarray(0, half)),
-    writeInteger(signature.subarray(half)),
-  );
+  const numbers = [signature.subarray(0, half), signature.subarray(half)];
+  return writeSequence(...numbers.map(writeInteger));
 }
 
+/** The parts are small: a kilobyte or two for the largest keys. */
 function join(parts: Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.byteLength;
-  }
-  return whole;
+  return Uint8Array.from(parts.flatMap((part) => [...part]));
 }

@@ -94,15 +94,12 @@ export async function sendableOf(
   const [key] = blocks.filter((block) => isPrivateKey(block) && !isEncrypted(block));
   const others = blocks.filter(isCertificate).map(readIfWhole)
     .filter((one) => one !== undefined && !sameBytes(one.der, leaf.der));
-  const chain = [leaf, ...others];
-  return {
-    pem: [
-      ...key ? [encodePem(key.label, key.der)] : [],
-      ...chain.map((one) => encodePem("CERTIFICATE", one!.der)),
-    ].join(""),
-    fingerprint: await fingerprint(leaf, "SHA-1"),
-    serial: leaf.serial,
-  };
+  const chain = [leaf, ...others].map((one) => encodePem("CERTIFICATE", one!.der)).join("");
+  return await sendableWith(leaf, (key ? encodePem(key.label, key.der) : "") + chain);
+}
+
+export async function sendableWith(leaf: Certificate, pem: string): Promise<Sendable> {
+  return { pem, fingerprint: await fingerprint(leaf, "SHA-1"), serial: leaf.serial };
 }
 
 interface Comparison {
@@ -112,26 +109,19 @@ interface Comparison {
 }
 
 /** Whether a new leaf may replace the installed file. */
-export function compareInstalled(leaf: Certificate, installed: Installed): Comparison {
-  const { name, leaf: old, fault } = installed;
-  if (old) return compareLeaves(leaf, { name, old });
-  if (fault?.kind === "foreign") {
-    return { refusals: [`${name}: the installed file ${fault.text}`], warnings: [] };
-  }
-  const warnings = fault ? [`${name}: the installed file was damaged: ${fault.text}`] : [];
-  return { refusals: [], warnings };
-}
-
-function compareLeaves(
+export function compareInstalled(
   leaf: Certificate,
-  { name, old }: { name: string; old: Certificate },
+  { name, leaf: old, fault }: Installed,
 ): Comparison {
   const comparison: Comparison = { refusals: [], warnings: [] };
-  if (old.placeholder) return comparison;
+  const { refusals, warnings } = comparison;
+  if (fault?.kind === "foreign") refusals.push(`${name}: the installed file ${fault.text}`);
+  else if (fault) warnings.push(`${name}: the installed file was damaged: ${fault.text}`);
+  if (!old || old.placeholder) return comparison;
   compareAge(leaf, old, comparison);
-  if (comparison.refusals.length > 0) return comparison;
+  if (refusals.length > 0) return comparison;
   compareNames(leaf, { name, old }, comparison);
-  compareKeys(leaf, { name, old }, comparison);
+  warnings.push(...changedKey(leaf, { name, old }));
   return comparison;
 }
 
@@ -169,19 +159,16 @@ function hostNames({ names }: Certificate): string[] {
     .map(({ value }) => value.toLowerCase());
 }
 
-/** HAProxy's suffixes for certificates of several kinds of key under one name. */
-const BUNDLE_SUFFIXES: Record<string, string> = { RSA: "rsa", EC: "ecdsa" };
-
-function compareKeys(
+function changedKey(
   leaf: Certificate,
   { name, old }: { name: string; old: Certificate },
-  { warnings }: Comparison,
-): void {
-  if (leaf.key.family === old.key.family) return;
+): string[] {
+  if (leaf.key.family === old.key.family) return [];
+  // HAProxy's suffixes for certificates of several kinds of key under one name.
   const base = name.replace(/\.(?:rsa|ecdsa|dsa)$/, "");
-  const pair = Object.values(BUNDLE_SUFFIXES).map((suffix) => `${base}.${suffix}`).join(" and ");
-  warnings.push(
+  return [
     `${name}: the certificate changes from a key of ${old.key.name} to one of ${leaf.key.name}, ` +
-      `so clients that support only the former can no longer connect; to serve both kinds, name the files ${pair}`,
-  );
+    "so clients that support only the former can no longer connect; to serve both kinds, name the " +
+    `files ${base}.rsa and ${base}.ecdsa`,
+  ];
 }

@@ -7,7 +7,7 @@
  * terminal.
  */
 
-import { ipv6Groups, parseIPv6 } from "../address.ts";
+import { ipv6Groups, parseIPv4, parseIPv6 } from "../address.ts";
 import { printable } from "../log.ts";
 import {
   childrenOf,
@@ -85,12 +85,9 @@ export function readAlternativeNames(names: Element): AlternativeName[] {
 
 /** The bytes of an address in a certificate, or undefined for text that is none (or has a zone). */
 export function parseIp(text: string): Uint8Array | undefined {
-  if (/^\d+\.\d+\.\d+\.\d+$/.test(text)) {
-    const groups = ipv6Groups(`::${text}`);
-    return groups && bytesOfGroups(groups).slice(12);
-  }
+  if (parseIPv4(text)) return Uint8Array.from(text.split("."), Number);
   const groups = ipv6Groups(text);
-  return groups && bytesOfGroups(groups);
+  return groups && Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 255]));
 }
 
 function formatIp(bytes: Uint8Array): string {
@@ -98,10 +95,6 @@ function formatIp(bytes: Uint8Array): string {
   if (bytes.length !== 16) throw new SyntaxError(`IP address of ${bytes.length} bytes`);
   const groups = Array.from({ length: 8 }, (_, i) => bytes[2 * i]! * 256 + bytes[2 * i + 1]!);
   return parseIPv6(groups.map((group) => group.toString(16)).join(":"))!;
-}
-
-function bytesOfGroups(groups: number[]): Uint8Array {
-  return Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 255]));
 }
 
 /** Visible ASCII stays; everything else, the backslash too, becomes `\xNN`. */

@@ -49,12 +49,8 @@ export async function makePlaceholder(options: PlaceholderOptions): Promise<Plac
   ]);
   const body = certificateBody(options, new Uint8Array(spki));
   const signature = await crypto.subtle.sign(algorithm, pair.privateKey, body.slice());
-  const certificate = writeSequence(
-    body,
-    ecdsaWithSha256(),
-    writeBitString(writeEcdsaSignature(new Uint8Array(signature))),
-  );
-  return { certificate, key: new Uint8Array(key) };
+  const bits = writeBitString(writeEcdsaSignature(new Uint8Array(signature)));
+  return { certificate: writeSequence(body, ecdsaWithSha256(), bits), key: new Uint8Array(key) };
 }
 
 function ecdsaWithSha256(): Uint8Array {

@@ -70,10 +70,8 @@ function rsaPublicHalf(key: Element): Uint8Array | undefined {
     dp === d % (p - 1n) && dq === d % (q - 1n) && (qInverse * q) % p === 1n;
   if (!whole) throw new SyntaxError("the numbers of the RSA key do not belong together");
   const algorithm = writeSequence(writeOid(RSA_KEY), writeDer(TAG.null));
-  return writeSequence(
-    algorithm,
-    writeBitString(writeSequence(fields[1]!.raw, fields[2]!.raw)),
-  );
+  const both = writeSequence(fields[1]!.raw, fields[2]!.raw);
+  return writeSequence(algorithm, writeBitString(both));
 }
 
 type NineNumbers = [bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint];
@@ -106,11 +104,8 @@ async function ecPublicHalf(
     return undefined;
   }
   const algorithm = writeSequence(writeOid(EC_KEY), parameters.raw);
-  const pkcs8 = writeSequence(
-    writeInteger(Uint8Array.of(0)),
-    algorithm,
-    writeDer(TAG.octetString, writeSequence(version!.raw, secret!.raw)),
-  );
+  const half = writeDer(TAG.octetString, writeSequence(version!.raw, secret!.raw));
+  const pkcs8 = writeSequence(writeInteger(Uint8Array.of(0)), algorithm, half);
   const own = readBitString(point, "public half");
   if (own[0] !== UNCOMPRESSED) return undefined;
   const jwk = await exportKey(pkcs8, curve);
@@ -126,10 +121,9 @@ async function ecPublicHalf(
 async function exportKey(pkcs8: Uint8Array, namedCurve: string): Promise<JsonWebKey> {
   try {
     const algorithm = { name: "ECDSA", namedCurve };
-    const key = await crypto.subtle.importKey("pkcs8", pkcs8 as BufferSource, algorithm, true, [
-      "sign",
-    ]);
-    return await crypto.subtle.exportKey("jwk", key);
+    const { subtle } = crypto;
+    const key = await subtle.importKey("pkcs8", pkcs8 as BufferSource, algorithm, true, ["sign"]);
+    return await subtle.exportKey("jwk", key);
   } catch {
     throw new SyntaxError("the EC key is damaged");
   }

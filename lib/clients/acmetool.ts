@@ -8,8 +8,7 @@
  * acmetool needs no help there.
  */
 
-import { UsageError } from "../errors.ts";
-import type { Client, HookCall, HookOutcome } from "./hook.ts";
+import { type Client, type HookCall, type HookOutcome, requiredEvent } from "./hook.ts";
 
 export const ACMETOOL: Client = {
   hook: acmetoolHook,
@@ -21,13 +20,9 @@ const NOT_HANDLED = 42;
 const DEFAULT_STATE = "/var/lib/acme";
 
 async function acmetoolHook(call: HookCall): Promise<HookOutcome> {
-  const [event] = call.args;
-  if (event === undefined) {
-    throw new UsageError(
-      'acmetool\'s event is missing; the hook must pass its arguments on: -- "$@"',
-    );
+  if (requiredEvent(call, "acmetool") !== "live-updated") {
+    return { kind: "ignored", exitCode: NOT_HANDLED };
   }
-  if (event !== "live-updated") return { kind: "ignored", exitCode: NOT_HANDLED };
   const live = `${call.env("ACME_STATE_DIR") || DEFAULT_STATE}/live`;
   const names = (await call.stdin()).split("\n").map((line) => line.trim()).filter(Boolean);
   return {

@@ -9,17 +9,13 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { type Client, type HookCall, type HookOutcome, lastPart } from "./hook.ts";
+import { type Client, type HookCall, type HookOutcome, lastPart, requiredEvent } from "./hook.ts";
 
 export const DEHYDRATED: Client = { hook: dehydratedHook, variables: [], setBy: "" };
 
-function dehydratedHook({ args }: HookCall): HookOutcome {
-  const [event, domain, key, _certificate, fullchain] = args;
-  if (event === undefined) {
-    throw new UsageError(
-      'dehydrated\'s event is missing; the hook must pass its arguments on: -- "$@"',
-    );
-  }
+function dehydratedHook(call: HookCall): HookOutcome {
+  const event = requiredEvent(call, "dehydrated");
+  const [, domain, key, _certificate, fullchain] = call.args;
   if (event !== "deploy_cert" && event !== "unchanged_cert") {
     return { kind: "ignored", exitCode: 0 };
   }

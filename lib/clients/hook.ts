@@ -73,14 +73,18 @@ function asciiName(name: string): string | undefined {
 }
 
 /** @throws {UsageError} saying how the hook is meant to be called */
-export function requiredVariable(
-  { env }: HookCall,
-  name: string,
-  client: string,
-): string {
+export function requiredVariable({ env }: HookCall, name: string, client: string): string {
   const value = env(name);
   if (value) return value;
   throw new UsageError(`${name} is not set; is this called as ${client}?`);
+}
+
+/** @throws {UsageError} when the hook does not pass its arguments on, of which the first is the event */
+export function requiredEvent({ args: [event] }: HookCall, client: string): string {
+  if (event !== undefined) return event;
+  throw new UsageError(
+    `${client}'s event is missing; the hook must pass its arguments on: -- "$@"`,
+  );
 }
 
 /** The last part of a path, `/` at its end or not. */

@@ -9,6 +9,7 @@ import type { Config } from "../config/schema.ts";
 import { EXIT } from "../errors.ts";
 import { solversThatAnswerAll } from "../http/solvers.ts";
 import { printable } from "../log.ts";
+import { machineAddresses } from "../own_addresses.ts";
 import { formatPeer } from "../peer.ts";
 import { hiddenPaths } from "../render/server_unit.ts";
 import { waitUntilInUse } from "../running_state.ts";
@@ -42,8 +43,7 @@ export const checkConfig: Subcommand<CheckConfigFlags> = {
       writeToStdout(`the service uses ${printable(path ?? "the defaults")}\n`);
       return EXIT.done;
     }
-    const addresses = Deno.networkInterfaces().map(({ address }) => address);
-    const own = ownPeers(config, addresses).map(formatPeer);
+    const own = ownPeers(config, machineAddresses()).map(formatPeer);
     const warnings = [...await configWarnings(config), ...hiddenCertificates(config)];
     const catchAll = await solversThatAnswerAll(config.challenge.solvers);
     const notes = [

@@ -9,7 +9,7 @@
 import { formatSocketAddress, parseSocketAddress, type SocketAddress } from "../address.ts";
 import { checked, type Subcommand } from "../cli.ts";
 import { EXIT, JobError } from "../errors.ts";
-import { type AskOptions, askServer, type Reply } from "../http/ask.ts";
+import { askServer } from "../http/ask.ts";
 
 /** keepalived ends a check after 3 s; this one reports the reason before that. */
 const TIMEOUT_MS = 2_000;
@@ -38,7 +38,7 @@ export const healthy: Subcommand = {
 /** Why the server at the address is not healthy; undefined when it is. Never rejects. */
 export async function askHealth(
   address: SocketAddress,
-  ask: (address: SocketAddress, options: AskOptions) => Promise<Reply> = askServer,
+  ask = askServer,
 ): Promise<string | undefined> {
   const reply = await ask(address, {
     target: "/",

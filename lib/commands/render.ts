@@ -6,6 +6,7 @@ import { DEFAULT_CONFIG_PATH, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { ownNode } from "../config/own_node.ts";
 import { ConfigError, EXIT, UsageError } from "../errors.ts";
+import { machineAddresses } from "../own_addresses.ts";
 import { nearest } from "../nearest.ts";
 import { faultsOf, KINDS } from "../render/kinds.ts";
 import type { RenderedFile } from "../render/rendered_file.ts";
@@ -86,10 +87,6 @@ export const render: Subcommand<RenderFlags> = {
     return EXIT.done;
   },
 };
-
-function machineAddresses(): string[] {
-  return Deno.networkInterfaces().map(({ address }) => address);
-}
 
 /** @throws {UsageError} on a machine that is no balancer of the cluster */
 function nodeHere(kind: string, config: Config): string {

@@ -8,6 +8,7 @@ import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { EXIT, JobError } from "../errors.ts";
 import { resolvePeers } from "../http/peer_addresses.ts";
+import { machineAddresses } from "../own_addresses.ts";
 import { whileShowing } from "../progress.ts";
 import { askOwnPort, askPaths, type Replies } from "../self_test/ask_paths.ts";
 import { formatReport, formatReportAsJson } from "../self_test/format.ts";
@@ -84,7 +85,7 @@ export const selfTest: Subcommand<SelfTestFlags> = {
     if (webroot === undefined) {
       throw new JobError(`${config.webroot[0]} is on a file system that does not answer`);
     }
-    const machine = Deno.networkInterfaces().map(({ address }) => address);
+    const machine = machineAddresses();
     const plan = options.document ? documentPlan(config, machine) : randomPlan();
     if (options.document) await refuseExisting(`${webroot}/${plan.token}`);
 

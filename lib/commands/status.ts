@@ -4,6 +4,7 @@ import { Option, type Subcommand, writeToStdout } from "../cli.ts";
 import { addFlags, type ConfigFlags, withFlags } from "../config/flags.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
+import { machineAddresses } from "../own_addresses.ts";
 import { whileShowing } from "../progress.ts";
 import { askFleet, askTimeoutMs } from "../status/ask_fleet.ts";
 import type { FleetView } from "../status/fleet.ts";
@@ -76,8 +77,7 @@ async function look(
   config: Config,
   { file, timeoutMs, format, watch = false }: LookOptions,
 ): Promise<{ code: number; read: boolean }> {
-  const machine = Deno.networkInterfaces().map(({ address }) => address);
-  const asking = askFleet({ config, file, machine, timeoutMs });
+  const asking = askFleet({ config, file, machine: machineAddresses(), timeoutMs });
   const view = await (watch ? asking : whileShowing("asking the balancers", asking));
   const findings = findFleetFaults(view);
   const text = format === "json"

@@ -8,6 +8,7 @@ import { createPeerAddresses } from "../http/peer_addresses.ts";
 import type { PeerNames } from "../http/peer_names.ts";
 import type { PortSpec } from "../http/service.ts";
 import type { Log } from "../log.ts";
+import { machineAddresses } from "../own_addresses.ts";
 import { createPageHandler } from "../status/page_handler.ts";
 import type { StatusSource } from "../status/own_status.ts";
 import { createReportHandler } from "../status/report_handler.ts";
@@ -53,8 +54,7 @@ function showing(handler: Handler, { config, file, log }: StatusPortsOptions): H
   const page = createPageHandler({
     ask: async () => {
       const { askFleet } = await import("../status/ask_fleet.ts");
-      const machine = Deno.networkInterfaces().map(({ address }) => address);
-      return await askFleet({ config, file, machine });
+      return await askFleet({ config, file, machine: machineAddresses() });
     },
     onError: (error) => log.error("defect", { reason: `status: ${messageOf(error)}` }),
   });

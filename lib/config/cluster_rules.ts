@@ -6,7 +6,7 @@
  * which `render` checks by kind (render/missing_lists.ts).
  */
 
-import { comparableAddress, familyOf } from "../address.ts";
+import { familyOf, sameHost } from "../address.ts";
 import type { Config, Mistake } from "./schema.ts";
 
 type Cluster = Config["cluster"];
@@ -34,17 +34,13 @@ function at(path: Place, message: string): Mistake {
   return { path: ["cluster", ...path], part: "value", message };
 }
 
-function same(a: string, b: string): boolean {
-  return comparableAddress(a) === comparableAddress(b);
-}
-
 function ownAddressMistakes({ nodes }: Cluster): Mistake[] {
   const count = Object.keys(nodes).length;
   const all = Object.entries(nodes).flatMap(([node, addresses]) =>
     addresses.map((address, i) => ({ node, address, i }))
   );
   const twice = all.flatMap(({ node, address, i }, place) => {
-    const other = all.slice(0, place).find((before) => same(before.address, address));
+    const other = all.slice(0, place).find((before) => sameHost(before.address, address));
     if (!other) return [];
     const whose = other.node === node ? "there twice" : `${other.node}'s own address`;
     return [at(["nodes", node, i], `${address} is ${whose}`)];
@@ -54,8 +50,10 @@ function ownAddressMistakes({ nodes }: Cluster): Mistake[] {
 
 function virtualAddressMistakes({ virtual_addresses, nodes }: Cluster): Mistake[] {
   return virtual_addresses.flatMap(({ address }, i) => {
-    const owner = Object.entries(nodes).find(([, own]) => own.some((one) => same(one, address)));
-    const reason = virtual_addresses.slice(0, i).some((before) => same(before.address, address))
+    const owner = Object.entries(nodes).find(([, own]) =>
+      own.some((one) => sameHost(one, address))
+    );
+    const reason = virtual_addresses.slice(0, i).some((before) => sameHost(before.address, address))
       ? "is there twice"
       : owner
       ? `is ${owner[0]}'s own address, which must not move`
@@ -83,7 +81,7 @@ function routerIdMistakes({ virtual_addresses, virtual_router_id }: Cluster): Mi
     const other = virtual_addresses.slice(0, i).find((before) =>
       before.router_id === router_id && familyOf(before.address) === familyOf(address)
     );
-    if (!other || same(other.address, address)) return [];
+    if (!other || sameHost(other.address, address)) return [];
     const message = `${address} has the router id ${router_id}, as ${other.address} has; give ` +
       "one of them another router_id";
     return [at(["virtual_addresses", i], message)];
@@ -131,11 +129,9 @@ function haproxyMistakes({ cluster, haproxy: { sockets: [socket = ""] } }: Confi
     [["cluster", "backend_ca"], cluster.backend_ca],
     [["haproxy", "sockets", 0], socket],
   ];
-  const odd = words.filter(([, value]) => /['\p{Cc}]/u.test(value)).map(([path]): Mistake => ({
-    path,
-    part: "value",
-    message: "HAProxy takes no path with quotes or control characters",
-  }));
+  const message = "HAProxy takes no path with quotes or control characters";
+  const odd = words.filter(([, value]) => /['\p{Cc}]/u.test(value))
+    .map(([path]): Mistake => ({ path, part: "value", message }));
   const zoned = cluster.backends.flatMap((backend, i) =>
     "hostname" in backend && backend.hostname.includes("%")
       ? [at(["backends", i], "HAProxy takes no link-local address")]

@@ -1,6 +1,6 @@
 /** Peers and nodes that do not fit together, or do not fit this machine. Pure. */
 
-import { comparableAddress } from "../address.ts";
+import { comparableAddress, isLocalOnly } from "../address.ts";
 import { formatPeer, type Peer } from "../peer.ts";
 import { lackingFamilies } from "./cluster_rules.ts";
 import type { Config } from "./schema.ts";
@@ -70,10 +70,6 @@ function thisMachine(
     `${where}: this machine (${reachable.slice(0, 4).join(", ")}) is not among them${why}; ` +
     "add it, unless this is no balancer",
   ];
-}
-
-function isLocalOnly(address: string): boolean {
-  return /^(?:127\.|169\.254\.|::1$|fe[89ab])/.test(address);
 }
 
 function repeatedNames({ cluster: { names } }: Config): string[] {

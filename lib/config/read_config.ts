@@ -6,9 +6,7 @@ import { type Config, type Mistake, readValues } from "./schema.ts";
 import { misplacedSolvers } from "./solver_rules.ts";
 
 /** The configuration, or every mistake in it. */
-export function readConfig(
-  value: unknown,
-): { config: Config } | { mistakes: Mistake[] } {
+export function readConfig(value: unknown): { config: Config } | { mistakes: Mistake[] } {
   const read = readValues(value);
   if ("mistakes" in read) return read;
   const mistakes = [

@@ -54,6 +54,15 @@ function list<T extends v.GenericSchema>(item: T, { most, like }: { most: number
   );
 }
 
+/** A list of addresses, or `what` else, of which `like` is one as the file has it. */
+function listLike<T>(
+  like: string,
+  parse: (text: string) => T,
+  { most, what = "an address" }: { most: number; what?: string },
+) {
+  return list(text(`${what} such as ${like}`, parse), { most, like });
+}
+
 function wholeNumber(least: number, most: number) {
   const message = `expected a whole number from ${least} to ${most}`;
   return v.pipe(
@@ -82,17 +91,10 @@ function key<T extends v.GenericSchema, const D extends v.Default<T, null>>(
 const path = text("an absolute path", parseAbsolutePath);
 const paths = list(path, { most: 16, like: "/run/acme/acme-challenge" });
 const host = text("a host name", parseListedHost);
-const listen = list(text('an address such as "[::]:80"', parseSocketAddress), {
-  most: 16,
-  like: '"[::]:80"',
-});
+const listen = listLike('"[::]:80"', parseSocketAddress, { most: 16 });
 const ipAddress = text("an IP address", parseIpAddress);
 const ipAddresses = (most: number) => list(ipAddress, { most, like: '"2001:db8::1"' });
-const peers = (most: number) =>
-  list(text('an address such as "[2001:db8::f001]:31080"', parsePeer), {
-    most,
-    like: '"[2001:db8::f001]:31080"',
-  });
+const peers = (most: number) => listLike('"[2001:db8::f001]:31080"', parsePeer, { most });
 
 /** Where keepalived puts the addresses: one interface, or one for each balancer. */
 const interfaces = v.lazy((value) =>
@@ -152,10 +154,7 @@ const configSchema = v.strictObject({
         "IPv4 as well, and is `0.0.0.0` on a kernel without IPv6.",
     ),
     proxy_protocol: key(
-      list(text('a network such as "192.0.2.0/24"', parseListedNetwork), {
-        most: 64,
-        like: '"192.0.2.0/24"',
-      }),
+      listLike('"192.0.2.0/24"', parseListedNetwork, { most: 64, what: "a network" }),
       [],
       "Addresses and networks of balancers in front that announce the client by the PROXY " +
         "protocol, version 1 or 2. The client is then the source for all limits and log lines.",
@@ -174,10 +173,7 @@ const configSchema = v.strictObject({
         "cluster's addresses.",
     ),
     solvers: key(
-      list(text('an address such as "127.0.0.1:31081"', parseSolver), {
-        most: 8,
-        like: '"127.0.0.1:31081"',
-      }),
+      listLike('"127.0.0.1:31081"', parseSolver, { most: 8 }),
       [],
       "ACME clients of this machine that listen and answer challenges themselves, such as " +
         "HAProxy's own ACME, `certbot --standalone` or `lego --http.port`; asked after the " +
@@ -224,10 +220,7 @@ const configSchema = v.strictObject({
   ),
   haproxy: section({
     sockets: key(
-      list(text("an address such as /run/haproxy/admin.sock", parseRuntimeSocket), {
-        most: 16,
-        like: "/run/haproxy/admin.sock",
-      }),
+      listLike("/run/haproxy/admin.sock", parseRuntimeSocket, { most: 16 }),
       [],
       "HAProxy's runtime API: paths such as `/run/haproxy/admin.sock`, or HOST:PORT; the first one " +
         "is what `render haproxy` sets up.",
@@ -382,9 +375,7 @@ export interface Mistake {
 }
 
 /** The configuration in a plain value, each value for itself; or every mistake in it. */
-export function readValues(
-  value: unknown,
-): { config: Config } | { mistakes: Mistake[] } {
+export function readValues(value: unknown): { config: Config } | { mistakes: Mistake[] } {
   const result = v.safeParse(configSchema, value ?? {});
   if (result.success) return { config: result.output };
   const mistakes = result.issues.flatMap(toMistakes);
@@ -455,17 +446,13 @@ interface ConfigKey {
   description: string;
 }
 
-/** Every key of the file in the order of the schema, sections left out. */
-export function configKeys(): ConfigKey[] {
-  return keysOf(configSchema, "");
-}
-
-function keysOf(part: unknown, before: string): ConfigKey[] {
+/** Every key of the file, or of a section, in the order of the schema; sections left out. */
+export function configKeys(part: unknown = configSchema, before = ""): ConfigKey[] {
   const { entries = {} } = unwrapped(part as Part);
   return Object.entries(entries).flatMap(([name, schema]) => {
     const key = `${before}${name}`;
     const description = v.getDescription(schema as v.GenericSchema);
-    if (description === undefined) return keysOf(schema, `${key}.`);
+    if (description === undefined) return configKeys(schema, `${key}.`);
     return [{ key, fallback: v.getDefault(schema as v.GenericSchema), description }];
   });
 }

@@ -1,6 +1,11 @@
 /** Allowed addresses of solvers: on this machine, and not where acme-lb itself listens. */
 
-import { comparableAddress, formatSocketAddress, type SocketAddress } from "../address.ts";
+import {
+  comparableAddress,
+  formatSocketAddress,
+  isLoopback,
+  type SocketAddress,
+} from "../address.ts";
 import { isOwnAddress } from "../own_addresses.ts";
 import { overlap } from "./listener_overlaps.ts";
 import type { Config, Mistake } from "./schema.ts";
@@ -29,8 +34,4 @@ function whyMisplaced(solver: SocketAddress, config: Config): string | undefined
   if (isLoopback(address) || nodes.includes(address) || isOwnAddress(address)) return undefined;
   return "is not an address of this machine; acme-lb asks only solvers on its own machine, at an address " +
     "such as 127.0.0.1:31081";
-}
-
-function isLoopback(address: string): boolean {
-  return address === "::1" || address.startsWith("127.");
 }

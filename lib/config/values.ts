@@ -96,21 +96,30 @@ export function parseHstsAge(value: string): number {
   return ms;
 }
 
-/** The path of a URL, with or without a query. @throws {SyntaxError} */
-export function parseUrlPath(value: string): string {
-  if (!/^\/[A-Za-z0-9/._~%!&()*+,;=:@?-]{0,255}$/.test(value)) {
-    throw new SyntaxError("expected a URL's path, such as /status");
-  }
-  return value;
+/** Takes text of the pattern as it is. */
+function matching(pattern: RegExp, expected: string): (value: string) => string {
+  return (value) => {
+    if (!pattern.test(value)) throw new SyntaxError(`expected ${expected}`);
+    return value;
+  };
 }
 
+/** The path of a URL, with or without a query. @throws {SyntaxError} */
+export const parseUrlPath = matching(
+  /^\/[A-Za-z0-9/._~%!&()*+,;=:@?-]{0,255}$/,
+  "a URL's path, such as /status",
+);
+
 /** The name of a balancer. @throws {SyntaxError} */
-export function parseNodeName(value: string): string {
-  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/.test(value)) {
-    throw new SyntaxError("expected a name of letters, digits, dots, dashes and underscores");
-  }
-  return value;
-}
+export const parseNodeName = matching(
+  /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/,
+  "a name of letters, digits, dots, dashes and underscores",
+);
+
+const plainInterface = matching(
+  /^[A-Za-z0-9][A-Za-z0-9_.-]*$/,
+  "an interface such as eth0, of letters, digits, dots and dashes",
+);
 
 /** A network interface, as Linux names them: at most 15 characters (IFNAMSIZ). @throws {SyntaxError} */
 export function parseInterface(value: string): string {
@@ -119,23 +128,14 @@ export function parseInterface(value: string): string {
       `an interface's name has at most 15 characters, this one ${value.length}`,
     );
   }
-  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(value)) {
-    throw new SyntaxError(
-      "expected an interface such as eth0, of letters, digits, dots and dashes",
-    );
-  }
-  return value;
+  return plainInterface(value);
 }
 
 /** A path that keepalived's include takes, with or without wildcards. @throws {SyntaxError} */
-export function parseInclude(value: string): string {
-  if (!/^\/[A-Za-z0-9/._+@*?[\]-]*$/.test(value)) {
-    throw new SyntaxError(
-      "expected an absolute path without blanks or quotes, such as /etc/keepalived/local.conf",
-    );
-  }
-  return value;
-}
+export const parseInclude = matching(
+  /^\/[A-Za-z0-9/._+@*?[\]-]*$/,
+  "an absolute path without blanks or quotes, such as /etc/keepalived/local.conf",
+);
 
 /** An address that a CA can write to. @throws {SyntaxError} */
 export function parseEmail(value: string): string {

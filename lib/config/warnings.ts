@@ -9,9 +9,11 @@ import {
   comparableAddress,
   formatSocketAddress,
   isWildcard,
+  sameHost,
   type SocketAddress,
 } from "../address.ts";
 import { CA_PATIENCE_MS } from "../ca_rules.ts";
+import { machineAddresses } from "../own_addresses.ts";
 import { formatDuration } from "../time.ts";
 import { formatPeer, type Peer } from "../peer.ts";
 import { clusterWarnings } from "./cluster_warnings.ts";
@@ -26,9 +28,8 @@ const PRUDENT_TIMEOUT_MS = 5_000;
 
 /** All warnings, a line each. Never throws. */
 export async function configWarnings(config: Config): Promise<string[]> {
-  const addresses = Deno.networkInterfaces().map(({ address }) => address);
   const webroots = await Promise.all(config.webroot.map(webrootWarnings));
-  return [...doubtsOf(config, addresses), ...webroots.flat()];
+  return [...doubtsOf(config, machineAddresses()), ...webroots.flat()];
 }
 
 /** Warnings that follow from the values and the addresses of this machine. */
@@ -87,10 +88,6 @@ function isHeard({ hostname, port }: SocketAddress, listeners: SocketAddress[]):
 function isLocal({ hostname }: SocketAddress, here: Set<string>): boolean {
   const address = comparableAddress(hostname);
   return here.has(address) || address.startsWith("127.");
-}
-
-function sameHost(a: string, b: string): boolean {
-  return comparableAddress(a) === comparableAddress(b);
 }
 
 /** The peers that are this balancer itself, which are not asked over the network. */

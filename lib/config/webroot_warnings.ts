@@ -1,21 +1,28 @@
 /** Problems with a webroot on this machine, for the current user. */
 
 import { InProgress } from "../in_progress.ts";
-import { systemReason } from "../system_reason.ts";
+import { isMissing, systemReason } from "../system_reason.ts";
 import { deadline, orAborted } from "../time.ts";
 
 /** For all checks of one webroot. */
 const LOOK_TIME_MS = 1_000;
 
-/** Below a webroot of the nested layout; nothing is served through a link among these. */
-const NESTED = [".well-known", ".well-known/acme-challenge"];
+/**
+ * Below a webroot of the nested layout; nothing is served through a link among these. The last
+ * stands for any token: whether it can be looked for there.
+ */
+const NESTED = [
+  ".well-known",
+  ".well-known/acme-challenge",
+  ".well-known/acme-challenge/acme-lb-looks-here",
+];
 
 /** Each reload looks again, and must not take another thread each time. */
 const looks = new InProgress<string | undefined>();
 
 /** A line for the first problem. Never throws, and waits a second at most. */
 export async function webrootWarnings(webroot: string): Promise<string[]> {
-  using limit = deadline(LOOK_TIME_MS);
+  using limit = deadline(LOOK_TIME_MS, { whileRunning: true });
   try {
     const look = looks.join(webroot, () => doubtAbout(webroot));
     const doubt = await orAborted(look, limit.signal);
@@ -30,7 +37,7 @@ export async function webrootWarnings(webroot: string): Promise<string[]> {
 
 /** Those whose file system does not answer. Waits a second at most. */
 export async function silentWebroots(webroots: readonly string[]): Promise<string[]> {
-  using limit = deadline(LOOK_TIME_MS);
+  using limit = deadline(LOOK_TIME_MS, { whileRunning: true });
   const answers = await Promise.all(
     webroots.map((webroot) => orAborted(anyAnswer(webroot), limit.signal).catch(() => false)),
   );
@@ -88,9 +95,7 @@ async function doubtAboutLayout(webroot: string): Promise<string | undefined> {
           "directory, or give the directory that it leads to as another webroot";
       }
     } catch (error) {
-      const absent = error instanceof Deno.errors.NotFound ||
-        error instanceof Deno.errors.NotADirectory;
-      if (absent) return undefined;
+      if (isMissing(error)) return undefined;
       const { mode } = await Deno.stat(path.slice(0, path.lastIndexOf("/")));
       return `${path.slice(0, path.lastIndexOf("/"))} cannot be read by this user (mode ` +
         `${octal(mode)}): ${

@@ -16,7 +16,10 @@ export type Memory =
   | { ok: true; socket: string; loaded: LoadedCertificate[] }
   | { ok: false; socket: string; text: string };
 
-/** Asks all sockets at once; a question has `deadlineMs`, by default that of the runtime API. */
+/**
+ * Asks all sockets at once; a question has `deadlineMs`, and as long again while certificates are
+ * locked, by default as long as for a swap.
+ */
 export function readMemories(
   sockets: string[],
   { deadlineMs, exclude = [] }: { deadlineMs?: number; exclude?: string[] } = {},
@@ -24,7 +27,7 @@ export function readMemories(
   const excluded = exclude.map(pathMatcher);
   return Promise.all([...new Set(sockets)].map(async (socket): Promise<Memory> => {
     try {
-      const all = await readMemory(socket, { deadlineMs });
+      const all = await readMemory(socket, { deadlineMs, lockedMs: deadlineMs });
       const loaded = all.filter((one) => !excluded.some((fits) => fits(fileOf(one) ?? one.name)));
       return { ok: true, socket, loaded };
     } catch (error) {

@@ -7,6 +7,7 @@
 import {
   type Identity,
   type Inventory,
+  isDenied,
   isLocked,
   isShown,
   parseInventory,
@@ -23,10 +24,21 @@ export interface Haproxy {
   /** The address, as the operator wrote it. */
   socket: string;
   kind: "worker" | "master";
-  /** Sends a command to the worker: through the master to the newest one, whose number is @1. */
+  /**
+   * Sends a command to the worker: through the master to the newest one, whose number is @1. While
+   * its certificates are locked, the command is sent again, as it has done nothing then.
+   * @throws {SwapFault} when they stay locked
+   */
   ask: (command: string) => Promise<RuntimeAnswer>;
+  /** The same without sending again. */
+  askOnce: (command: string) => Promise<RuntimeAnswer>;
   /** Sends a command to the master itself; undefined on a worker's socket. */
   askMaster?: (command: string, options?: RuntimeOptions) => Promise<RuntimeAnswer>;
+}
+
+export interface HaproxyOptions extends RuntimeOptions {
+  /** How long a command waits while certificates are locked. @default 11_000 */
+  lockedMs?: number;
 }
 
 /**
@@ -35,20 +47,30 @@ export interface Haproxy {
  */
 export async function findHaproxy(
   socket: string,
-  options: RuntimeOptions = {},
+  options: HaproxyOptions = {},
 ): Promise<{ haproxy: Haproxy; inventory: Inventory }> {
-  const send = (command: string, deadline = options) => askSocket(socket, command, deadline);
-  const first = await look(send, LIST);
+  const send = (command: string, deadline: RuntimeOptions = options) =>
+    askSocket(socket, command, deadline);
+  const asking = (prefix: string) => {
+    const askOnce = (command: string) => send(prefix + command);
+    const ask = (command: string) => whileLocked(() => askOnce(command), options.lockedMs);
+    return { ask, askOnce };
+  };
+  const worker: Haproxy = { socket, kind: "worker", ...asking("") };
+  const first = replyText(await worker.ask(LIST));
   const inventory = parseInventory(first);
-  if (inventory) return { haproxy: { socket, kind: "worker", ask: send }, inventory };
+  if (inventory) return { haproxy: worker, inventory };
 
-  const ask = (command: string) => send(`@1 ${command}`);
-  const haproxy: Haproxy = { socket, kind: "master", ask, askMaster: send };
-  const second = first.startsWith("Unknown command") ? await look(ask, LIST) : first;
+  const haproxy: Haproxy = { socket, kind: "master", ...asking("@1 "), askMaster: send };
+  const isMaster = first.startsWith("Unknown command");
+  const second = isMaster ? replyText(await haproxy.ask(LIST)) : first;
   const workers = parseInventory(second);
   if (workers) return { haproxy, inventory: workers };
   // A master whose last reload failed may have no current worker (before 2.5); it can reload.
   if (second.startsWith("Can't find the target")) return { haproxy, inventory: { names: [] } };
+  if (isDenied(second)) {
+    throw new SwapFault("denied", "this socket is neither `level operator` nor `level admin`");
+  }
   throw new SwapFault(
     "refused",
     `it is no HAProxy of 2.2 or later: it said: ${quoteReply(second)}`,
@@ -57,21 +79,36 @@ export async function findHaproxy(
 
 const LIST = "show ssl cert";
 
-/** How often, and how long apart, what is locked is asked for: about three seconds in all. */
-const LOOKS = 30;
+/**
+ * A client that does not read a long answer keeps HAProxy's certificates locked until it is
+ * disconnected after `stats timeout`, by default 10 s; this is a little longer.
+ */
+const LOCKED_MS = 11_000;
+
+/** Between two tries. */
 const PAUSE_MS = 100;
 
 /**
- * The answer to a question about certificates. HAProxy answers none while another client, or its own
- * ACME, changes one; what is loaded must not look like missing then, so the question is put again.
- * @throws {SwapFault} when there is no answer, or it stays locked
+ * The first answer that is not about the lock, which HAProxy holds during each command about
+ * certificates and while its own ACME installs one. What is loaded must not look like missing then,
+ * nor what can be changed like refused.
+ * @throws {SwapFault} when it stays locked
  */
-async function look(ask: Haproxy["ask"], command: string): Promise<string> {
-  for (let looks = 1;; looks++) {
-    const text = replyText(await ask(command));
-    if (!isLocked(text)) return text;
-    if (looks === LOOKS) {
-      throw new SwapFault("refused", `to ${command} it said: ${quoteReply(text)}`);
+async function whileLocked(
+  send: () => Promise<RuntimeAnswer>,
+  lockedMs = LOCKED_MS,
+): Promise<RuntimeAnswer> {
+  const until = performance.now() + lockedMs;
+  for (;;) {
+    const answer = await send();
+    if (answer.kind !== "reply" || !isLocked(answer.text)) return answer;
+    if (performance.now() >= until) {
+      throw new SwapFault(
+        "busy",
+        `another command of its runtime API, or its own ACME, has kept its certificates locked for ` +
+          `${lockedMs / 1000} s: run this again later; a client that hangs is disconnected after ` +
+          'HAProxy\'s "stats timeout"',
+      );
     }
     await delay(PAUSE_MS);
   }
@@ -79,7 +116,7 @@ async function look(ask: Haproxy["ask"], command: string): Promise<string> {
 
 /** The certificates it has. @throws {SwapFault} */
 export async function listCertificates(haproxy: Haproxy): Promise<Inventory> {
-  const text = await look(haproxy.ask, LIST);
+  const text = replyText(await haproxy.ask(LIST));
   const inventory = parseInventory(text);
   if (!inventory) throw new SwapFault("refused", `to ${LIST} it said: ${quoteReply(text)}`);
   return inventory;
@@ -87,7 +124,7 @@ export async function listCertificates(haproxy: Haproxy): Promise<Inventory> {
 
 /** The certificate it has under `name`, undefined when it shows none. @throws {SwapFault} */
 export async function showCertificate(haproxy: Haproxy, name: string): Promise<Shown | undefined> {
-  return parseShown(await look(haproxy.ask, `${LIST} ${name}`), name);
+  return parseShown(replyText(await haproxy.ask(`${LIST} ${name}`)), name);
 }
 
 /** Whether HAProxy has the expected certificate under `name`. @throws {SwapFault} */

@@ -6,9 +6,13 @@
  */
 import { JobError } from "../errors.ts";
 import { nameProblem } from "./payload.ts";
-import { findHaproxy, type Haproxy, showCertificate } from "./haproxy_connection.ts";
+import {
+  findHaproxy,
+  type Haproxy,
+  type HaproxyOptions,
+  showCertificate,
+} from "./haproxy_connection.ts";
 import { attributeOf, type Shown } from "./replies.ts";
-import type { RuntimeOptions } from "./runtime_socket.ts";
 import { SwapFault } from "./swap_fault.ts";
 
 /** A certificate as HAProxy reports it; what it does not report is undefined. */
@@ -44,7 +48,7 @@ export interface LoadedCertificate {
  */
 export async function readMemory(
   socket: string,
-  options: RuntimeOptions = {},
+  options: HaproxyOptions = {},
 ): Promise<LoadedCertificate[]> {
   try {
     const { haproxy, inventory } = await findHaproxy(socket, options);

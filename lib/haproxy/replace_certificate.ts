@@ -33,6 +33,8 @@ const MISTAKES = 3;
 /** Between two checks, while another client is at work. */
 const PAUSE_MS = 100;
 
+const LOCKED = "another client, or its own ACME, works on certificates: run this again later";
+
 /** Half of the default tune.bufsize, in bytes: no answer to a shorter command has another cause. */
 const LARGE = 8_192;
 
@@ -62,7 +64,7 @@ export async function replaceCertificate(
   const notes: string[] = [];
   const until = performance.now() + patienceMs;
   let mistaken = 0;
-  let busyWith = "another command works on certificates";
+  let busyWith = LOCKED;
   do {
     await clearTheWay(haproxy, { name, patienceMs, notes });
     const verdict = await transact(haproxy, replacement);
@@ -94,7 +96,9 @@ async function transact(haproxy: Haproxy, replacement: Replacement): Promise<Com
     if (set.kind !== "done") return set;
     const look = await lookBeforeCommit(haproxy, name, identity);
     if (look.kind !== "done") return look;
-    const commit = parseCommit(replyText(await haproxy.ask(`commit ssl cert ${name}`)), name);
+    // Once: while it waits for a lock, another client's content could get into the transaction.
+    const answer = await haproxy.askOnce(`commit ssl cert ${name}`);
+    const commit = parseCommit(replyText(answer), name);
     open = commit.kind !== "done";
     return commit;
   } finally {
@@ -130,7 +134,7 @@ async function clearTheWay(
 }
 
 /**
- * In this command alone HAProxy 2.6 cuts `.crt` off a name, as the kind of the payload: a
+ * In this command alone HAProxy before 2.9 cuts `.crt` off a name, as the kind of the payload: a
  * certificate with all that belongs to it. A file that is named so is found when it stands there
  * twice.
  */
@@ -171,11 +175,13 @@ function retryReason(
 ): string {
   switch (verdict.kind) {
     case "other":
-      return `the transaction of ${verdict.name} is open`;
+      return verdict.mixed && `${verdict.name}.crt` === name
+        ? cutName(name, verdict.name)
+        : `the transaction of ${verdict.name} is open`;
     case "none":
       return `another client keeps ending the transaction of ${name}`;
     case "locked":
-      return "another command works on certificates";
+      return LOCKED;
     case "unknown":
       throw new SwapFault("unknown_name", `its configuration does not refer to ${name}`);
     case "too_large":
@@ -190,6 +196,12 @@ function retryReason(
     case "refused":
       throw new SwapFault("refused", `it refused ${name}: ${verdict.why}`);
   }
+}
+
+/** What sendSet cannot get around. */
+function cutName(name: string, taken: string): string {
+  return `HAProxy before 2.9 takes ${name} for ${taken}, which it has loaded too: rename one of the ` +
+    "two files, also in HAProxy's configuration, and reload HAProxy";
 }
 
 /** Ends the transaction of `name`, if one is open. @throws {SwapFault} when HAProxy is silent */

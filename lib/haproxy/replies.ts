@@ -75,9 +75,20 @@ export function parseDelete(text: string, name: string): CommandOutcome {
   return refusalOf(text);
 }
 
-/** Another client, or HAProxy's own ACME, changes certificates at this moment. */
+/**
+ * Another client, or HAProxy's own ACME, works on certificates at this moment. It is a line of its
+ * own, so that no certificate's subject can say so.
+ */
 export function isLocked(text: string): boolean {
-  return text.includes("Operations on certificates are currently locked!");
+  return /^Operations on certificates are currently locked!$/m.test(text);
+}
+
+/**
+ * The socket's level is too low. For `show` and `dump ssl cert` HAProxy replaces its own sentence by
+ * the one about memory (cli_parse_show_cert, from 2.2 to 3.5).
+ */
+export function isDenied(text: string): boolean {
+  return /^(?:Permission denied|Can't allocate memory!)/.test(text);
 }
 
 function refusalOf(text: string): CommandOutcome {

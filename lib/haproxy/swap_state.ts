@@ -40,6 +40,8 @@ export interface SwapRequest {
   timing?: {
     /** For each command. @default 5000 */
     deadlineMs?: number;
+    /** How long a command waits while certificates are locked. @default 11_000 */
+    lockedMs?: number;
     /**
      * How long another client's transaction may stay open before it counts as abandoned. @default
      * 10_000

@@ -17,6 +17,7 @@
  * and Deno.chdir makes no relative open: the runtime opens the absolute path.
  */
 
+import { isMissing, systemReason } from "../system_reason.ts";
 import { isOwn } from "../trusted_path.ts";
 import { CHALLENGE_PREFIX } from "./challenge_path.ts";
 
@@ -43,6 +44,8 @@ const COULD_NOT_LOOK: TokenFileFault[] = ["unreadable", "not_public"];
 export interface IgnoredFile {
   path: string;
   fault: TokenFileFault;
+  /** What the system says, when it is `unreadable`. */
+  reason?: string;
 }
 
 export type TokenFile =
@@ -70,13 +73,13 @@ export async function readTokenFile(
     const path = `${webroot}/${name}`;
     const result = await readOne(webroot, { name, token, now });
     if (result && "text" in result) return { kind: "found", body: result.text, path };
-    if (result) faults.push({ path, fault: result.fault });
+    if (result) faults.push({ path, ...result });
   }
   const blind = faults.some(({ fault }) => COULD_NOT_LOOK.includes(fault));
   return { kind: blind ? "unreadable" : "absent", faults };
 }
 
-type Content = { text: string } | { fault: TokenFileFault };
+type Content = { text: string } | Omit<IgnoredFile, "path">;
 
 /** The content, the reason it does not count, or undefined when there is no such file. */
 async function readOne(
@@ -85,17 +88,18 @@ async function readOne(
 ): Promise<Content | undefined> {
   try {
     const content = await readContent(webroot, name);
-    if ("fault" in content || content.text.startsWith(`${token}.`)) return content;
+    if (!content || "fault" in content || content.text.startsWith(`${token}.`)) return content;
     return await readUnmoved(webroot, { name, now });
   } catch (error) {
-    return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory
-      ? undefined
-      : { fault: "unreadable" };
+    return isMissing(error) ? undefined : { fault: "unreadable", reason: systemReason(error) };
   }
 }
 
-/** The content of the descriptor, which was at the path before it was opened. */
-async function readContent(webroot: string, name: string): Promise<Content> {
+/**
+ * The content of the descriptor, which was at the path before it was opened; undefined when the file
+ * has been removed.
+ */
+async function readContent(webroot: string, name: string): Promise<Content | undefined> {
   const path = `${webroot}/${name}`;
   const seen = await Deno.lstat(path);
   if (seen.isSymlink) return { fault: "symlink" };
@@ -107,7 +111,9 @@ async function readContent(webroot: string, name: string): Promise<Content> {
   if (!held.isFile() || held.dev !== seen.dev || held.ino !== seen.ino) {
     return { fault: "changed_while_read" };
   }
-  if (held.nlink !== 1) return { fault: "hard_link" };
+  // The client has removed it since: its order has ended.
+  if (held.nlink === 0) return undefined;
+  if (held.nlink > 1) return { fault: "hard_link" };
   if ((held.mode & 0o004) === 0) return { fault: "not_public" };
   if (held.size > MAX_TOKEN_FILE) return { fault: "too_large" };
   // One byte more than fits, to notice a file that grows.
@@ -125,7 +131,7 @@ async function readContent(webroot: string, name: string): Promise<Content> {
 async function readUnmoved(
   webroot: string,
   { name, now }: { name: string; now: () => number },
-): Promise<Content> {
+): Promise<Content | undefined> {
   if (await isForeignLink(webroot)) return { fault: "foreign_link" };
   const real = await Deno.realPath(webroot);
   // The webroot's own name, and those of the steps below it, stand in these directories.

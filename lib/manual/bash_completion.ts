@@ -6,7 +6,7 @@
  */
 
 import type { CommandUsage, FlagUsage, Usage, ValueUsage } from "../usage.ts";
-import { shellQuote as quote } from "./shell_quote.ts";
+import { shellQuote as quote } from "../shell_quote.ts";
 
 export function bashCompletion({ name, flags, commands }: Usage): string {
   const id = `_${name.replace(/[^A-Za-z0-9]/g, "_")}`;

@@ -5,6 +5,8 @@
  * become another character, which nobody could paste into a shell.
  */
 
+import { wrapped } from "../text_layout.ts";
+
 /** Width of the source, which tools that check manuals want below 80. */
 const WIDTH = 78;
 
@@ -54,19 +56,8 @@ export function verbatim(text: string): string {
 /** The lines of running text. */
 export function filled(text: string): string {
   const sentences = text.trim().replace(/\s+/g, " ").split(/(?<=[.!?]\)?) (?=[A-Z(])/);
-  return sentences.flatMap(wrap).map(protect).join("\n");
-}
-
-function wrap(sentence: string): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of sentence.split(" ").map(escapeRoff)) {
-    if (line !== "" && line.length + 1 + word.length > WIDTH) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
+  const lines = sentences.flatMap((sentence) => wrapped(escapeRoff(sentence), { width: WIDTH }));
+  return lines.map(protect).join("\n");
 }
 
 /** No line of text is a request, nor empty. */

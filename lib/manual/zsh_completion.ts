@@ -1,7 +1,7 @@
 /** Completion for zsh, by its own `_arguments`: flags, choices and files with their descriptions. */
 
 import type { CommandUsage, FlagUsage, Usage, ValueUsage } from "../usage.ts";
-import { shellQuote as quote } from "./shell_quote.ts";
+import { shellQuote as quote } from "../shell_quote.ts";
 
 export function zshCompletion({ name, flags, commands }: Usage): string {
   const id = `_${name}`;

@@ -9,11 +9,11 @@
 
 import type { Config } from "../config/schema.ts";
 import { formatYaml } from "../yaml.ts";
-import { CERTIFICATES, DEFAULT_SOCKET } from "./haproxy.ts";
+import { by, type ClientOptions, CLIENTS_DIRECTORY, hookScript } from "./client_setups.ts";
+import { CERTIFICATES } from "./haproxy.ts";
 import { caDirectory } from "./haproxy_acme.ts";
 import type { RenderedFile } from "./rendered_file.ts";
-import { CLIENTS_DIRECTORY } from "./client_setups.ts";
-import { shellWord } from "./shell_word.ts";
+import { shellWord } from "../shell_quote.ts";
 import { unitWord } from "./systemd_escape.ts";
 
 const STATE = "/var/lib/acme";
@@ -24,28 +24,28 @@ const WRITABLE_WEBROOTS = "/run/acme/";
 /** The same on every balancer. */
 export function acmetoolFiles(
   config: Config,
-  { staging }: { staging?: boolean | undefined } = {},
+  { staging }: ClientOptions = {},
 ): RenderedFile[] {
-  const { cluster, webroot: [webroot = ""], haproxy } = config;
+  const { cluster, webroot: [webroot = ""] } = config;
   const request = {
-    provider: caDirectory({ staging }),
+    provider: caDirectory(staging),
     key: { type: "ecdsa" },
     challenge: { "webroot-paths": [webroot] },
   };
-  const sockets = haproxy.sockets.length > 0 ? haproxy.sockets : [DEFAULT_SOCKET];
   return [
     { path: `${STATE}/conf/target`, text: `${FIRST_RUN}\n${formatYaml({ request })}` },
     {
       path: `${STATE}/desired/${cluster.names[0]}`,
       text: `${BY}\n${formatYaml({ satisfy: { names: cluster.names } })}`,
     },
-    { path: "/etc/acme/hooks/acme-lb", text: hook(sockets), mode: 0o755 },
+    // acmetool ignores events whose hook ends with 42, as acme-lb does for all events but one.
+    { path: "/etc/acme/hooks/acme-lb", text: hookScript("acmetool", config), mode: 0o755 },
     { path: AGREE, text: agree(cluster.email), mode: 0o755 },
     { path: "/etc/systemd/system/acmetool.service.d/acme-lb.conf", text: unit(webroot) },
   ];
 }
 
-const BY = "# acmetool on every balancer, by: acme-lb render acmetool\n";
+const BY = by("acmetool");
 
 const FIRST_RUN = `${BY}#
 # Once, to agree to the CA's terms: ${AGREE}
@@ -64,15 +64,6 @@ printf 'agreed to %s\\n' "$terms"
 printf '"acme-enter-email": "%s"\\n"acme-agreement:%s": true\\n' ${
     shellWord(email ?? "")
   } "$terms" >"$state/conf/responses"
-`;
-}
-
-/** acmetool ignores events whose hook ends with 42, as acme-lb does for all events but one. */
-function hook(sockets: string[]): string {
-  const flags = sockets.map((socket) => ` \\\n  --haproxy-socket ${shellWord(socket)}`).join("");
-  return `#!/bin/sh
-${BY}# A new certificate becomes HAProxy's, checked and without a reload.
-exec acme-lb assemble-pem --hook acmetool --out-dir ${CERTIFICATES}${flags} -- "$@"
 `;
 }
 

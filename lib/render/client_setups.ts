@@ -11,9 +11,9 @@ import type { Config } from "../config/schema.ts";
 import { CERTIFICATES, DEFAULT_SOCKET } from "./haproxy.ts";
 import { caDirectory, nameFaults } from "./haproxy_acme.ts";
 import type { RenderedFile } from "./rendered_file.ts";
-import { shellWord } from "./shell_word.ts";
+import { shellWord } from "../shell_quote.ts";
 
-interface ClientOptions {
+export interface ClientOptions {
   /** From the staging CA, whose certificates are for trying. */
   staging?: boolean | undefined;
 }
@@ -21,7 +21,7 @@ interface ClientOptions {
 export function certbotFiles(config: Config, { staging }: ClientOptions = {}): RenderedFile[] {
   const { email } = config.cluster;
   const account = email === null ? "register-unsafely-without-email = True" : `email = ${email}`;
-  const server = staging ? `server = ${caDirectory({ staging })}\n` : "";
+  const server = staging ? `server = ${caDirectory(staging)}\n` : "";
   return [hook("certbot", config), {
     path: "/etc/letsencrypt/cli.ini",
     text: `${
@@ -60,7 +60,7 @@ export function legoFaults(config: Config): string[] {
 
 export function legoFiles(config: Config, { staging }: ClientOptions = {}): RenderedFile[] {
   const { names, email } = config.cluster;
-  const server = staging ? ` --server ${caDirectory({ staging })}` : "";
+  const server = staging ? ` --server ${caDirectory(staging)}` : "";
   const domains = names.map((name) => ` --domains ${shellWord(name)}`).join("");
   return [
     hook("lego", config),
@@ -103,7 +103,7 @@ export function dehydratedFiles(config: Config, { staging }: ClientOptions = {})
     hook("dehydrated", config),
     {
       path: "/etc/dehydrated/conf.d/acme-lb.sh",
-      text: `${by("dehydrated")}${staging ? `CA=${caDirectory({ staging })}\n` : ""}\
+      text: `${by("dehydrated")}${staging ? `CA=${caDirectory(staging)}\n` : ""}\
 WELLKNOWN=${shellWord(webrootOf(config))}
 HOOK=${HOOKS}/dehydrated
 ${email === null ? "" : `CONTACT_EMAIL=${shellWord(email)}\n`}\
@@ -172,7 +172,7 @@ acme.sh --install-cert -d ${shellWord(names[0]!)} --reloadcmd ${HOOKS}/acme.sh
 const HOOKS = "/etc/acme-lb/hooks";
 export const CLIENTS_DIRECTORY = "/etc/acme-lb/clients";
 
-function by(client: string): string {
+export function by(client: string): string {
   return `# ${client} on every balancer, by: acme-lb render ${client}\n`;
 }
 
@@ -180,23 +180,23 @@ function webrootOf({ webroot: [webroot = ""] }: Config): string {
   return webroot;
 }
 
+function hook(client: string, config: Config): RenderedFile {
+  return { path: `${HOOKS}/${client}`, mode: 0o755, text: hookScript(client, config) };
+}
+
 /**
- * dehydrated calls its hook for every event, with arguments; the others pass everything in
- * variables.
+ * acmetool and dehydrated call their hook for every event, with arguments; the others pass everything
+ * in variables.
  */
-function hook(client: string, { haproxy }: Config): RenderedFile {
+export function hookScript(client: string, { haproxy }: Config): string {
   const sockets = haproxy.sockets.length > 0 ? haproxy.sockets : [DEFAULT_SOCKET];
   const flags = sockets.map((socket) => ` \\\n  --haproxy-socket ${shellWord(socket)}`).join("");
-  const words = client === "dehydrated" ? ' -- "$@"' : "";
+  const words = ["acmetool", "dehydrated"].includes(client) ? ' -- "$@"' : "";
   const command = `acme-lb assemble-pem --hook ${client} --out-dir ${CERTIFICATES}${flags}${words}`;
-  return {
-    path: `${HOOKS}/${client}`,
-    mode: 0o755,
-    text: `#!/bin/sh
+  return `#!/bin/sh
 ${by(client)}# A new certificate becomes HAProxy's, checked and without a reload.
 ${client === "certbot" ? ofAllLineages(command) : `exec ${command}`}
-`,
-  };
+`;
 }
 
 /** Without RENEWED_LINEAGE, as certbot.service calls it after each run, it takes every lineage. */

@@ -4,6 +4,7 @@ import {
   comparableAddress,
   familyOf,
   formatSocketAddress,
+  isLoopback,
   isWildcard,
   type SocketAddress,
 } from "../address.ts";
@@ -40,8 +41,9 @@ export function ownListener(config: Config, node: string): SocketAddress | undef
   for (const { hostname, port } of [...config.public.listen, ...config.challenge.listen]) {
     if (port === 0) continue;
     if (isWildcard(hostname)) return { hostname: loopbackFor(config, { hostname }), port };
-    const address = comparableAddress(hostname);
-    if (own.includes(address) || /^(?:127\.|::1$)/.test(address)) return { hostname, port };
+    if (own.includes(comparableAddress(hostname)) || isLoopback(hostname)) {
+      return { hostname, port };
+    }
   }
   return undefined;
 }

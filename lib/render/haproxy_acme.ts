@@ -29,7 +29,7 @@ const DIRECTORIES = {
 };
 
 /** The CA's directory. */
-export function caDirectory({ staging }: { staging?: boolean | undefined }): string {
+export function caDirectory(staging = false): string {
   return staging ? DIRECTORIES.staging : DIRECTORIES.live;
 }
 
@@ -67,7 +67,7 @@ export function acmeSections(
   const [first] = cluster.names;
   const contact = cluster.email === null ? "" : `  contact ${cluster.email}\n`;
   return `acme ${SECTION}
-  directory ${caDirectory({ staging })}
+  directory ${caDirectory(staging)}
   # Made by HAProxy when it first starts; keep it, the CA knows this balancer by it.
   account-key ${ACCOUNTS}/${SECTION}.account.key
 ${contact}  challenge HTTP-01

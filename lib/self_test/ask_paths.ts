@@ -7,10 +7,10 @@
  */
 
 import { CA_PATIENCE_MS } from "../ca_rules.ts";
-import { type AskOptions, askServer, type Reply } from "../http/ask.ts";
+import { askServer, type Reply } from "../http/ask.ts";
 import { CHALLENGE_PREFIX } from "../http/challenge_path.ts";
 import { FairSemaphore } from "../fair_semaphore.ts";
-import { formatSocketAddress, type SocketAddress } from "../address.ts";
+import { formatSocketAddress } from "../address.ts";
 import type { Path } from "./paths.ts";
 
 /** What is asked for. */
@@ -34,7 +34,7 @@ interface AskPathsOptions {
   /** Ends the requests: those in progress count as timed out. */
   signal: AbortSignal;
   /** @default {@link askServer} */
-  ask?: (address: SocketAddress, options: AskOptions) => Promise<Reply>;
+  ask?: typeof askServer;
 }
 
 /**
@@ -88,14 +88,9 @@ export async function askPaths(
   }
 
   async function along({ port, address, host }: Path): Promise<Replies> {
+    const as = port === "challenge" ? "balancer" : "ca";
     const get = (target: string) =>
-      ask(address, {
-        target,
-        host,
-        timeoutMs: CA_PATIENCE_MS,
-        as: port === "challenge" ? "balancer" : "ca",
-        signal,
-      });
+      ask(address, { target, host, timeoutMs: CA_PATIENCE_MS, as, signal });
     const token = await get(CHALLENGE_PREFIX + questions.token);
     if ("fault" in token) return { token };
     const unknown = await get(CHALLENGE_PREFIX + questions.unknown);

@@ -11,19 +11,16 @@ import { type DiagnosisContext, excerpt, statusOf } from "./diagnosis_context.ts
 
 /** The outcome of asking for the token, and the findings. Clock and configuration are not looked at. */
 export function checkChallengePort(
-  { path, token, unknown }: { path: Path; token: Reply; unknown: Reply | undefined },
+  { path, token, unknown }: { path: Path; token: Reply; unknown?: Reply },
   around: DiagnosisContext,
 ): { outcome: TokenOutcome; findings: SelfTestFinding[] } {
   const outcome = balancerOutcome(token, around);
   const findings: SelfTestFinding[] = [];
+  // One that gives the token of another has the same webroot on a shared file system.
   if (outcome === "found" || outcome === "absent" && !path.own) {
-    // One that gives the token of another has the same webroot on a shared file system.
-    if (unknown && !("fault" in unknown) && unknown.status === 200) {
-      findings.push(fault("catch_all", CATCH_ALL));
-    }
-  } else if (!path.own && !("fault" in token) && token.status === 200) {
-    findings.push(fault("catch_all", CATCH_ALL));
-  } else if (outcome === "absent") {
+    if (unknown && isGiven(unknown)) findings.push(fault("catch_all", CATCH_ALL));
+  } else if (!path.own && isGiven(token)) findings.push(fault("catch_all", CATCH_ALL));
+  else if (outcome === "absent") {
     findings.push(fault(
       outcome,
       `acme-lb here does not serve the token in ${around.webroot}: it runs with another webroot, ` +
@@ -31,6 +28,10 @@ export function checkChallengePort(
     ));
   } else findings.push(fault(outcome, advice(outcome, { path, token, around })));
   return { outcome, findings };
+}
+
+function isGiven(reply: Reply): boolean {
+  return !("fault" in reply) && reply.status === 200;
 }
 
 const CATCH_ALL =

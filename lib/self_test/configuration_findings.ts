@@ -27,9 +27,7 @@ export interface ConfigurationFindings {
 
 /** What the challenge ports tell; only an answer of 404 does. */
 export function toldConfig(path: Path, answer: Reply): ToldConfig | undefined {
-  if (path.port !== "challenge" || "fault" in answer || answer.status !== 404) {
-    return undefined;
-  }
+  if (path.port !== "challenge" || "fault" in answer || answer.status !== 404) return undefined;
   return { path, digest: answer.fields[CONFIG_HEADER.toLowerCase()] };
 }
 

@@ -3,17 +3,14 @@
  * claims only what it has seen, and fails only for what the CA asks.
  */
 
-import { comparableAddress, familyOf } from "../address.ts";
+import { familyOf, isLocalOnly, isLoopback } from "../address.ts";
 import type { Replies } from "./ask_paths.ts";
 import type { Asked } from "./diagnosis_context.ts";
 import type { CaOutcome, SelfTestFinding } from "./findings.ts";
 
 /** Families in which a machine has an address that leads to others. */
 export function familiesOf(machine: readonly string[]): Set<4 | 6> {
-  return new Set(
-    machine.map(comparableAddress).filter((one) => !/^(?:127\.|169\.254\.|::1$|fe[89ab])/.test(one))
-      .map(familyOf),
-  );
+  return new Set(machine.filter((one) => !isLocalOnly(one)).map(familyOf));
 }
 
 /** A note in place of every finding on a public path that cannot be tested from here. */
@@ -25,24 +22,18 @@ export function notFromHere(
   const { hostname } = path.address;
   const family = familyOf(hostname);
   const { token } = replies;
-  const local = /^(?:127\.|::1$)/.test(comparableAddress(hostname));
-  if ("fault" in token && !token.connected && !families.has(family) && !local) {
-    return {
-      level: "note",
-      rule: "no_family",
-      text:
-        `this machine has no IPv${family} address, so ${hostname} cannot be tested from here; ` +
-        `run self-test on a balancer with IPv${family}`,
-    };
+  const silent = "fault" in token && !token.connected;
+  if (silent && !families.has(family) && !isLoopback(hostname)) {
+    const text =
+      `this machine has no IPv${family} address, so ${hostname} cannot be tested from here; ` +
+      `run self-test on a balancer with IPv${family}`;
+    return { level: "note", rule: "no_family", text };
   }
   if (!path.translated) return undefined;
-  return {
-    level: "note",
-    rule: "not_from_here",
-    text:
-      `${outcome}; it cannot be tested from here, because many routers that translate addresses do ` +
-      "not allow this from inside: ask it from outside",
-  };
+  const text =
+    `${outcome}; it cannot be tested from here, because many routers that translate addresses do ` +
+    "not allow this from inside: ask it from outside";
+  return { level: "note", rule: "not_from_here", text };
 }
 
 /**

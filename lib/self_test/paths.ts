@@ -3,7 +3,8 @@
  * the CA could connect to. Pure: names are resolved, and interfaces looked at, by the caller.
  */
 
-import { comparableAddress, isWildcard, type SocketAddress } from "../address.ts";
+import { comparableAddress, isLocalOnly, reachableHere, type SocketAddress } from "../address.ts";
+import { nodesWith, ownNode } from "../config/own_node.ts";
 import type { Config } from "../config/schema.ts";
 import { ownChallengePort } from "../config/warnings.ts";
 import type { NameRecords } from "./dns_findings.ts";
@@ -53,10 +54,10 @@ export function planPaths(options: PathsOptions): Path[] {
 function challengePaths({ config, peers, machine }: PathsOptions): Path[] {
   const isOwn = ownChallengePort(config, [...machine]);
   // Without peers there is only this balancer, asked where it listens.
-  const addresses = peers.length > 0 ? peers : config.challenge.listen.map(reachable);
+  const addresses = peers.length > 0 ? peers : config.challenge.listen.map(reachableHere);
   return addresses.map((address) => {
     const own = peers.length === 0 || isOwn(address);
-    const of = [...nodesOf(address.hostname, config), ...own ? ["this balancer"] : []];
+    const of = [...nodesWith(config, [address.hostname]), ...own ? ["this balancer"] : []];
     const host = defaultHost(config, address.hostname);
     const machine = machineOf(address.hostname, config);
     const no = { foreign: false, named: false, published: false, translated: false };
@@ -126,16 +127,8 @@ function configuredAddresses(
     .map((hostname) => ({ hostname, whose: HERE })).concat(virtual);
 }
 
-/** The nodes that have the address. */
-export function nodesOf(hostname: string, { cluster }: Config): string[] {
-  const wanted = comparableAddress(hostname);
-  return Object.entries(cluster.nodes)
-    .filter(([, addresses]) => addresses.some((one) => comparableAddress(one) === wanted))
-    .map(([name]) => name);
-}
-
 function machineOf(hostname: string, config: Config): string {
-  return nodesOf(hostname, config)[0] ?? comparableAddress(hostname);
+  return ownNode(config, [hostname]) ?? comparableAddress(hostname);
 }
 
 /** A Host that the redirect knows, since it may refuse others. */
@@ -144,15 +137,4 @@ function defaultHost({ cluster, redirect }: Config, hostname: string): string {
   if (name !== undefined) return name.replace(/^\*/, "www");
   const address = comparableAddress(hostname);
   return address.includes(":") ? `[${address}]` : address;
-}
-
-/** Where to ask a listener of this machine. */
-function reachable({ hostname, port }: SocketAddress): SocketAddress {
-  const loopback = hostname === "::" ? "::1" : "127.0.0.1";
-  return { hostname: isWildcard(hostname) ? loopback : hostname, port };
-}
-
-/** Loopback and link-local addresses, from which no CA can come. */
-function isLocalOnly(hostname: string): boolean {
-  return /^(?:127\.|169\.254\.|::1$|fe[89ab])/i.test(comparableAddress(hostname));
 }

@@ -59,8 +59,8 @@ export interface TriedPlace extends TokenPlace {
 }
 
 export function selfTestReport(evidence: Evidence): SelfTestReport {
-  const { config, questions, records, lifetimeMs, paths, digest, file } = evidence;
-  const all = paths.map((path, i) => ({ path, replies: evidence.replies[i]! }));
+  const { config, questions, records, lifetimeMs, digest, file } = evidence;
+  const all = evidence.paths.map((path, i) => ({ path, replies: evidence.replies[i]! }));
   const told = all.flatMap(({ path, replies }) =>
     toldConfig(path, replies.unknown ?? replies.token) ?? []
   );
@@ -81,15 +81,8 @@ export function selfTestReport(evidence: Evidence): SelfTestReport {
   ];
   const ok = [...findings, ...reported.flatMap(({ report }) => report.findings)]
     .every(({ level }) => level !== "fail");
-  return {
-    ...{
-      ok,
-      token: questions.token,
-      paths: merged(reported.map(({ report }) => report)),
-      findings,
-    },
-    verdict: verdictOf(reported, findings),
-  };
+  const paths = merged(reported.map(({ report }) => report));
+  return { ok, token: questions.token, paths, findings, verdict: verdictOf(reported, findings) };
 }
 
 function pathReport(
@@ -102,27 +95,19 @@ function pathReport(
 ): PathReport {
   const { config, text, webroot, questions, unresolved, machine } = evidence;
   const { path, replies } = asked;
+  const { token, page } = questions;
   const httpsPort = config.redirect.https_port;
-  const around = diagnosisContext(asked, {
-    ...{ all, unresolved, text, webroot, httpsPort },
-    token: questions.token,
-  });
+  const around = diagnosisContext(asked, { all, unresolved, token, text, webroot, httpsPort });
   const { port, host, of } = path;
-  const report = {
-    port,
-    address: formatSocketAddress(path.address),
-    host,
-    of,
-    ms: replies.token.ms,
-  };
+  const address = formatSocketAddress(path.address);
+  const report = { port, address, host, of, ms: replies.token.ms };
   if (port === "public") {
-    const { outcome, findings } = checkPublicPort({ path, replies, page: questions.page }, around);
+    const { outcome, findings } = checkPublicPort({ path, replies, page }, around);
     const note = notFromHere(asked, { outcome, families: familiesOf(machine) });
     return { ...report, outcome, findings: note ? [note] : unlessUnasked(findings, asked) };
   }
-  const { token, unknown } = replies;
-  const { outcome, findings } = checkChallengePort({ path, token, unknown }, around);
-  const answer = unknown ?? token;
+  const { outcome, findings } = checkChallengePort({ path, ...replies }, around);
+  const answer = replies.unknown ?? replies.token;
   const clock = "fault" in answer ? undefined : clockFinding(answer);
   const shared = [clock, configurations.at.get(path)].filter((finding) => finding !== undefined);
   return { ...report, outcome, findings: [...findings, ...shared] };

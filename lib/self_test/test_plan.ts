@@ -1,10 +1,9 @@
 /** The targets of a self-test: new each time, so that no cache and no old file can answer. */
 
-import { comparableAddress } from "../address.ts";
+import { nodesWith } from "../config/own_node.ts";
 import type { Config } from "../config/schema.ts";
 import { CHALLENGE_PREFIX, isToken } from "../http/challenge_path.ts";
 import type { Questions } from "./ask_paths.ts";
-import { nodesOf } from "./paths.ts";
 
 /** A token of its own for a directory in which some client may write. */
 export interface TokenPlace {
@@ -44,7 +43,7 @@ export function otherPlaces(webroots: readonly string[]): TokenPlace[] {
 
 /** The source document's own test: a file named after the balancer, with `Hello World` in it. */
 export function documentPlan(config: Config, machine: readonly string[]): Plan {
-  const [name = ""] = machine.flatMap((address) => nodesOf(comparableAddress(address), config));
+  const [name = ""] = machine.flatMap((address) => nodesWith(config, [address]));
   const [label = ""] = name.split(".");
   return { ...otherQuestions(), token: isToken(label) ? label : "lb0", text: "Hello World" };
 }

@@ -27,14 +27,15 @@ export function verdictOf(
     addresses.filter((one) => one.state === state).map(({ address }) => address);
   const [through, not_through, unknown] = [those("good"), those("bad"), those("unknown")];
   const nameless = findings.some(({ level, rule }) => level === "fail" && rule === "unresolved");
-  const cause = causeOf(paths, findings);
+  const failing = faultsIn(paths, findings);
+  const cause = causeOf(failing, paths);
   const answer = through.length === 0
     ? (not_through.length > 0 || unknown.length === 0 ? "no" : "unknown")
     : not_through.length > 0 || nameless
     ? "partly"
     : "yes";
   const text = textOf(answer, { through, not_through, unknown, nameless });
-  return { answer, text: text + toMend(cause, paths, findings), through, not_through, cause };
+  return { answer, text: text + toMend(cause, failing.length - 1), through, not_through, cause };
 }
 
 function stateOf(paths: readonly ReportedPath[]): "good" | "bad" | "unknown" {
@@ -75,31 +76,27 @@ function textOf(
 }
 
 /** Outcomes of a port on which no program listens or answers. */
-const SILENT: ReadonlySet<string> = new Set<NetworkFault>([
-  "refused",
-  "unreachable",
-  "timeout",
-  "reset",
-]);
+const SILENT: string[] = ["refused", "unreachable", "timeout", "reset"] satisfies NetworkFault[];
+
+/** Rules about no single path, in the order in which their faults are to be mended. */
+const GENERAL: Rule[] = [
+  "not_a_peer",
+  "configuration",
+  "webroot",
+  "unresolved",
+  "no_public_address",
+];
 
 /** Causes come first: without this balancer's token no other path has it. */
-function causeOf(
-  paths: readonly ReportedPath[],
-  findings: readonly SelfTestFinding[],
-): SelfTestVerdict["cause"] {
-  const failing = faultsIn(paths, findings);
+function causeOf(failing: Fault[], paths: readonly ReportedPath[]): SelfTestVerdict["cause"] {
   // What has answered without the token may lack a peer; where nothing answers, that is the cause.
   const missed = paths.some(({ path, report }) =>
-    path.port === "public" && report.outcome !== "found" && !SILENT.has(report.outcome)
+    path.port === "public" && report.outcome !== "found" && !SILENT.includes(report.outcome)
   );
   const ranked = [
     failing.find(({ path }) => path?.own),
     missed ? undefined : failing.find(({ path }) => path?.port === "public" && path.published),
-    byRule(failing, "not_a_peer"),
-    failing.find(({ path, rule }) => !path && rule === "configuration"),
-    failing.find(({ path, rule }) => !path && rule === "webroot"),
-    failing.find(({ path, rule }) => !path && rule === "unresolved"),
-    byRule(failing, "no_public_address"),
+    ...GENERAL.map((wanted) => failing.find(({ path, rule }) => !path && rule === wanted)),
     failing.find(({ path }) => path?.port === "challenge"),
     ...failing,
   ];
@@ -128,17 +125,8 @@ function faultsIn(paths: readonly ReportedPath[], findings: readonly SelfTestFin
   ];
 }
 
-function byRule(faults: Fault[], rule: Rule): Fault | undefined {
-  return faults.find((one) => one.rule === rule);
-}
-
-function toMend(
-  cause: SelfTestVerdict["cause"],
-  paths: readonly ReportedPath[],
-  findings: readonly SelfTestFinding[],
-): string {
+function toMend(cause: SelfTestVerdict["cause"], others: number): string {
   if (!cause) return "";
-  const others = faultsIn(paths, findings).length - 1;
   const follow = others > 0
     ? ` (${others} other ${others === 1 ? "fault" : "faults"} may follow from it)`
     : "";

@@ -5,11 +5,12 @@
  * the deadline, and becomes a row that says so.
  */
 
-import { comparableAddress, isWildcard, type SocketAddress } from "../address.ts";
+import { reachableHere, type SocketAddress } from "../address.ts";
 import { configDigest } from "../config/digest.ts";
+import { ownNode } from "../config/own_node.ts";
 import type { Config } from "../config/schema.ts";
 import { ownChallengePort } from "../config/warnings.ts";
-import { type AskOptions, askServer, type Reply } from "../http/ask.ts";
+import { askServer, type Reply } from "../http/ask.ts";
 import type { Peer } from "../peer.ts";
 import { resolveName } from "../resolve_name.ts";
 import { deadline, orAborted } from "../time.ts";
@@ -55,9 +56,9 @@ interface AskFleetOptions {
   /** For all of them together. @default 1800 */
   timeoutMs?: number;
   /** @default {@link askServer} */
-  ask?: (address: SocketAddress, options: AskOptions) => Promise<Reply>;
+  ask?: typeof askServer;
   /** All addresses of a name. @default the system's resolver, hosts file included */
-  resolve?: (name: string) => Promise<string[]>;
+  resolve?: typeof resolveName;
   /** Milliseconds since the epoch. @default Date.now */
   now?: () => number;
 }
@@ -92,11 +93,7 @@ export async function askFleet(options: AskFleetOptions): Promise<FleetView> {
 
 /** Without peers there is only this balancer, asked where it listens. */
 function peersOf({ peers, challenge }: Config): Peer[] {
-  if (peers.length > 0) return peers;
-  return challenge.listen.map(({ hostname, port }) => ({
-    hostname: isWildcard(hostname) ? (hostname === "::" ? "::1" : "127.0.0.1") : hostname,
-    port,
-  }));
+  return peers.length > 0 ? peers : challenge.listen.map(reachableHere);
 }
 
 interface Asked {
@@ -126,7 +123,7 @@ async function askPeer(
     }
   }
   const asked = await Promise.all(addresses.map(async (address) => ({
-    target: { address, node: nodeOf(address.hostname, config), here: isOwn(address) },
+    target: { address, node: ownNode(config, [address.hostname]), here: isOwn(address) },
     answer: await askAddress(address, options, signal),
   })));
   return { asked, unresolved: [] };
@@ -154,11 +151,4 @@ function toldBy(reply: Reply, now: number): Told {
   if (status === 200) return readAnswer(body, now);
   if (status === 404 || status === 403) return { silence: "not_told" };
   return { silence: status >= 300 && status < 400 ? "redirected" : "bad_status" };
-}
-
-/** The node of cluster.nodes that has the address. */
-function nodeOf(hostname: string, { cluster }: Config): string | undefined {
-  const wanted = comparableAddress(hostname);
-  return Object.entries(cluster.nodes)
-    .find(([, own]) => own.some((one) => comparableAddress(one) === wanted))?.[0];
 }

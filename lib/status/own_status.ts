@@ -14,6 +14,7 @@ import type { Health } from "../http/health.ts";
 import type { Metrics } from "../http/metrics.ts";
 import type { Log } from "../log.ts";
 import { clip } from "../clip.ts";
+import { machineAddresses } from "../own_addresses.ts";
 import { type Clock, isoSeconds, SYSTEM_CLOCK } from "../time.ts";
 import { VERSION } from "../version.ts";
 import { type BalancerReport, BOUNDS, REPORT_FORMAT, type ServedPort } from "./balancer_report.ts";
@@ -54,9 +55,7 @@ interface OwnStatusOptions {
 
 export function createOwnStatus(options: OwnStatusOptions): OwnStatus {
   const { metrics, log, health, look = lookWhenAsked(), clock = SYSTEM_CLOCK } = options;
-  const {
-    interfaceAddresses = () => Deno.networkInterfaces().map(({ address }) => address),
-  } = options;
+  const { interfaceAddresses = machineAddresses } = options;
   const instance = crypto.getRandomValues(new Uint8Array(8)).toHex();
   const startedAt = clock.monotonic();
   const events = createRecentEvents({ now: clock.now });

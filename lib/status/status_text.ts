@@ -8,7 +8,7 @@ import { certificatesOf, challengesOf, heldBy, heldSince, holdersOf } from "./fl
 import { counted, countsOf, headlineOf } from "./headline.ts";
 import { isReached, outcomeOf } from "./reach.ts";
 import type { StatusFinding } from "./status_finding.ts";
-import { tableLines, type Width, wrapped } from "./text_layout.ts";
+import { tableLines, type Width, wrapped } from "../text_layout.ts";
 
 /** Challenges that a glance needs; JSON and the page have all. */
 const CHALLENGES_SHOWN = 10;

@@ -1,6 +1,6 @@
 /** One look of `status --watch` after the other, each in the place of the one before. */
 
-import { cropped } from "./text_layout.ts";
+import { cropped } from "../text_layout.ts";
 
 const HOME = "\x1b[H";
 const CLEAR = "\x1b[2J";

@@ -379,25 +379,3 @@ story("warns when the kind of key changes, and only then", async (h) => {
   const renewed = await issue({ names: ["a.example"], key: rsa.key });
   assert.equal((await install(h, { out: "certs/a.pem", issued: renewed })).stderr, "");
 }, { files: { "certs/a.pem": pemOf(A) } });
-
-story("--from-haproxy says which HAProxy can do so, or saves what is in memory", async (h) => {
-  const path = h.path("certs/a.pem");
-  const ordered = await issue({ names: ["a.example"] });
-  await h.ask(`set ssl cert ${path} <<\n${pemOf(ordered)}`);
-  await h.ask(`commit ssl cert ${path}`);
-  const args = ["assemble-pem", "--from-haproxy", "--out", path, "--haproxy-socket", h.worker];
-  const { code, stderr, stdout } = await acmeLb(args);
-  if ((await h.ask(`dump ssl cert ${path}`)).startsWith("Unknown command")) {
-    assert.deepEqual([code, stdout], [1, ""]);
-    assert.match(
-      stderr,
-      /^acme-lb: cannot take the certificate from .*: .* needs version 3\.1 or later\n$/,
-    );
-    assert.equal(await Deno.readTextFile(path), pemOf(A));
-    return;
-  }
-  assert.deepEqual([code, stderr], [0, ""]);
-  assert.match(stdout, /: written: .*\n.*: (current|swapped): /);
-  assert.equal(await Deno.readTextFile(path), pemOf(ordered));
-  assert.match((await acmeLb(args)).stdout, /: unchanged: /);
-}, { files: { "certs/a.pem": pemOf(A) } });

@@ -46,7 +46,7 @@ async function folderWith(path: string, config: (directory: string) => string) {
  */
 async function killDisk(pid: number, directory: string): Promise<Daemon> {
   const daemon = await startDaemon([
-    ...["nsenter", "--target", String(pid), "--mount", Deno.execPath(), "run"],
+    ...["nsenter", "--target", String(pid), "--mount", "--root", Deno.execPath(), "run"],
     ...["-A", "--no-check", "--no-config", PROGRAM, `${directory}/disk`],
   ], { log: `${directory}/disk.log`, env: runtimeCache(directory) });
   await logged(daemon, /^mounted$/m);
@@ -188,7 +188,10 @@ Deno.test({
       const disk = await killDisk(keeper.pid, directory);
       try {
         const executable = await executablePath();
-        const enter = ["nsenter", "--target", String(keeper.pid), "--mount", `--wd=${directory}`];
+        const enter = [
+          ...["nsenter", "--target", String(keeper.pid), "--mount", "--root"],
+          ...["env", `--chdir=${directory}`],
+        ];
         const env = { ACME_LB_CACHE: executableCache() };
         // Unpacked once; then side by side, since each of them mostly waits.
         await must([...enter, executable, "--version"], { env });

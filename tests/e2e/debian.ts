@@ -108,7 +108,10 @@ done
 
 const UNSHARE = ["--pid", "--mount", "--net", "--uts", "--ipc", "--fork", "--kill-child"];
 
-/** The machine's own file systems; those of the kernel are read-only, as in any container. */
+/**
+ * The machine's own file systems; those of the kernel are read-only, and no module of it can be
+ * loaded, as in any container.
+ */
 const SET_UP = `
 root=$1 groups=$2; shift 2
 ip link set lo up
@@ -130,8 +133,11 @@ ln -s /proc/self/fd dev/fd
 ln -s pts/ptmx dev/ptmx
 mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts dev/pts
 hostname lb0
-exec env -i container=acme-lb PATH="$PATH" chroot . "$@"
+exec setpriv --bounding-set=-sys_module env -i container=acme-lb PATH="$PATH" chroot . "$@"
 `;
+
+/** Whether systemd has started everything; if not, what it still starts and what has failed. */
+const STATE = "systemctl is-system-running || { systemctl list-jobs; systemctl --failed; } 2>&1";
 
 /** Starts a machine in the folder; with systemd when it is given where control groups can be made. */
 export async function startMachine(
@@ -182,10 +188,13 @@ export async function startMachine(
       const [, pid, name] = /^(\d+) (\S+)$/m.exec(stdout) ?? [];
       return init[0]!.endsWith(`/${name}`) ? pid : undefined;
     }, { what: () => `${init[0]} to start in the machine`, deadline: 300_000 });
+    let state = "";
     await eventually(async () => {
-      const { stdout } = await machine.run(["systemctl", "is-system-running"]);
-      return groups === undefined || stdout === "running\n" ? true : undefined;
-    }, { what: () => "systemd to have started everything", deadline: 300_000 });
+      if (groups === undefined) return true;
+      ({ stdout: state } = await machine.run(["sh", "-c", STATE]));
+      if (state.startsWith("degraded")) throw new Error(state);
+      return state.startsWith("running") || undefined;
+    }, { what: () => `systemd to have started everything: ${state}`, deadline: 300_000 });
     return machine;
   } catch (error) {
     await machine[Symbol.asyncDispose]();

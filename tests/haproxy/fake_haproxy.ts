@@ -22,7 +22,21 @@ export type Spoil =
   | { say: string };
 
 /** Steps by the kind of command. `pending` is `show ssl cert *NAME`. */
-export type Step = "list" | "show" | "pending" | "set" | "commit" | "abort" | "new" | "add" | "del";
+export type Step =
+  | "list"
+  | "show"
+  | "pending"
+  | "lists"
+  | "dump"
+  | "set"
+  | "commit"
+  | "abort"
+  | "new"
+  | "add"
+  | "del";
+
+/** The second line of what HAProxy says to a command while another one, or its ACME, holds the lock. */
+export const LOCKED = "Operations on certificates are currently locked!\n";
 
 export interface FakeHaproxy extends AsyncDisposable {
   socket: string;
@@ -36,8 +50,11 @@ export interface FakeHaproxy extends AsyncDisposable {
   spoil: Map<`${Step}#${number}`, Spoil>;
   /** Called before each command is carried out: the other client in the room. */
   interfere?: (step: Step | "other", nth: number) => void;
-  /** What `set` does while another name's transaction is open: 2.6.12 `mixes`. */
-  set: "mixes" | "refuses";
+  /**
+   * What `set` does while another name's transaction is open: 2.6.12 `mixes`. It also `cuts` the
+   * ending `.crt` off every name.
+   */
+  set: "mixes" | "refuses" | "cuts";
 }
 
 export async function startFake(memory: Record<string, string>): Promise<FakeHaproxy> {
@@ -93,14 +110,17 @@ export async function startFake(memory: Record<string, string>): Promise<FakeHap
 function stepOf(command: string): Step | "other" {
   if (/^show ssl cert\n/.test(command)) return "list";
   if (/^show ssl cert \*/.test(command)) return "pending";
-  const [, verb] = /^(show|set|commit|abort|new|add|del) ssl (?:cert|crt-list) /.exec(command) ??
-    [];
+  if (/^show ssl crt-list\n/.test(command)) return "lists";
+  const [, verb] =
+    /^(show|dump|set|commit|abort|new|add|del) ssl (?:cert|crt-list) /.exec(command) ??
+      [];
   return (verb as Step | undefined) ?? "other";
 }
 
 async function answerOf(fake: FakeHaproxy, text: string): Promise<string> {
   const [line = "", ...payload] = text.split("\n");
-  const [verb, , what, name = "", second = ""] = line.split(" ");
+  const [verb, , what, given = "", second = ""] = line.split(" ");
+  const name = fake.set === "cuts" && verb === "set" ? given.replace(/\.crt$/, "") : given;
   const pem = payload.slice(0, payload.indexOf("")).join("\n") + "\n";
   const { memory, transaction, crtLists } = fake;
   const mine = transaction?.name === name;
@@ -121,6 +141,15 @@ async function answerOf(fake: FakeHaproxy, text: string): Promise<string> {
       }
       const open = transaction ? `# transaction\n*${transaction.name}\n` : "";
       return `${open}# filename\n${[...memory.keys()].map((key) => `${key}\n`).join("")}\n`;
+    }
+    case "dump cert": {
+      // Of 3.2: key, leaf, chain; nothing without a key.
+      const blocks = memory.get(name)?.match(/-----BEGIN [^]*?-----END .*-----\n/g);
+      if (!blocks) return memory.has(name) ? "\n" : NOT_FOUND;
+      const isKey = (block: string) => block.includes("PRIVATE KEY");
+      const keys = blocks.filter(isKey);
+      const rest = blocks.filter((block) => !isKey(block));
+      return keys.length === 0 ? "\n" : [...keys, ...rest].join("") + "\n";
     }
     case "set cert":
       if (transaction && !mine) {

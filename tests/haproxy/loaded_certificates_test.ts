@@ -66,7 +66,8 @@ Deno.test("readMemory() says why there is nothing to read", async () => {
   const { pem } = await issue();
   const table: [what: string, step: "list#1" | "show#1", spoil: Spoil, expected: RegExp][] = [
     ["another program", "list#1", { say: "220 mail ESMTP\n" }, /no HAProxy of 2\.2 or later/],
-    ["too low a level", "list#1", { say: "Permission denied\n\n" }, /Permission denied/],
+    ["too low a level", "list#1", { say: "Permission denied\n\n" }, /neither `level operator`/],
+    ["that level", "list#1", { say: "Can't allocate memory!\n\n" }, /nor `level admin`$/],
     ["silence", "list#1", "silent", /closed the connection without an answer/],
     ["a hung process", "show#1", "hang", /no complete answer within 0\.3 s/],
     ["a crash", "show#1", "die", /closed the connection without an answer/],

@@ -35,6 +35,24 @@ export interface RealHaproxy extends AsyncDisposable {
   log: () => Promise<string>;
 }
 
+/**
+ * A client that asks for a long list and reads nothing of it: certificates are locked until it is
+ * disposed of, or HAProxy's `stats timeout` has passed.
+ */
+export async function holdLock({ worker, ask }: RealHaproxy): Promise<Disposable> {
+  // Together more than a socket and HAProxy's buffers hold.
+  for (let i = 0; i < 40; i++) {
+    const ten = Array.from({ length: 10 }, (_, j) => `new ssl cert /${"x".repeat(1000)}/${i}${j}`);
+    await ask(ten.join(";"));
+  }
+  const connection = await Deno.connect({ transport: "unix", path: worker });
+  await connection.write(new TextEncoder().encode("show ssl cert\n"));
+  for (let tries = 0; !(await ask("show ssl cert")).includes("currently locked!"); tries++) {
+    assert.ok(tries < 100, "it is not locked");
+  }
+  return { [Symbol.dispose]: () => connection.close() };
+}
+
 /** Key and certificate as HAProxy's file holds them. */
 export function pemOf({ key, pem }: Issued): string {
   return key.pem + pem;

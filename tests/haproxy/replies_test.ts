@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import {
   attributeOf,
   type CommandOutcome,
+  isDenied,
+  isLocked,
   isShown,
   parseAbort,
   parseAdd,
@@ -94,6 +96,33 @@ Deno.test("parseSet() accepts two replies as success, if they name the file", ()
       "too_large",
     ],
   ]));
+
+Deno.test("isLocked() knows every form of it, and nothing that quotes it", () => {
+  const locked = "Operations on certificates are currently locked!\n\n";
+  const rows: [text: string, expected: boolean][] = [
+    [locked, true],
+    [`Can't show!\n${locked}`, true],
+    [`Can't commit the certificate!\n${locked}Can't commit ${NAME}!\n\n`, true],
+    [`Can't delete!\n${locked}`, true],
+    [`Can't create a certificate!\n${locked}Can't create ${NAME}!\n\n`, true],
+    [`Filename: ${NAME}\nSubject: /O=${locked}`, false],
+    [`# filename\n/etc/${locked}`, false],
+    ["Permission denied\n\n", false],
+    ["\n", false],
+  ];
+  for (const [text, expected] of rows) assert.equal(isLocked(text), expected, text);
+});
+
+Deno.test("isDenied() knows both sentences", () => {
+  const rows: [text: string, expected: boolean][] = [
+    ["Permission denied\n\n", true],
+    ["Can't allocate memory!\n\n", true],
+    ["# filename\n/etc/Permission denied\n\n", false],
+    ["Can't show!\n\n", false],
+    ["\n", false],
+  ];
+  for (const [text, expected] of rows) assert.equal(isDenied(text), expected, text);
+});
 
 Deno.test("parseCommit() requires the first and the last line of the reply", () =>
   checkAll(parseCommit, [

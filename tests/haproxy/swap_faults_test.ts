@@ -4,7 +4,7 @@ import { readMemory } from "../../lib/haproxy/loaded_certificates.ts";
 import { swapCertificate, type SwapResult } from "../../lib/haproxy/swap.ts";
 import type { SwapRequest } from "../../lib/haproxy/swap_state.ts";
 import { issue } from "../cert/issue.ts";
-import { type FakeHaproxy, type Spoil, startFake, type Step } from "./fake_haproxy.ts";
+import { type FakeHaproxy, LOCKED, type Spoil, startFake, type Step } from "./fake_haproxy.ts";
 import { contentOf } from "./leaf_fingerprint.ts";
 import { pemOf, serialOf } from "./real_haproxy.ts";
 import { temporaryFolder } from "../temporary_folder.ts";
@@ -33,6 +33,8 @@ interface Asked extends Partial<SwapRequest> {
 
 async function swap(sockets: FakeHaproxy[], asked: Asked = {}): Promise<Swapped> {
   let putBacks = 0;
+  // Short only where somebody hangs: a machine with other work to do is no fault.
+  const hangs = sockets.some(({ spoil }) => [...spoil.values()].includes("hang"));
   const { pem = NEW, previousPem = OLD, unchanged = false, ...request } = asked;
   const result = await swapCertificate({
     sockets: sockets.map(({ socket }) => socket),
@@ -41,7 +43,7 @@ async function swap(sockets: FakeHaproxy[], asked: Asked = {}): Promise<Swapped>
     previous: previousPem === null ? undefined : await contentOf(previousPem),
     install: () => Promise.resolve(unchanged ? "unchanged" : "written"),
     putBack: () => Promise.resolve(void putBacks++),
-    timing: { deadlineMs: 300, patienceMs: 600 },
+    timing: { deadlineMs: hangs ? 300 : 20_000, patienceMs: 600 },
     ...request,
   });
   for (const { message } of result.outcomes) assert.doesNotMatch(message, /[\n\p{C}]/u);
@@ -265,35 +267,100 @@ for (const set of ["mixes", "refuses"] as const) {
   });
 }
 
-Deno.test("swapCertificate() begins again when another client aborts or locks", async () => {
+Deno.test("swapCertificate() says what to do when HAProxy takes NAME.crt for NAME", async () => {
+  const name = `${NAME}.crt`;
+  await using fake = await startFake({ [NAME]: THIRD, [name]: OLD });
+  fake.set = "cuts";
+  const { state, outcomes, putBacks } = await swap([fake], { name, timing: { patienceMs: 300 } });
+  assert.deepEqual([state, outcomes[0]!.outcome, putBacks], ["failed", "busy", 1]);
+  assert.equal(
+    outcomes[0]!.message,
+    `gave up after 0.3 s: HAProxy before 2.9 takes ${name} for ${NAME}, which it has loaded too: ` +
+      "rename one of the two files, also in HAProxy's configuration, and reload HAProxy",
+  );
+  assert.deepEqual([fake.memory.get(NAME), fake.memory.get(name)], [THIRD, OLD]);
+  assert.equal(fake.transaction, undefined);
+});
+
+Deno.test("swapCertificate() begins again when another client aborts", async () => {
   await using fake = await startFake({ [NAME]: OLD });
   fake.interfere = (step, nth) => {
     if (step === "commit" && nth === 1) fake.transaction = undefined;
   };
-  const locked =
-    "Can't update the certificate!\nOperations on certificates are currently locked!\n";
-  fake.spoil.set("set#2", { say: `${locked}Can't update ${NAME}!\n\n` });
   const { state } = await swap([fake], { timing: { patienceMs: 60_000 } });
   assert.equal(state, "served");
   assert.equal(fake.memory.get(NAME), NEW);
 });
 
-Deno.test("swapCertificate() looks again while another client changes certificates", async () => {
-  await using fake = await startFake({ [NAME]: OLD });
-  const say = "Can't show!\nOperations on certificates are currently locked!\n\n";
-  for (const step of ["list#1", "list#2", "show#1", "show#3"] as const) {
-    fake.spoil.set(step, { say });
-  }
-  const { state, outcomes } = await swap([fake]);
-  assert.deepEqual([state, outcomes[0]!.outcome], ["served", "swapped"]);
-  assert.equal(fake.memory.get(NAME), NEW);
-});
+/** What HAProxy puts before {@link LOCKED}, of 2.2 to 3.5, and how a swap comes to that step. */
+const LOCKABLE: [
+  step: Step,
+  words: string,
+  comesBy?: [`${Step}#${number}`, Spoil],
+][] = [
+  ["list", "Can't show!\n"],
+  ["show", "Can't show!\n"],
+  ["pending", "Can't show!\n"],
+  ["new", "Can't create a certificate!\n"],
+  ["set", "Can't update the certificate!\n"],
+  ["commit", "Can't commit the certificate!\n"],
+  ["add", ""],
+  ["abort", "Can't abort!\n", ["commit#1", { say: "inconsistencies\n\n" }]],
+  ["del", "Can't delete!\n", ["add#1", { say: "Can't edit the crt-list: something\n\n" }]],
+];
+
+for (const [step, words, comesBy] of LOCKABLE) {
+  const added = ["new", "add", "del"].includes(step);
+  const fails = comesBy !== undefined;
+  const start = async (times: number) => {
+    const fake = await startFake({ [OTHER]: THIRD, ...added ? {} : { [NAME]: OLD } });
+    if (added) fake.crtLists.set("/etc/haproxy/certs", new Set([OTHER]));
+    if (comesBy) fake.spoil.set(...comesBy);
+    for (let nth = 1; nth <= times; nth++) {
+      fake.spoil.set(`${step}#${nth}`, { say: `${words}${LOCKED}\n` });
+    }
+    return fake;
+  };
+  const previousPem = added ? null : OLD;
+
+  Deno.test(`swapCertificate() repeats ${step} while another client holds the lock`, async () => {
+    await using fake = await start(2);
+    const { state, outcomes } = await swap([fake], { previousPem, timing: { patienceMs: 60_000 } });
+    const expected = fails ? ["failed", "refused"] : ["served", added ? "added" : "swapped"];
+    assert.deepEqual([state, outcomes[0]!.outcome], expected);
+    assert.equal(fake.memory.get(NAME), fails ? (added ? undefined : OLD) : NEW);
+    assert.equal(fake.transaction, undefined);
+  });
+
+  if (fails) continue;
+  Deno.test(`swapCertificate() says who stands in the way when ${step} stays locked`, async () => {
+    await using fake = await start(200);
+    const timing = { patienceMs: 300, lockedMs: 150 };
+    const { outcomes, putBacks } = await swap([fake], { previousPem, timing });
+    assert.deepEqual([putBacks, outcomes[0]!.outcome], [1, "busy"]);
+    assert.match(
+      outcomes[0]!.message,
+      /another (?:command of its runtime API|client), or its own ACME, .*: run this again later/,
+    );
+    assert.equal(fake.memory.get(NAME), added ? undefined : OLD);
+    assert.equal(fake.transaction, undefined);
+  });
+}
 
 Deno.test("readMemory() never takes what is locked for missing", async () => {
   await using fake = await startFake({ [NAME]: OLD });
-  const say = "Can't show!\nOperations on certificates are currently locked!\n\n";
+  const say = `Can't show!\n${LOCKED}\n`;
   fake.spoil.set("show#1", { say });
   assert.deepEqual((await readMemory(fake.socket)).map(({ name }) => name), [NAME]);
+  for (let nth = 2; nth < 50; nth++) fake.spoil.set(`show#${nth}`, { say });
+  await assert.rejects(readMemory(fake.socket, { lockedMs: 150 }), /locked for 0\.15 s/);
+});
+
+Deno.test("swapCertificate() does not take a certificate's subject for the lock", async () => {
+  await using fake = await startFake({ [NAME]: OLD });
+  const words = LOCKED.trim();
+  fake.spoil.set("show#1", { say: `Filename: ${NAME}\nStatus: Used\nSubject: /O=${words}\n\n` });
+  assert.equal((await swap([fake], { timing: { lockedMs: 0 } })).state, "served");
 });
 
 Deno.test("swapCertificate() with two HAProxys restores the first when the second fails", async () => {

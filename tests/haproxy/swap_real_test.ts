@@ -7,6 +7,7 @@ import { issue, issueChain, type Issued } from "../cert/issue.ts";
 import { contentOf } from "./leaf_fingerprint.ts";
 import {
   hasHaproxy,
+  holdLock,
   pemOf,
   type RealHaproxy,
   serialOf,
@@ -138,6 +139,61 @@ withHaproxy("of a key that does not fit changes neither file nor memory", async 
   assert.equal(await Deno.readTextFile(path), file);
   await noTransaction(h);
 });
+
+withHaproxy(
+  "of NAME.crt beside NAME is served, or says what HAProxy before 2.9 does",
+  async (h) => {
+    const [file, path] = ["both/a.pem.crt", h.path("both/a.pem.crt")];
+    const [bind, issued] = [h.path("bind0.sock"), await issue({ names: ["crt.example"] })];
+    const before = [
+      await h.servedSerial("crt.example", bind),
+      await h.servedSerial("a.example", bind),
+    ];
+    const timing = { patienceMs: 300 };
+    const { state, outcomes, said } = await install(h, file, { issued, timing });
+    const after = [
+      await h.servedSerial("crt.example", bind),
+      await h.servedSerial("a.example", bind),
+    ];
+    if (state === "served") return assert.deepEqual(after, [serialOf(issued), before[1]], said);
+    const taken = h.path("both/a.pem");
+    assert.equal(outcomes[0]!.outcome, "busy", said);
+    assert.match(
+      outcomes[0]!.message,
+      /: HAProxy before 2\.9 takes .*: rename one of the two files/,
+    );
+    assert.ok(outcomes[0]!.message.includes(` takes ${path} for ${taken}, which`), said);
+    assert.deepEqual(after, before, said);
+    await noTransaction(h);
+  },
+  {
+    files: {
+      "both/a.pem": pemOf(await issue({ names: ["a.example"] })),
+      "both/a.pem.crt": pemOf(await issue({ names: ["crt.example"] })),
+    },
+    binds: ["crt DIRECTORY/both/"],
+  },
+);
+
+withHaproxy("waits for a client that holds the lock, or says so", async (h) => {
+  const issued = await issue({ names: ["default.example"] });
+  using _holder = await holdLock(h);
+  const timing = { lockedMs: 150 };
+  const early = await install(h, "certs/default.pem", { issued, timing });
+  assert.deepEqual([early.state, early.outcomes[0]!.outcome], ["failed", "busy"], early.said);
+  assert.match(early.outcomes[0]!.message, /locked for 0\.15 s: run this again later/);
+  const { state, said } = await install(h, "certs/default.pem", { issued });
+  assert.equal(state, "served", said);
+  assert.equal(await h.servedSerial(), serialOf(issued));
+}, { global: ["stats timeout 1s"] });
+
+withHaproxy("adds while a client holds the lock", async (h) => {
+  const issued = await issue({ names: ["fresh.example"] });
+  using _holder = await holdLock(h);
+  const { state, outcomes, said } = await install(h, "certs/fresh.pem", { issued });
+  assert.deepEqual([state, outcomes[0]!.outcome], ["served", "added"], said);
+  assert.equal(await h.servedSerial("fresh.example"), serialOf(issued));
+}, { global: ["stats timeout 1s"] });
 
 withHaproxy("at level operator is denied and leaves everything", async (h) => {
   const before = await h.servedSerial();

@@ -282,3 +282,26 @@ Deno.test({
     assert.deepEqual((await readTokenFile(link, "tok")).kind, "found", "what can be no secret");
   },
 });
+
+Deno.test("readTokenFile() tells why it could not look", async () => {
+  await using dir = await webroot();
+  const loop = `${dir.root}/loop`;
+  await Deno.symlink("loop", loop);
+  const { faults } = await readTokenFile(loop, "tok") as { faults: { reason?: string }[] };
+  const reason = "its symbolic links form a loop (ELOOP)";
+  assert.deepEqual(faults.map((fault) => fault.reason), [reason, reason]);
+});
+
+Deno.test("readTokenFile() finds no fault in a file that is removed while it is read", async () => {
+  await using dir = await webroot();
+  for (let i = 0; i < 300; i++) {
+    await Deno.writeTextFile(`${dir.root}/tok`, "tok.x");
+    const [got] = await Promise.all([
+      readTokenFile(dir.root, "tok"),
+      new Promise((resolve) => setTimeout(resolve, i % 3)).then(() =>
+        Deno.remove(`${dir.root}/tok`)
+      ),
+    ]);
+    if (got.kind !== "found") assert.deepEqual(got, { kind: "absent", faults: [] });
+  }
+});

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { watchScreen } from "../../lib/status/watch_screen.ts";
-import { wrapped } from "../../lib/status/text_layout.ts";
+import { wrapped } from "../../lib/text_layout.ts";
 
 const SIZE = { columns: 20, rows: 5 };
 /** The lines that are seen, without what moves the cursor. */

@@ -1,7 +1,7 @@
 /** Tables and paragraphs of text, for a terminal of some width or for a reader of lines. */
 
-import { clip } from "../clip.ts";
-import { printable } from "../log.ts";
+import { clip } from "./clip.ts";
+import { printable } from "./log.ts";
 
 /** Columns of the terminal; undefined where lines may have any length. */
 export type Width = number | undefined;
@@ -26,7 +26,7 @@ export function cropped(line: string, width: Width): string {
 /** The words in lines of at most that width, all but the first indented; a longer word stays whole. */
 export function wrapped(
   text: string,
-  { width, indent }: { width: Width; indent: number },
+  { width, indent = 0 }: { width: Width; indent?: number },
 ): string[] {
   if (width === undefined) return [text];
   const lines: string[] = [];
