@@ -8,8 +8,9 @@
 
 import { Argument, type Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { Command as Program } from "commander";
-import { ConfigError, EXIT, messageOf, UsageError } from "./errors.ts";
+import { ConfigError, EXIT, JobError, messageOf, UsageError } from "./errors.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "./log.ts";
+import { systemReason } from "./system_reason.ts";
 
 export { Argument, type Command, Option };
 
@@ -190,6 +191,7 @@ const encoder = new TextEncoder();
 /**
  * It is not an error that the reader has closed the pipe (`acme-lb --help | head -1`).
  * @returns whether there is still a reader
+ * @throws {JobError} for any other reason, such as a full disk
  */
 export function writeToStdout(text: string): boolean {
   try {
@@ -197,7 +199,7 @@ export function writeToStdout(text: string): boolean {
     for (let sent = 0; sent < bytes.length;) sent += Deno.stdout.writeSync(bytes.subarray(sent));
     return true;
   } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-    return false;
+    if (error instanceof Deno.errors.BrokenPipe) return false;
+    throw new JobError(`cannot write to standard output: ${systemReason(error)}`, { cause: error });
   }
 }

@@ -87,15 +87,23 @@ function failure(cause: unknown): Read {
   return { reason: systemReason(cause), absent: errnoOf(cause) === "ENOENT", cause };
 }
 
-/** All of standard input as text. @throws {JobError} when it is longer than `limit` bytes */
+/**
+ * All of standard input as text.
+ * @throws {JobError} when it is longer than `limit` bytes, or cannot be read
+ */
 export async function readStandardInput(limit: number): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   let size = 0;
-  for await (const chunk of Deno.stdin.readable) {
-    size += chunk.length;
-    if (size > limit) throw new JobError(`standard input is longer than ${limit} bytes`);
-    text += decoder.decode(chunk, { stream: true });
+  try {
+    for await (const chunk of Deno.stdin.readable) {
+      size += chunk.length;
+      if (size > limit) throw new JobError(`standard input is longer than ${limit} bytes`);
+      text += decoder.decode(chunk, { stream: true });
+    }
+  } catch (error) {
+    if (error instanceof JobError) throw error;
+    throw new JobError(`cannot read standard input: ${systemReason(error)}`, { cause: error });
   }
   return text + decoder.decode();
 }

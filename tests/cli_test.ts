@@ -137,6 +137,23 @@ Deno.test("help into a pipe that nobody reads is no error", async () => {
   assert.deepEqual([code, stderr], [0, ""]);
 });
 
+Deno.test("output that cannot be written is an error in the operator's words", async () => {
+  const shell = 'exec "$@" > /dev/full';
+  const { code, stderr } = await new Deno.Command("sh", {
+    args: ["-c", shell, "sh", Deno.execPath(), "run", "--no-check", "--no-prompt", ...RIGHTS]
+      .concat(`${ROOT}main.ts`, "serve", "--help"),
+    stdin: "null",
+  }).output();
+  const text = new TextDecoder().decode(stderr);
+  assert.deepEqual(
+    [code, text],
+    [
+      1,
+      "acme-lb: cannot write to standard output: no space left on its file system (ENOSPC)\n",
+    ],
+  );
+});
+
 /** A command line of one command, `work`, that takes `--count` and runs `run`. */
 function tool(run: Subcommand["run"], failureExit?: number) {
   const work: Subcommand = {

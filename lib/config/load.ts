@@ -5,10 +5,11 @@
  * file: hooks often have none, and start faster without it.
  */
 
-import { ConfigError, messageOf } from "../errors.ts";
+import { ConfigError } from "../errors.ts";
 import { InProgress } from "../in_progress.ts";
 import { orSilent } from "../silent_file.ts";
 import { readConfig } from "./read_config.ts";
+import { systemReason } from "../system_reason.ts";
 import type { Config } from "./schema.ts";
 
 export const DEFAULT_CONFIG_PATH = "/etc/acme-lb/config.yaml";
@@ -42,7 +43,7 @@ export async function loadConfig(asked: string | undefined): Promise<LoadedConfi
       ? "no such file"
       : error instanceof Deno.errors.PermissionDenied
       ? "permission denied; the user that acme-lb runs as must be able to read it"
-      : messageOf(error);
+      : systemReason(error);
     throw new ConfigError([`${path}: ${reason}`]);
   }
   const { parseConfig } = await import("./parse_config.ts");

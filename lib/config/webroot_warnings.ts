@@ -7,15 +7,22 @@ import { deadline, orAborted } from "../time.ts";
 /** For all checks of one webroot. */
 const LOOK_TIME_MS = 1_000;
 
-/** Below a webroot of the nested layout; nothing is served through a link among these. */
-const NESTED = [".well-known", ".well-known/acme-challenge"];
+/**
+ * Below a webroot of the nested layout; nothing is served through a link among these. The last
+ * stands for any token: whether it can be looked for there.
+ */
+const NESTED = [
+  ".well-known",
+  ".well-known/acme-challenge",
+  ".well-known/acme-challenge/acme-lb-looks-here",
+];
 
 /** Each reload looks again, and must not take another thread each time. */
 const looks = new InProgress<string | undefined>();
 
 /** A line for the first problem. Never throws, and waits a second at most. */
 export async function webrootWarnings(webroot: string): Promise<string[]> {
-  using limit = deadline(LOOK_TIME_MS);
+  using limit = deadline(LOOK_TIME_MS, { whileRunning: true });
   try {
     const look = looks.join(webroot, () => doubtAbout(webroot));
     const doubt = await orAborted(look, limit.signal);
@@ -30,7 +37,7 @@ export async function webrootWarnings(webroot: string): Promise<string[]> {
 
 /** Those whose file system does not answer. Waits a second at most. */
 export async function silentWebroots(webroots: readonly string[]): Promise<string[]> {
-  using limit = deadline(LOOK_TIME_MS);
+  using limit = deadline(LOOK_TIME_MS, { whileRunning: true });
   const answers = await Promise.all(
     webroots.map((webroot) => orAborted(anyAnswer(webroot), limit.signal).catch(() => false)),
   );

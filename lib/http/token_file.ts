@@ -17,7 +17,7 @@
  * and Deno.chdir makes no relative open: the runtime opens the absolute path.
  */
 
-import { isMissing } from "../system_reason.ts";
+import { isMissing, systemReason } from "../system_reason.ts";
 import { isOwn } from "../trusted_path.ts";
 import { CHALLENGE_PREFIX } from "./challenge_path.ts";
 
@@ -44,6 +44,8 @@ const COULD_NOT_LOOK: TokenFileFault[] = ["unreadable", "not_public"];
 export interface IgnoredFile {
   path: string;
   fault: TokenFileFault;
+  /** What the system says, when it is `unreadable`. */
+  reason?: string;
 }
 
 export type TokenFile =
@@ -71,13 +73,13 @@ export async function readTokenFile(
     const path = `${webroot}/${name}`;
     const result = await readOne(webroot, { name, token, now });
     if (result && "text" in result) return { kind: "found", body: result.text, path };
-    if (result) faults.push({ path, fault: result.fault });
+    if (result) faults.push({ path, ...result });
   }
   const blind = faults.some(({ fault }) => COULD_NOT_LOOK.includes(fault));
   return { kind: blind ? "unreadable" : "absent", faults };
 }
 
-type Content = { text: string } | { fault: TokenFileFault };
+type Content = { text: string } | Omit<IgnoredFile, "path">;
 
 /** The content, the reason it does not count, or undefined when there is no such file. */
 async function readOne(
@@ -89,7 +91,7 @@ async function readOne(
     if (!content || "fault" in content || content.text.startsWith(`${token}.`)) return content;
     return await readUnmoved(webroot, { name, now });
   } catch (error) {
-    return isMissing(error) ? undefined : { fault: "unreadable" };
+    return isMissing(error) ? undefined : { fault: "unreadable", reason: systemReason(error) };
   }
 }
 

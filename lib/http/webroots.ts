@@ -83,7 +83,7 @@ export class Webroots {
 /** What /healthz says of each, after its path. */
 const WORDS: Record<WebrootFault, string> = {
   silent: "does not answer; see its server and mount",
-  unreadable: "cannot be read by the user that acme-lb runs as",
+  unreadable: "cannot be read; see webroot_unreadable in the log",
 };
 
 export class Webroot {
@@ -166,14 +166,18 @@ export class Webroot {
 
   #answered(file: TokenFile): void {
     const { clock = SYSTEM_CLOCK, log } = this.options;
-    // The mode of one token file says nothing about the webroot; both layouts without permission
-    // do.
-    const unreadable = file.kind === "unreadable" &&
-      file.faults.filter(({ fault }) => fault === "unreadable").length > 1;
+    // The mode of one token file says nothing about the webroot; both layouts together do.
+    const blind = file.kind === "unreadable"
+      ? file.faults.filter(({ fault }) => fault === "unreadable")
+      : [];
+    const unreadable = blind.length > 1;
     if (unreadable && !this.#unreadable) {
+      const { reason = "unknown" } = blind[0]!;
       log.warn("webroot_unreadable", {
         webroot: this.path,
-        reason: "permission denied; the user that acme-lb runs as must be able to enter it",
+        reason: /\(EACCES\)/.test(reason)
+          ? `${reason}; the user that acme-lb runs as must be able to enter it`
+          : reason,
       });
     }
     this.#unreadable = unreadable;

@@ -200,5 +200,9 @@ Deno.test("loadConfig() accepts a file of 64 KiB, and refuses larger, broken and
   await refused(/config\.yaml:1:1: webrot: unknown key/);
   await Deno.remove(path);
   await Deno.symlink(path, path);
-  await refused(/config\.yaml: .*(?:loop|symbolic)/i);
+  await refused(/config\.yaml: its symbolic links form a loop \(ELOOP\)$/);
+  await Deno.remove(path);
+  await Deno.writeTextFile(`${dir}/file`, "");
+  await Deno.symlink(`${dir}/file/config.yaml`, path);
+  await refused(/config\.yaml: a part of its path is not a directory \(ENOTDIR\)$/);
 });

@@ -283,6 +283,15 @@ Deno.test({
   },
 });
 
+Deno.test("readTokenFile() tells why it could not look", async () => {
+  await using dir = await webroot();
+  const loop = `${dir.root}/loop`;
+  await Deno.symlink("loop", loop);
+  const { faults } = await readTokenFile(loop, "tok") as { faults: { reason?: string }[] };
+  const reason = "its symbolic links form a loop (ELOOP)";
+  assert.deepEqual(faults.map((fault) => fault.reason), [reason, reason]);
+});
+
 Deno.test("readTokenFile() finds no fault in a file that is removed while it is read", async () => {
   await using dir = await webroot();
   for (let i = 0; i < 300; i++) {

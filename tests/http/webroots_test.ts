@@ -158,3 +158,26 @@ Deno.test("a webroot that this user cannot enter is reported once; a single unre
   await find("tok");
   assert.deepEqual([all.states()[1]!.fault, log.length], [undefined, 1]);
 });
+
+Deno.test("a webroot that cannot be read is reported with the reason of the system", async () => {
+  const table: [string, RegExp][] = [
+    ["permission denied (EACCES)", /^permission denied \(EACCES\); the user .* able to enter it$/],
+    ["its symbolic links form a loop (ELOOP)", /^its symbolic links form a loop \(ELOOP\)$/],
+    ["Transport endpoint is not connected", /^Transport endpoint is not connected$/],
+  ];
+  for (const [reason, expected] of table) {
+    const faults = ["/a/tok", "/a/.w/tok"].map((path) => ({
+      path,
+      fault: "unreadable" as const,
+      reason,
+    }));
+    const told: unknown[] = [];
+    const webroots = new Webroots({
+      log: { info: () => {}, warn: (_, fields) => void told.push(fields?.reason) },
+      read: () => Promise.resolve({ kind: "unreadable", faults }),
+    });
+    await findInWebroots(webroots.of(["/a"]), { token: "tok", source: "" });
+    assert.deepEqual(told.length, 1);
+    assert.match(String(told[0]), expected);
+  }
+});
