@@ -10,6 +10,7 @@ import { messageOf } from "../errors.ts";
 import { isExpired, isYetToCome } from "./age.ts";
 import { type Certificate, readCertificate, sameBytes, titleOf } from "./certificate.ts";
 import { orderChain, unique } from "./chain.ts";
+import { foreignForm } from "./foreign_form.ts";
 import { encodePem, isCertificate, parsePem, type PemBlock } from "./pem.ts";
 import { isPrivateKey, keyFits, readPrivateKey } from "./private_key.ts";
 import { compareInstalled, type Installed, type Sendable, sendableWith } from "./installed.ts";
@@ -144,8 +145,7 @@ function readBlocks({ name, bytes }: NamedBytes, { refusals, warnings }: Remarks
 
 function describeBlockless(bytes: Uint8Array): string {
   if (bytes.every((byte) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d))) return "is empty";
-  const der = bytes[0] === 0x30 && bytes[1]! >= 0x80;
-  return der ? "is DER, not PEM: convert it with openssl" : "holds no PEM block";
+  return foreignForm(bytes) ?? "holds no PEM block";
 }
 
 function readCertificates(

@@ -53,6 +53,11 @@ export async function readPrivateKey(block: PemBlock): Promise<PrivateKey> {
   }
   if (readDer(block.der).tag !== TAG.sequence) throw new SyntaxError("the private key is damaged");
   const spki = await readPublicHalf(block);
+  if (!spki && hasExplicitCurve(block)) {
+    throw new SyntaxError(
+      "the private key spells its curve out: convert it with openssl ec -param_enc named_curve",
+    );
+  }
   if (!spki) throw new SyntaxError("the private key is damaged or of a kind that is not supported");
   const kind = readKeyKind(readDer(spki));
   const refusal = refusedKind(kind);
@@ -82,6 +87,14 @@ export async function readPublicHalf(block: PemBlock): Promise<Uint8Array | unde
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Whether the curve is given by its numbers (RFC 3279 section 2.3.5, fieldType prime-field) instead
+ * of its name. OpenSSL and HAProxy read such keys, the runtime does not.
+ */
+export function hasExplicitCurve({ der }: PemBlock): boolean {
+  return der.toHex().includes("06072a8648ce3d0101");
 }
 
 /** Why HAProxy or common clients do not support such a key; undefined when they do. */

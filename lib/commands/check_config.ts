@@ -64,9 +64,7 @@ function hiddenCertificates(config: Config): string[] {
   const hidden = config.metrics.listen.length > 0 ? hiddenPaths(config.certificates, config) : [];
   if (hidden.length === 0) return [];
   return [
-    `certificates: ${
-      hidden.join(", ")
-    }: hidden from acme-lb.service, whose metrics leave out what ` +
-    "it cannot read; acme-lb-check-expiry.timer watches all of them",
+    `certificates: ${hidden.join(", ")}: hidden from acme-lb.service, whose metrics leave out ` +
+    "what it cannot read; acme-lb-check-expiry.timer watches all of them",
   ];
 }

@@ -3,7 +3,7 @@
 import type { Config } from "../config/schema.ts";
 import { layoutDoubt, silentWebroots } from "../config/webroot_warnings.ts";
 import { solversThatAnswerAll } from "../http/solvers.ts";
-import type { SelfTestFinding } from "../self_test/findings.ts";
+import { fault, type SelfTestFinding } from "../self_test/findings.ts";
 
 /** Waits for no file system and no solver for much longer than a second. */
 export async function findingsHere(
@@ -20,12 +20,7 @@ export async function findingsHere(
   return {
     webroots,
     findings: [
-      ...silent.map((about): SelfTestFinding => ({
-        level: "fail",
-        rule: "webroot",
-        about,
-        text: SILENT,
-      })),
+      ...silent.map((about) => ({ ...fault("webroot", SILENT), about })),
       ...catchAll.map(({ address, doubt }): SelfTestFinding => ({
         ...{ level: "warn", rule: "catch_all", about: `challenge.solvers ${address}`, text: doubt },
       })),

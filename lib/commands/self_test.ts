@@ -69,9 +69,8 @@ export const selfTest: Subcommand<SelfTestFlags> = {
         checked(parseResolver),
       )
       .addOption(
-        new Option("--format <format>", "format of the report").choices(["text", "json"]).default(
-          "text",
-        ),
+        new Option("--format <format>", "format of the report")
+          .choices(["text", "json"]).default("text"),
       )
       .option("--json", "the same as --format json, for scripts written for version 0.1")
       .addHelpText("after", EXAMPLES);

@@ -43,9 +43,8 @@ export const status: Subcommand<StatusFlags> = {
     addFlags(command, ["peer", "challenge-listen"]);
     command
       .addOption(
-        new Option("--format <format>", "format of the output").choices(["text", "json"]).default(
-          "text",
-        ),
+        new Option("--format <format>", "format of the output")
+          .choices(["text", "json"]).default("text"),
       )
       .option("--watch", "repeat every two seconds")
       .addHelpText("after", EXAMPLES);

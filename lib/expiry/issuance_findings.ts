@@ -1,6 +1,6 @@
 /**
- * Findings about the issuance of a certificate: by a trusted CA, and with a signature that clients
- * accept?
+ * Findings about the issuance of a certificate: by a trusted CA, and with a key and a signature that
+ * clients accept?
  */
 
 import { type Certificate, titleOf } from "../cert/certificate.ts";
@@ -34,6 +34,12 @@ export function issuanceFindings(certificates: Certificate[]): ExpiryFinding[] {
     const text = `comes from ${leaf!.issuer.text}, a test CA that no client trusts: order it ` +
       "again from the CA's production directory";
     findings.push({ state: "WARNING", reason: "test_issuer", text });
+  }
+  if (leaf?.key.family === "RSA" && leaf.key.bits! < 2048) {
+    const text =
+      `has a key of ${leaf.key.name}: browsers refuse it, and HAProxy may not start with ` +
+      "it; order a certificate for a key of 2048 bits or more";
+    findings.push({ state: "WARNING", reason: "weak_key", text });
   }
   for (const certificate of certificates) {
     const digest = WEAK_DIGESTS.get(certificate.signature.algorithm);

@@ -4,7 +4,7 @@ import { type Certificate, sameBytes, titleOf } from "../cert/certificate.ts";
 import type { ExpiryFinding } from "./record.ts";
 import type { KeyKind } from "../cert/key_kind.ts";
 import type { PemBlock } from "../cert/pem.ts";
-import { isEncrypted } from "../cert/private_key.ts";
+import { hasExplicitCurve, isEncrypted } from "../cert/private_key.ts";
 import type { CryptoCache } from "../cert/crypto_cache.ts";
 
 /**
@@ -30,6 +30,14 @@ export async function keyFindings(
     if (!isReadable(leaf.key)) {
       return [
         unsupported(`keys like that of the certificate (${leaf.key.name}) cannot be compared`),
+      ];
+    }
+    if (leaf.key.family === "EC" && hasExplicitCurve(key)) {
+      return [
+        unsupported(
+          "the private key spells its curve out, so it was not compared with the certificate: " +
+            "convert it with openssl ec -param_enc named_curve",
+        ),
       ];
     }
     return [mismatch(`is damaged, or of another kind than the certificate's ${leaf.key.name}`)];

@@ -9,6 +9,7 @@
 import { messageOf } from "../errors.ts";
 import { type Certificate, readCertificate } from "../cert/certificate.ts";
 import { readFirstDer } from "../cert/der.ts";
+import { foreignForm, isDer } from "../cert/foreign_form.ts";
 import { isCertificate, type PemBlock, type PemFault, scanPem } from "../cert/pem.ts";
 import { isPrivateKey } from "../cert/private_key.ts";
 
@@ -30,9 +31,9 @@ const TRUSTED = "TRUSTED CERTIFICATE";
 /** Blocks in front of a leaf that never hold a certificate, and that OpenSSL passes over. */
 const HARMLESS = /(?:^|[ .])(?:PARAMETERS|CERTIFICATE REQUEST|X509 CRL|PUBLIC KEY|PRIVATE KEY)$/;
 
-/** @throws {SyntaxError} for a DER file that is no certificate */
+/** @throws {SyntaxError} for a file that is in another form, with what it is and what to do */
 export function readContents(bytes: Uint8Array): Contents {
-  if (bytes[0] === 0x30 && bytes[1]! >= 0x80) return readDerFile(bytes);
+  if (isDer(bytes)) return readDerFile(bytes);
   const contents: Contents = {
     certificates: [],
     leafKnown: true,
@@ -41,6 +42,14 @@ export function readContents(bytes: Uint8Array): Contents {
     others: [],
   };
   const { blocks, faults } = scanPem(bytes);
+  const form = blocks.length + faults.length === 0 ? foreignForm(bytes) : undefined;
+  if (form !== undefined) throw new SyntaxError(form);
+  if (hasLoneReturns(bytes)) {
+    contents.damage.push(
+      "lines end with a carriage return alone, where HAProxy and OpenSSL see no end: save the " +
+        "file with Unix line ends",
+    );
+  }
   // A block without END is noticed at the BEGIN of the next one, and comes before it.
   for (const part of [...faults, ...blocks].sort((a, b) => a.line - b.line)) {
     if ("text" in part) addDamage(contents, part);
@@ -51,6 +60,11 @@ export function readContents(bytes: Uint8Array): Contents {
   }
   if (contents.certificates.length === 0) contents.leafKnown = true;
   return contents;
+}
+
+/** A boundary that only a reader more lenient than OpenSSL sees; CRLF is read by all. */
+function hasLoneReturns(bytes: Uint8Array): boolean {
+  return bytes.includes(0x0d) && /-----\r+[^\r\n]/.test(new TextDecoder("latin1").decode(bytes));
 }
 
 function addDamage(contents: Contents, { line, text, label }: PemFault): void {
@@ -84,6 +98,8 @@ function readDerFile(bytes: Uint8Array): Contents {
     const certificates = [readCertificate(bytes)];
     return { certificates, leafKnown: true, keys: [], damage: [], others: [] };
   } catch (error) {
-    throw new SyntaxError(`is DER, but no certificate: ${messageOf(error)}`);
+    const form = foreignForm(bytes)!;
+    const damaged = form.startsWith("is a certificate");
+    throw new SyntaxError(damaged ? `is a damaged certificate: ${messageOf(error)}` : form);
   }
 }

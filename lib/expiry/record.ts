@@ -19,6 +19,7 @@ export type Reason =
   | "name_missing"
   | "placeholder"
   | "test_issuer"
+  | "weak_key"
   | "weak_signature"
   | "not_served"
   | "memory_only"

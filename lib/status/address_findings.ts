@@ -33,11 +33,10 @@ function heldTwice(
 ): StatusFinding {
   const names = listed(holders.map(({ name }) => name));
   const { interface: device, unicast } = view.expected;
+  const group = address.includes(":") ? "ff02::12" : "224.0.0.18";
   const way = unicast
     ? "between their own addresses"
-    : `between them on ${device} (multicast to ${
-      address.includes(":") ? "ff02::12" : "224.0.0.18"
-    }; ` +
+    : `between them on ${device} (multicast to ${group}; ` +
       "or set cluster.unicast where the network drops it)";
   return {
     level: "fail",

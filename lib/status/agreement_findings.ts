@@ -1,6 +1,5 @@
 /** Differences between the balancers, and which of them does not reach which. */
 
-import type { PeerContact } from "./balancer_report.ts";
 import type { FleetView } from "./fleet.ts";
 import { isReached } from "./reach.ts";
 import { agoAt } from "./instants.ts";
@@ -73,24 +72,13 @@ function unreachedPeers({ rows }: FleetView): StatusFinding[] {
       const running = target?.report;
       if (isReached(contact.outcome) || !running || now - contacted > RECENT_MS) return [];
       if (contacted < now - running.uptime_s * 1000) return [];
-      return [{
-        level: "warn",
-        rule: "unreached",
-        about: row.name,
-        text: unreachedText(contact, {
-          from: row.name,
-          to: target.name,
-          ago: agoAt(contact.at, row.report!),
-        }),
-      }];
+      const [from, to] = [row.name, target.name];
+      const { peer, outcome } = contact;
+      const text =
+        `its last question to ${to} (${peer}), ${agoAt(contact.at, row.report!)}, ended in ` +
+        `${outcome}, though ${to} answers here: look for a firewall or a route between ${from} ` +
+        `and ${to}`;
+      return [{ level: "warn", rule: "unreached", about: from, text }];
     })
   );
-}
-
-function unreachedText(
-  { peer, outcome }: PeerContact,
-  { from, to, ago }: { from: string; to: string; ago: string },
-): string {
-  return `its last question to ${to} (${peer}), ${ago}, ended in ${outcome}, though ${to} answers ` +
-    `here: look for a firewall or a route between ${from} and ${to}`;
 }

@@ -81,31 +81,21 @@ function ownFindings(row: BalancerRow, report: BalancerReport, view: FleetView):
   );
   if (unknown.length > 0) {
     const list = unknown.map(({ address }) => address).slice(0, 5).join(", ");
-    add(
-      "warn",
-      "address_unknown",
-      `holds ${list} as virtual, which cluster.virtual_addresses here ` +
-        "does not name",
-    );
+    const text = `holds ${list} as virtual, which cluster.virtual_addresses here does not name`;
+    add("warn", "address_unknown", text);
   }
   const off = Date.parse(report.now) - now.getTime();
   // Both are cut to the second, and the answer has travelled.
   if (Math.abs(off) > CLOCK_WARN) {
-    add(
-      Math.abs(off) > CLOCK_FAIL ? "fail" : "warn",
-      "clock",
-      `its clock is ${formatSpan(Math.abs(off))} ${
-        off > 0 ? "ahead of" : "behind"
-      } the one here: ` +
-        "run timedatectl on both",
-    );
+    const direction = off > 0 ? "ahead of" : "behind";
+    const text = `its clock is ${
+      formatSpan(Math.abs(off))
+    } ${direction} the one here: run timedatectl on both`;
+    add(Math.abs(off) > CLOCK_FAIL ? "fail" : "warn", "clock", text);
   }
   for (const address of deaf) {
-    add(
-      "warn",
-      "deaf_address",
-      `answers, but not on ${address}: correct it in peers, or open its firewall`,
-    );
+    const text = `answers, but not on ${address}: correct it in peers, or open its firewall`;
+    add("warn", "deaf_address", text);
   }
   for (const fault of report.health.faults) {
     add("fail", "unhealthy", `its /healthz fails: ${fault}: look there with journalctl -u acme-lb`);

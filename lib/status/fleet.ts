@@ -1,17 +1,12 @@
 /** The fleet as one balancer sees it: a row for each balancer, with what it told or why it did not. */
 
+import type { AskFault } from "../http/ask.ts";
 import type { BalancerReport } from "./balancer_report.ts";
 
 /** Why there is no report; the words of the log, and some of this question's own. */
 export type Silence =
-  | "timeout"
-  | "refused"
-  | "reset"
-  | "unreachable"
+  | AskFault
   | "unresolved"
-  | "empty"
-  | "bad_framing"
-  | "too_large"
   | "bad_status"
   | "redirected"
   /** 404: it is asked for a status, and tells none to this balancer. */

@@ -53,12 +53,11 @@ export function fleetPicture(view: FleetView, findings: readonly StatusFinding[]
     ...nodes.flatMap(({ y }) => [y - NODE - 3, y + NODE + 3]),
     ...pills.flatMap(({ y }) => [y - PILL / 2, y + PILL / 2]),
   ];
-  const [top, bottom] = [Math.min(...ys, middle - 20), Math.max(...ys, middle + 20)].map(
-    Math.round,
-  );
+  const top = Math.round(Math.min(...ys, middle - 20));
+  const height = Math.round(Math.max(...ys, middle + 20)) - top;
   const label = `${rows.length} balancers, what they hold, and who reaches whom`;
   return html`
-    <svg class="fleet" viewBox="0 ${top!} ${WIDTH} ${bottom! - top!}" role="img"
+    <svg class="fleet" viewBox="0 ${top} ${WIDTH} ${height}" role="img"
       aria-label="${label}">${nodes.flatMap((a, i) =>
         nodes.slice(i + 1).map((b) => edge(a, b))
       )}${nodes.map((node) => drawnNode(node, findings))}${pills.map(drawnPill)}</svg>

@@ -35,17 +35,12 @@ export function createPageHandler(
   });
   return async (target) => {
     if (target !== "/" && target !== "/?still") return undefined;
-    const made = await pages();
-    if (!made) return NOT_YET;
-    return target === "/" ? made.refreshing() : made.still();
+    return (await pages())?.(target) ?? NOT_YET;
   };
 }
 
-/** Each is rendered when it is asked for first. */
-interface Pages {
-  refreshing(): Answer;
-  still(): Answer;
-}
+/** The page of a target; each is rendered when it is asked for first. */
+type Pages = (target: "/" | "/?still") => Answer;
 
 const NOT_YET: Answer = {
   status: 503,
@@ -63,22 +58,17 @@ async function makePages(view: FleetView): Promise<Pages> {
   ]);
   const findings = findFleetFaults(view);
   const headers = headersFor(await sha256(PAGE_STYLE));
-  const page = (refreshes: boolean, more = "") =>
-    once((): Answer => ({
-      status: 200,
-      headers: headers + more,
-      body: statusPage(view, findings, { refreshes }),
-      close: false,
-    }));
-  return {
-    refreshing: page(true, headerLine("Refresh", String(REFRESH_S))),
-    still: page(false),
+  const made = new Map<string, Answer>();
+  return (target) => {
+    const known = made.get(target);
+    if (known) return known;
+    const refreshes = target === "/";
+    const refresh = refreshes ? headerLine("Refresh", String(REFRESH_S)) : "";
+    const body = statusPage(view, findings, { refreshes });
+    const page: Answer = { status: 200, headers: headers + refresh, body, close: false };
+    made.set(target, page);
+    return page;
   };
-}
-
-function once<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => made ??= make();
 }
 
 /** A browser may use only the style sheet and the icon in the page itself. */

@@ -48,6 +48,9 @@ Deno.test("fileRecord says what is wrong with a key, and never passes over one t
   const { leaf, lower, upper } = await issueChain();
   const chain = pemOf(leaf, lower, upper);
   const encrypted = await openssl(["pkcs8", "-topk8", "-passout", "pass:x"], leaf.key.pem);
+  const spelled = ["-param_enc", "explicit"];
+  const traditional = await openssl(["ec", ...spelled], leaf.key.pem);
+  const explicit = await openssl(["pkey", "-ec_param_enc", "explicit"], leaf.key.pem);
   const damaged = leaf.key.pkcs8.slice();
   damaged[40]! ^= 1;
   await table({
@@ -61,6 +64,8 @@ Deno.test("fileRecord says what is wrong with a key, and never passes over one t
     ],
     "the second one": [(await makeKey()).pem + leaf.key.pem + chain, "CRITICAL key_mismatch"],
     "encrypted": [encrypted + chain, "UNKNOWN unsupported"],
+    "with its curve spelled out": [explicit + chain, "UNKNOWN unsupported"],
+    "the same, traditional": [traditional + chain, "UNKNOWN unsupported"],
   });
   const [finding] = (await judge(lower.key.pem + chain)).findings;
   assert.match(finding!.text, /belongs to Lower|belongs to CN=Lower.*must come first/);
@@ -68,7 +73,7 @@ Deno.test("fileRecord says what is wrong with a key, and never passes over one t
 
 Deno.test("fileRecord gives dates and a verdict for every kind of key, and says what it cannot compare", async () => {
   const kinds: [algorithm: string, options: string[], shown: string, summary: string][] = [
-    ["RSA", ["rsa_keygen_bits:1024"], "RSA 1024", "OK"],
+    ["RSA", ["rsa_keygen_bits:1024"], "RSA 1024", "WARNING weak_key"],
     ["EC", ["ec_paramgen_curve:P-521"], "P-521", "OK"],
     ["EC", ["ec_paramgen_curve:secp256k1"], "secp256k1", "OK"],
     ["ED448", [], "Ed448", "OK"],

@@ -60,6 +60,24 @@ Deno.test("what stands behind a leaf never hides it: expired it is CRITICAL, and
   }
 });
 
+Deno.test("lines that end with CR alone, which HAProxy does not read, are never OK", async () => {
+  const { old, good, lower } = await twoLeaves();
+  const bare = (text: string) => text.replaceAll("\n", "\r");
+  const files: Record<string, [text: string, summary: string]> = {
+    "everywhere": [bare(good.key.pem + good.pem + lower.pem), "UNKNOWN unreadable"],
+    "in the chain": [good.key.pem + good.pem + bare(lower.pem), "UNKNOWN unreadable"],
+    "of the key": [bare(good.key.pem) + good.pem + lower.pem, "UNKNOWN unreadable"],
+    "expired": [bare(old.key.pem + old.pem + lower.pem), "CRITICAL expired, unreadable"],
+    "CRLF": [(good.pem + lower.pem).replaceAll("\n", "\r\n"), "OK"],
+    "CRLF twice": [(good.pem + lower.pem).replaceAll("\n", "\r\r\n"), "OK"],
+    "in a comment": [`# a\rb\n${good.pem}${lower.pem}`, "OK"],
+    "at the end": [`${good.pem}${lower.pem.trimEnd()}\r`, "OK"],
+  };
+  for (const [what, [text, summary]] of Object.entries(files)) {
+    assert.deepEqual(summaryOf(await judge(text)), summary, what);
+  }
+});
+
 Deno.test("a first block that cannot be read promotes nobody", async () => {
   const { old, good, lower } = await twoLeaves();
   const { der } = good.certificate;
