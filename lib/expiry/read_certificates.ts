@@ -46,8 +46,8 @@ export function readContents(bytes: Uint8Array): Contents {
   if (form !== undefined) throw new SyntaxError(form);
   if (hasLoneReturns(bytes)) {
     contents.damage.push(
-      "lines end with a carriage return alone, where HAProxy and OpenSSL see no end: convert them " +
-        "with tr '\\r' '\\n'",
+      "lines end with a carriage return alone, where HAProxy and OpenSSL see no end: save the " +
+        "file with Unix line ends",
     );
   }
   // A block without END is noticed at the BEGIN of the next one, and comes before it.
