@@ -70,22 +70,19 @@ function advice(
         ? `acme-lb here cannot read the token in ${around.webroot}: ` + UNREADABLE
         : `it cannot read its own webroot: ${UNREADABLE}`;
     case "redirected":
-      return `${
-        statusOf(token)
-      }; is that the public port of a web server? peers wants challenge ports`;
+      return `${statusOf(token)}; is that the public port of a web server? peers wants ` +
+        "challenge ports";
     case "bad_status":
       return !("fault" in token) && token.status === 403
         ? "HTTP 403: with challenge.allow: peers it answers only balancers, and does not know " +
           "this one; compare its peers and cluster"
-        : `${
-          statusOf(token)
-        }: that is not a challenge port of acme-lb, or it fails; look at its log`;
+        : `${statusOf(token)}: that is not a challenge port of acme-lb, or it fails; look at ` +
+          "its log";
     case "too_large":
     case "bad_body":
     case "leading_bytes":
-      return `it answers ${
-        excerpt(token)
-      } instead of the planted text; which program listens there?`;
+      return `it answers ${excerpt(token)} instead of the planted text; which program listens ` +
+        "there?";
     case "bad_framing":
       return "its answer is cut short or is not plain HTTP; which program listens there?";
   }

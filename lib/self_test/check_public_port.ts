@@ -65,10 +65,8 @@ function unknownTokenFinding(reply: Reply, around: DiagnosisContext): SelfTestFi
   if (reply.status === 200) {
     return fault(
       "catch_all",
-      `200 for a token that nobody has: ${
-        excerpt(reply)
-      }; this server, or one of its peers, answers ` +
-        "everything",
+      `200 for a token that nobody has: ${excerpt(reply)}; this server, or one of its peers, ` +
+        "answers everything",
     );
   }
   // With a peer down this is the right answer, and the peer has a line of its own.
@@ -130,13 +128,11 @@ function advice(
       return `the CA reads ${CA_BODY_BYTES} bytes and refuses more` +
         ("fault" in token ? "" : `, here are ${token.body.length}`);
     case "leading_bytes":
-      return `the answer begins with ${
-        leading(token, around)
-      }, which the CA does not accept before the text`;
+      return `the answer begins with ${leading(token, around)}, which the CA does not accept ` +
+        "before the text";
     case "bad_body":
-      return `200 with another text: ${
-        excerpt(token)
-      }; which program, or which of its peers, answers?`;
+      return `200 with another text: ${excerpt(token)}; which program, or which of its peers, ` +
+        "answers?";
     case "bad_framing":
       return "the answer is cut short, compressed, or not HTTP";
   }

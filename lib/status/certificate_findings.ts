@@ -45,14 +45,12 @@ function lackedNames({ rows }: FleetView): StatusFinding[] {
       whole.filter(({ report }) => namesOf(report!).includes(name) === has)
     ) as [BalancerRow[], BalancerRow[]];
     if (having.length < 2) return [];
-    return lacking.map((row): StatusFinding => ({
-      level: "warn",
-      rule: "certificate_missing",
-      about: row.name,
-      text: `has no certificate for ${name}, which ${
-        having.map((one) => one.name).join(", ")
-      } have: ` +
-        "order it there too, or it cannot serve that name when it takes an address over",
+    const text = `has no certificate for ${name}, which ${
+      having.map((one) => one.name).join(", ")
+    } ` +
+      "have: order it there too, or it cannot serve that name when it takes an address over";
+    return lacking.map(({ name: about }): StatusFinding => ({
+      ...{ level: "warn", rule: "certificate_missing", about, text },
     }));
   });
 }
