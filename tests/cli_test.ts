@@ -154,6 +154,19 @@ Deno.test("output that cannot be written is an error in the operator's words", a
   );
 });
 
+Deno.test("standard input that cannot be read is an error in the operator's words", async () => {
+  const shell = 'exec "$@" < /';
+  const { code, stderr } = await new Deno.Command("sh", {
+    args: ["-c", shell, "sh", Deno.execPath(), "run", "--no-check", "--no-prompt", ...RIGHTS]
+      .concat(`${ROOT}main.ts`, "challenge", "put", "tok", "--webroot", "/nonexistent"),
+  }).output();
+  const text = new TextDecoder().decode(stderr);
+  assert.deepEqual(
+    [code, text],
+    [1, "acme-lb: cannot read standard input: it is a directory (EISDIR)\n"],
+  );
+});
+
 /** A command line of one command, `work`, that takes `--count` and runs `run`. */
 function tool(run: Subcommand["run"], failureExit?: number) {
   const work: Subcommand = {

@@ -34,11 +34,8 @@ export function createRecentEvents({ now = Date.now } = {}): RecentEvents {
   return {
     challenge({ token, from, source, peer, ms, status }) {
       const list = status === 200 ? found : notFound;
-      list.push({
-        number: count++,
-        at: now(),
-        event: { token: token.slice(0, TOKEN_SHOWN), from, source: peer ?? source, ms, status },
-      });
+      const shown = { token: token.slice(0, TOKEN_SHOWN), from, source: peer ?? source ?? null };
+      list.push({ number: count++, at: now(), event: { ...shown, ms, status } });
       if (list.length > EACH) list.shift();
     },
     contact(peer, outcome) {
@@ -48,11 +45,8 @@ export function createRecentEvents({ now = Date.now } = {}): RecentEvents {
       if (contacts.size > BOUNDS.peers) contacts.delete(contacts.keys().next().value!);
     },
     challenges: () =>
-      [...found, ...notFound].sort((a, b) => b.number - a.number).map(({ at, event }) => ({
-        at: isoSeconds(new Date(at)),
-        ...event,
-        source: event.source ?? null,
-      })),
+      [...found, ...notFound].sort((a, b) => b.number - a.number)
+        .map(({ at, event }) => ({ at: isoSeconds(new Date(at)), ...event })),
     contacts: () => [...contacts.values()],
   };
 }
@@ -60,5 +54,5 @@ export function createRecentEvents({ now = Date.now } = {}): RecentEvents {
 interface Kept {
   number: number;
   at: number;
-  event: AnsweredChallenge;
+  event: Omit<SeenChallenge, "at">;
 }

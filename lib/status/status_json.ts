@@ -2,13 +2,7 @@
 
 import { printable } from "../log.ts";
 import { isoSeconds } from "../time.ts";
-import type {
-  HookRun,
-  PeerContact,
-  SeenChallenge,
-  ServedPort,
-  ToldCertificate,
-} from "./balancer_report.ts";
+import type { HookRun, PeerContact, SeenChallenge, ToldCertificate } from "./balancer_report.ts";
 import type { BalancerRow, FleetView, Silence } from "./fleet.ts";
 import { stateOf } from "./fleet_findings.ts";
 import type { StatusFinding } from "./status_finding.ts";
@@ -40,7 +34,7 @@ interface JsonBalancer {
   holds: string[];
   /** When each was taken over, in that order; null: before acme-lb started. */
   held_since: (string | null)[];
-  ports: ServedPort[];
+  ports: { role: string; address: string }[];
   health: { faults: string[]; notes: string[] };
   connections: number | null;
   evicted: number | null;
