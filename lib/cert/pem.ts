@@ -37,8 +37,9 @@ export interface PemFault {
 }
 
 /**
- * The blocks of a text, all of which must be whole. A byte order mark, CRLF or CR line ends, blank
- * lines and text around the blocks are tolerated, as HAProxy tolerates them in a file.
+ * The blocks of a text, all of which must be whole. A byte order mark, CRLF line ends, blank lines
+ * and text around the blocks are tolerated, as HAProxy tolerates them in a file; so are CR line
+ * ends, which HAProxy does not read.
  * @throws {SyntaxError} `line N: …` for a block that is cut short, nested, mislabelled, joined to
  *   the next one, or holds anything but base64
  */

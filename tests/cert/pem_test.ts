@@ -6,7 +6,7 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 const DER = Uint8Array.from({ length: 100 }, (_, i) => i);
 const BLOCK = encodePem("CERTIFICATE", DER);
 
-Deno.test("parsePem reads a block when it stands as HAProxy would tolerate it in a file", () => {
+Deno.test("parsePem reads a block as HAProxy would tolerate it in a file, with CR line ends too", () => {
   const table: Record<string, string> = {
     "plain": BLOCK,
     "with a byte order mark": `\ufeff${BLOCK}`,
