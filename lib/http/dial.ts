@@ -14,12 +14,16 @@ interface DialOptions {
   signal: AbortSignal;
 }
 
-/** @throws {DeadlineError} in time, and whatever the system says about the connection */
+/**
+ * Only time in which this process runs counts: on a busy machine, a connection that was made while
+ * it had no processor time must not look like a peer that swallows packets.
+ * @throws {DeadlineError} in time, and whatever the system says about the connection
+ */
 export async function dial(
   { hostname, port }: SocketAddress,
   { timeoutMs, signal }: DialOptions,
 ): Promise<Deno.TcpConn> {
-  using limit = deadline(timeoutMs, { parent: signal });
+  using limit = deadline(timeoutMs, { parent: signal, whileRunning: true });
   try {
     limit.signal.throwIfAborted();
     return await Deno.connect({ hostname, port, signal: limit.signal });

@@ -219,16 +219,8 @@ async function hangWebroot({ network }: Chaos, balancer: Balancer): Promise<void
   const { host, serve } = balancer;
   const program = `${ROOT}tests/e2e/hung_file_system.ts`;
   balancer.mounted = await startDaemon([
-    ...[
-      "nsenter",
-      "--target",
-      String(serve.pid),
-      "--mount",
-      "--root",
-      Deno.execPath(),
-      "run",
-      "-A",
-    ],
+    ...["nsenter", "--target", String(serve.pid), "--mount", "--root", "--wd"],
+    ...[Deno.execPath(), "run", "-A"],
     ...["--no-check", "--no-config", program, `${network.webroot}/share`],
   ], { log: `${network.directory}/${host.name}-hung.log`, env: runtimeCache(network.directory) });
   await logged(balancer.mounted, /^mounted$/m);

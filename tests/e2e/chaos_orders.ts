@@ -63,7 +63,16 @@ export class Orders {
     const before = await this.#installed();
     await this.authority.resolve(SERVICE, [asked.ipv6]);
     const { code, stdout, stderr } = await execute([
-      ...["nsenter", "--target", String(this.keeper.pid), "--mount", "--net", "--root", "lego"],
+      ...[
+        "nsenter",
+        "--target",
+        String(this.keeper.pid),
+        "--mount",
+        "--net",
+        "--root",
+        "--wd",
+        "lego",
+      ],
       ...["--server", this.authority.directory, "--accept-tos", "--email", "ops@service.example"],
       ...["--path", this.#folder, "--http", "--http.webroot", `${this.network.webroot}/local`],
       ...["-d", SERVICE, "run", "--run-hook", `${this.#folder}/hook`],

@@ -46,7 +46,7 @@ async function folderWith(path: string, config: (directory: string) => string) {
  */
 async function killDisk(pid: number, directory: string): Promise<Daemon> {
   const daemon = await startDaemon([
-    ...["nsenter", "--target", String(pid), "--mount", "--root", Deno.execPath(), "run"],
+    ...["nsenter", "--target", String(pid), "--mount", "--root", "--wd", Deno.execPath(), "run"],
     ...["-A", "--no-check", "--no-config", PROGRAM, `${directory}/disk`],
   ], { log: `${directory}/disk.log`, env: runtimeCache(directory) });
   await logged(daemon, /^mounted$/m);
