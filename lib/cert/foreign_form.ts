@@ -5,6 +5,10 @@
 
 import { childrenOf, readDer, readOid, TAG } from "./der.ts";
 
+/** The form of a file that is a certificate, or was one before it was damaged. */
+export const DER_CERTIFICATE =
+  "is a certificate in DER, not PEM: convert it with openssl x509 -inform DER";
+
 /** What the bytes are and what to do, as the end of a sentence about a file; undefined if unknown. */
 export function foreignForm(bytes: Uint8Array): string | undefined {
   if (isUtf16(bytes)) return "is UTF-16 text, as editors on Windows save it: save it as UTF-8";
@@ -46,9 +50,7 @@ function derForm(bytes: Uint8Array): string {
     if (second?.tag === TAG.octetString) {
       return "is an encrypted private key in DER: convert it with openssl pkey -inform DER";
     }
-    return third
-      ? "is a certificate in DER, not PEM: convert it with openssl x509 -inform DER"
-      : unknown;
+    return third ? DER_CERTIFICATE : unknown;
   } catch {
     return unknown;
   }

@@ -9,7 +9,7 @@
 import { messageOf } from "../errors.ts";
 import { type Certificate, readCertificate } from "../cert/certificate.ts";
 import { readFirstDer } from "../cert/der.ts";
-import { foreignForm, isDer } from "../cert/foreign_form.ts";
+import { DER_CERTIFICATE, foreignForm, isDer } from "../cert/foreign_form.ts";
 import { isCertificate, type PemBlock, type PemFault, scanPem } from "../cert/pem.ts";
 import { isPrivateKey } from "../cert/private_key.ts";
 
@@ -99,7 +99,8 @@ function readDerFile(bytes: Uint8Array): Contents {
     return { certificates, leafKnown: true, keys: [], damage: [], others: [] };
   } catch (error) {
     const form = foreignForm(bytes)!;
-    const damaged = form.startsWith("is a certificate");
-    throw new SyntaxError(damaged ? `is a damaged certificate: ${messageOf(error)}` : form);
+    throw new SyntaxError(
+      form === DER_CERTIFICATE ? `is a damaged certificate: ${messageOf(error)}` : form,
+    );
   }
 }
