@@ -13,6 +13,7 @@ import { PeerNames } from "../../lib/http/peer_names.ts";
 import { createPublicHandler } from "../../lib/http/public_handler.ts";
 import { createRedirectHandler } from "../../lib/http/redirect_handler.ts";
 import { Webroots } from "../../lib/http/webroots.ts";
+import { deadline, orAborted } from "../../lib/time.ts";
 
 export const TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA";
 export const KEY_AUTHORIZATION = `${TOKEN}.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI`;
@@ -86,7 +87,7 @@ export interface Exchange {
 export interface ExchangeOptions {
   /** Send in pieces that end at these offsets, with a turn of the event loop between them. */
   cuts?: number[];
-  /** Milliseconds of silence after which a connection counts as kept. @default 300 */
+  /** Milliseconds of silence after an answer, until a connection counts as kept. @default 300 */
   patience?: number;
 }
 
@@ -115,7 +116,13 @@ export async function exchange(
   return { text, closed, statuses: statusesIn(text) };
 }
 
-/** Reads until the end, or until nothing came for `patience` milliseconds. */
+/** How long a first byte is waited for: on a busy machine an answer may come late. */
+const FIRST_BYTE_MS = 3_000;
+
+/**
+ * Reads until the end, or until nothing came for `patience` milliseconds. Only time in which this
+ * process runs counts, since the server is a part of it.
+ */
 export async function readAll(
   conn: Deno.Conn,
   patience: number,
@@ -123,13 +130,10 @@ export async function readAll(
   const chunks: string[] = [];
   const buffer = new Uint8Array(65536);
   while (true) {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const silence = new Promise<"silent">((resolve) => {
-      timer = setTimeout(() => resolve("silent"), patience);
-    });
+    const silenceMs = chunks.length === 0 ? Math.max(patience, FIRST_BYTE_MS) : patience;
+    using silence = deadline(silenceMs, { whileRunning: true });
     const reading = conn.read(buffer).catch(() => null);
-    const count = await Promise.race([reading, silence]);
-    clearTimeout(timer);
+    const count = await orAborted(reading, silence.signal).catch(() => "silent" as const);
     if (count === "silent") {
       conn.close();
       await reading;
