@@ -11,7 +11,7 @@ import { checked, type Subcommand } from "../cli.ts";
 import { EXIT, JobError } from "../errors.ts";
 import { askServer } from "../http/ask.ts";
 
-/** keepalived ends a check after 3 s; this one reports the reason before that. */
+/** The rendered keepalived.conf ends a check after 10 s; this one reports the reason before that. */
 const TIMEOUT_MS = 2_000;
 
 const EXAMPLES = `
