@@ -77,17 +77,20 @@ export async function logged(
   }, { what: () => `${pattern} in ${daemon.log}`, deadline });
 }
 
-/** Asks `attempt` again every 20 ms until it gives a value; for waiting, never for measuring. */
+/**
+ * Asks `attempt` again after 20 ms, and less often the longer it takes, until it gives a value; for
+ * waiting, never for measuring.
+ */
 export async function eventually<T>(
   attempt: () => Promise<T | undefined> | T | undefined,
   options: { what: () => string; deadline: number },
 ): Promise<T> {
   const end = Date.now() + options.deadline;
-  while (true) {
+  for (let pause = 20;; pause = Math.min(pause * 1.5, 200)) {
     const value = await attempt();
     if (value !== undefined) return value;
     if (Date.now() > end) throw new Error(`waited ${options.deadline} ms for ${options.what()}`);
-    await delay(20);
+    await delay(pause);
   }
 }
 

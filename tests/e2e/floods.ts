@@ -41,6 +41,7 @@ export async function startFloods(
     await must([...inside(host), "ip", "-6", "route", "replace", NETWORK, "via", attacker.ipv6]);
   }
   const program = new URL("../../bench/flood.ts", import.meta.url).pathname;
+  const env = { DENO_DIR: `${network.directory}/deno` };
   const daemons = new Map<string, Daemon>();
   for (const [i, { what, count, rate, text }] of FLOODS.entries()) {
     // One network of a customer's size for each address, as a botnet has them.
@@ -62,13 +63,14 @@ export async function startFloods(
       ],
     ];
     const log = `${network.directory}/flood-${i}.log`;
-    daemons.set(what, await startDaemon(network.on(attacker, argv), { log }));
+    daemons.set(what, await startDaemon(network.on(attacker, argv), { log, env }));
   }
   return {
     stop: () =>
       Promise.all(
         daemons.entries().map(async ([what, daemon]) => {
-          await daemon.stop();
+          // It tells its rate when it ends, which may be late on a busy machine.
+          await daemon.stop(60_000);
           return { what, rate: Number((await daemon.output()).split("\n").at(-2)) };
         }),
       ),

@@ -16,8 +16,8 @@ export interface Request {
   status: number;
   /** The backend that answered. */
   body: string;
-  /** curl's exit code. */
-  exit: number;
+  /** Why there was no whole answer. */
+  error?: string;
 }
 
 export interface Load {
@@ -26,52 +26,26 @@ export interface Load {
   stop(): Promise<void>;
 }
 
-/**
- * Ten seconds are a visitor's patience, and enough for a machine that does other work as well; curl's
- * limit only for the connection would include the handshake.
- */
-const LOOP = `
-while :; do
-  start=$EPOCHREALTIME
-  answer=$(curl -sk --max-time 10 --noproxy '*' -w ' %{exitcode} %{http_code}' --resolve "$1:443:$3" "https://$1/")
-  echo "$start $EPOCHREALTIME $2 \${answer//[[:space:]]/ }"
-  sleep 0.4
-done`;
-
 /** Starts asking for `name` through each of the addresses. */
 export async function startLoad(
   network: Network,
   { from, name, addresses }: { from: Host; name: string; addresses: string[] },
 ): Promise<Load> {
-  const loops: Daemon[] = [];
-  for (const address of addresses) {
-    const literal = address.includes(":") ? `[${address}]` : address;
-    loops.push(
-      await startDaemon(
-        network.on(from, ["bash", "-c", LOOP, "bash", name, address, literal]),
-        { log: `${network.directory}/load-${address}.log` },
-      ),
-    );
-  }
+  const program = new URL("https_client.ts", import.meta.url).pathname;
+  const flags = ["run", "-A", "--no-config", "--no-check"];
+  const client = await startDaemon(
+    network.on(from, [Deno.execPath(), ...flags, program, name, ...addresses]),
+    { log: `${network.directory}/load.log`, env: { DENO_DIR: `${network.directory}/deno` } },
+  );
   return {
     async requests() {
-      const outputs = await Promise.all(loops.map((loop) => loop.output()));
-      return outputs.flatMap((output) => output.split("\n").slice(0, -1).map(parse));
+      const lines = (await client.output()).split("\n").slice(0, -1);
+      return lines.map((line): Request => JSON.parse(line));
     },
     async stop() {
-      await Promise.all(loops.map((loop) => loop.stop()));
+      await client.stop();
     },
   };
-}
-
-function parse(line: string): Request {
-  const words = line.split(/ +/);
-  const [start, end, address] = words;
-  const ms = (seconds: string) => Number(seconds) * 1000;
-  const status = Number(words.at(-1));
-  const body = words.slice(3, -2).join(" ");
-  const exit = Number(words.at(-2));
-  return { address: address!, start: ms(start!), end: ms(end!), status, body, exit };
 }
 
 export interface KeptConnections {
