@@ -67,15 +67,15 @@ interface DeadlineOptions {
   parent?: AbortSignal;
   clock?: Clock;
   /**
-   * Count only time in which this process runs: for work of the machine itself, such as reading a
-   * file, so that a process without processor time does not look like a disk that does not answer.
+   * Count only time in which this process runs, so that one without processor time does not see a
+   * disk, or a peer, that does not answer. Timers then fire late, and count as if they had not.
    * @default false
    */
   whileRunning?: boolean;
 }
 
 /** The steps of a wait that counts running time: a pause of the process counts as one step. */
-const SLICE_MS = 50;
+const STEPS = 8;
 
 /**
  * A signal that is aborted with a {@link DeadlineError} after so many milliseconds, or with the
@@ -92,9 +92,9 @@ export function deadline(ms: number, options: DeadlineOptions = {}): Deadline {
   };
   let cancel = () => {};
   const wait = (leftMs: number) => {
-    const sliceMs = whileRunning ? Math.min(SLICE_MS, leftMs) : leftMs;
-    cancel = clock.schedule(sliceMs, () => {
-      if (leftMs > sliceMs) wait(leftMs - sliceMs);
+    const stepMs = whileRunning ? Math.min(Math.ceil(ms / STEPS), leftMs) : leftMs;
+    cancel = clock.schedule(stepMs, () => {
+      if (leftMs > stepMs) wait(leftMs - stepMs);
       else controller.abort(new DeadlineError(ms));
     });
   };

@@ -87,7 +87,7 @@ async function tryToAsk(
   options: AskOptions,
 ): Promise<Failed | ReceivedResponse> {
   const { timeoutMs, connectTimeoutMs = timeoutMs } = options;
-  using limit = deadline(timeoutMs, { parent: options.signal });
+  using limit = deadline(timeoutMs, { parent: options.signal, whileRunning: true });
   const { signal } = limit;
   let conn: Deno.TcpConn | undefined;
   const close = () => {

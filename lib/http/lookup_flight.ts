@@ -67,9 +67,9 @@ export class Flight {
   constructor(private readonly options: FlightOptions) {
     const { timeoutMs, clock } = options;
     this.livingDone = this.#living.promise;
-    this.#limit = deadline(timeoutMs, { clock });
+    this.#limit = deadline(timeoutMs, { clock, whileRunning: true });
     this.#patience = [SUSPECT_SHARE_WITH_LINE, SUSPECT_SHARE].map((share) =>
-      deadline(timeoutMs * share, { clock })
+      deadline(timeoutMs * share, { clock, whileRunning: true })
     );
     this.#limit.signal.addEventListener("abort", () => this.#finish(this.#second), { once: true });
     for (const { signal } of this.#patience) {

@@ -70,7 +70,7 @@ export function createSolvers(
   return {
     async find(question) {
       if (solvers.length === 0) return [];
-      using limit = deadline(ASK_TIME_MS);
+      using limit = deadline(ASK_TIME_MS, { whileRunning: true });
       const here = solvers.filter(({ address }) => isHere(address));
       const answers: SolverAnswer[] = [];
       await new Promise<void>((resolve) => {
