@@ -172,6 +172,44 @@ Deno.test({
 });
 
 Deno.test({
+  name: "in another user's directory the group of a key is not that user's choice",
+  ignore: !isRoot,
+  fn: async () => {
+    await using at = await scene();
+    await at.directory("setgid", STRANGER, 0o2755);
+    if (hasLists) {
+      // Whom the list names has the rights that the mode gives the group.
+      const args = ["-d", "-m", `u:65532:rw,m::-`, at.at("setgid")];
+      await new Deno.Command("setfacl", { args }).output();
+    }
+    const path = at.at("setgid/a.pem");
+    const refused = {
+      name: "JobError",
+      message: /user 65533 owns .* use --mode 0600, .*: --owner 65533 or --owner :65533$/,
+    };
+    for (const options of [{}, { gid: 0 }, { uid: 65532 }, { uid: 65532, gid: 65532 }]) {
+      await assert.rejects(atomicWrite(path, "KEY", { mode: 0o640, ...options }), refused);
+    }
+    assert.equal(await factsOf(path), undefined);
+    // The user, or a group that the user belongs to, may read it by the operator's own word.
+    await atomicWrite(path, "KEY", { mode: 0o640, gid: STRANGER });
+    assert.equal(await factsOf(path), "0:65533 640");
+    await Deno.remove(path);
+    await atomicWrite(path, "KEY", { mode: 0o640, uid: STRANGER, gid: 65532 });
+    assert.equal(await factsOf(path), "65533:65532 640");
+    await Deno.remove(path);
+    await atomicWrite(path, "KEY", { mode: 0o600 });
+    await atomicWrite(at.at("setgid/token"), "public", { mode: 0o644 });
+    // A setgid directory of root is root's own arrangement.
+    await at.directory("shared", 0, 0o2775);
+    await Deno.chown(at.at("shared"), 0, 65532);
+    await Deno.chmod(at.at("shared"), 0o2775);
+    await atomicWrite(at.at("shared/a.pem"), "KEY", { mode: 0o640 });
+    assert.equal(await factsOf(at.at("shared/a.pem")), "0:65532 640");
+  },
+});
+
+Deno.test({
   name: "an access control list that lets another user write counts as writable",
   ignore: !hasLists,
   fn: async () => {
