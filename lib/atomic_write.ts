@@ -251,7 +251,9 @@ function hasRights(info: Deno.FileInfo, { mode, uid, gid }: Rights): boolean {
 
 async function removeStale(directory: string): Promise<void> {
   for await (const entry of Deno.readDir(directory)) {
-    if (entry.isFile && STALE.test(entry.name)) await Deno.remove(`${directory}/${entry.name}`);
+    if (!entry.isFile || !STALE.test(entry.name)) continue;
+    // Another user's in a sticky directory, or an immutable one, cannot be removed.
+    await Deno.remove(`${directory}/${entry.name}`).catch(() => {});
   }
 }
 

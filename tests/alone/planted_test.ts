@@ -210,6 +210,26 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a temporary file of another user that may not be removed does not stop a user's write",
+  ignore: !isRoot,
+  fn: async () => {
+    await using at = await scene();
+    // Sticky: users remove only their own files there.
+    await at.directory("sticky", 0, 0o1777);
+    await at.file("sticky/.acme-lb-0123456789ab.tmp", 0);
+    const { default: process } = await import("node:process");
+    process.seteuid!(STRANGER);
+    try {
+      using lock = await lockTarget(at.at("sticky/a.pem"));
+      await atomicWrite(at.at("sticky/a.pem"), "KEY", { lock });
+    } finally {
+      process.seteuid!(0);
+    }
+    assert.match((await factsOf(at.at("sticky/a.pem")))!, /^65533:/);
+  },
+});
+
+Deno.test({
   name: "an access control list that lets another user write counts as writable",
   ignore: !hasLists,
   fn: async () => {
