@@ -97,8 +97,7 @@ install_program() {
 check_machine() {
   machine='' units=''
   if [ "$(id -u)" -eq 0 ]; then
-    only_roots "$prefix" ||
-      die "$stranger can be changed by users other than root, and root would run what they put there: give another --prefix, or run this as its owner"
+    refuse_shared "$prefix"
     if another_runs; then
       say "the units run $running: only what lies below $prefix is installed"
     else
@@ -116,6 +115,13 @@ check_machine() {
   [ -d "$parent" ] || die "$parent is not a directory"
   [ -w "$parent" ] || die "$parent cannot be written to; run this as root, or give --prefix DIR"
   [ -z "$binary" ] || [ -f "$binary" ] || die "--binary: there is no file $binary"
+}
+
+# refuse_shared DIR: root must not write where another user can replace the directory by a link, nor
+# run a program, or load completions, that another user can replace.
+refuse_shared() {
+  if [ "$(id -u)" -ne 0 ] || only_roots "$1"; then return; fi
+  die "$stranger can be changed by users other than root, and root would run what they put there: give another --prefix, or run this as its owner"
 }
 
 # only_roots PATH: succeeds when only root can change PATH and everything that it leads to.
@@ -351,6 +357,7 @@ webroots() {
 place() {
   listed "${4-file}" "$2"
   if [ -d "$2" ]; then die "$2 is a directory"; fi
+  refuse_shared "$(dirname -- "$2")"
   if cmp -s -- "$1" "$2" && [ "$(stat -c %a -- "$2")" = "$3" ]; then
     say "keep $2"
     return
@@ -693,6 +700,10 @@ take_file() {
   [ -e "$1" ] || [ -L "$1" ] || return 0
   if [ ! -L "$1" ] && [ -d "$1" ]; then
     say "keep $1, which is a directory"
+    return
+  fi
+  if [ "$(id -u)" -eq 0 ] && ! only_roots "$(dirname -- "$1")"; then
+    say "keep $1: $stranger can be changed by users other than root"
     return
   fi
   doing remove "$1"
