@@ -623,7 +623,7 @@ is_running() {
 # empty.
 
 uninstall_program() {
-  [ -e "$list" ] || die "there is no $list: nothing is installed there, or it was installed with another --prefix"
+  [ -f "$list" ] || die "there is no $list: nothing is installed there, or it was installed with another --prefix"
   if grep -q '^cache ' "$list" && [ "$(id -u)" -ne 0 ]; then
     die 'root has installed this: run this as root'
   fi
@@ -632,12 +632,14 @@ uninstall_program() {
   fi
   work=$(mktemp)
   trap 'rm -f -- "$work"' EXIT
-  tac -- "$list" >"$work"
   kept=''
   foreign=''
   if another_runs; then foreign=$running; fi
+  # All lines are checked before anything is removed. grep completes a last line without a newline.
+  grep -a . -- "$list" | tac | while read -r kind what; do
+    if is_of_this "$kind" "$what"; then printf '%s %s\n' "$kind" "$what"; fi
+  done >"$work"
   while read -r kind what <&3; do
-    is_of_this "$kind" "$what" || continue
     case $kind in
       folder | digest) ;;
       unit) stop_unit "$what" ;;
@@ -653,7 +655,6 @@ uninstall_program() {
   fi
   take_file "$list"
   sed -n 's/^folder //p' "$work" | while read -r folder; do
-    is_of_this folder "$folder" || continue
     if [ -n "$dry" ]; then
       doing remove "$folder, if it is empty"
     elif [ -d "$folder" ]; then

@@ -115,6 +115,22 @@ Deno.test({
 });
 
 Deno.test({
+  name: "--uninstall checks the whole list before it removes anything",
+  ignore,
+  fn: async () => {
+    const list = "/usr/local/share/acme-lb/installed";
+    const { stdout } = await onMachine(`
+      ${QUIETLY}; find /usr/local -type f >before; cp ${list} whole
+      (echo "socket /run/x"; cat whole) >${list}
+      ${UNINSTALL}; echo "exit $?"; find /usr/local -type f | cmp before && echo "all is there"
+      # As an editor may leave it: with a blank line, and without a newline at the end.
+      (echo; printf %s "$(cat whole)") >${list}
+      ${UNINSTALL} >/dev/null 2>&1; echo "exit $?"; find /usr/local -type f`);
+    assert.match(stdout, /unknown line: socket \/run\/x\nexit 1\nall is there\nexit 0\n$/);
+  },
+});
+
+Deno.test({
   name: "a second prefix leaves units, users, configuration and cache to the first",
   ignore,
   fn: async () => {
