@@ -845,10 +845,10 @@ only_with --no-systemd "$no_systemd" --install
 only_with --prefix "$prefix" --install --uninstall
 only_with --dry-run "$dry" --install --uninstall
 
-case ${prefix:=/usr/local} in /*) ;; *) prefix=$PWD/$prefix ;; esac
-while [ "$prefix" != "${prefix%/}" ]; do prefix=${prefix%/}; done
+# One spelling, because --uninstall compares it with that of the installation.
+prefix=$(realpath --canonicalize-missing --no-symlinks -- "${prefix:-/usr/local}")
 case $prefix in
-  '' | *[!A-Za-z0-9/._+:@-]*)
+  / | *[!A-Za-z0-9/._+:@-]*)
     refuse '--prefix: expected a directory named with letters, digits and . _ + : @ -'
     ;;
 esac
