@@ -8,8 +8,10 @@ import assert from "node:assert/strict";
 import { lchown } from "node:fs/promises";
 import { atomicWrite, type AtomicWriteOptions, putBack } from "../../lib/atomic_write.ts";
 import { JobError } from "../../lib/errors.ts";
+import { findPlaces, placeFiles } from "../../lib/commands/place_files.ts";
 import { lockFile, lockTarget } from "../../lib/file_lock.ts";
 import { makeDirectory } from "../../lib/make_directory.ts";
+import { readWithMode } from "../../lib/read_input.ts";
 import { works } from "../works.ts";
 
 const isRoot = Deno.uid() === 0;
@@ -244,6 +246,24 @@ Deno.test({
     await assert.rejects(atomicWrite(at.at("listed/a.pem"), "KEY"), /belongs to user 65533/);
     await at.link("listed/b.pem", at.at("etc/shadow"), 0);
     await assert.rejects(atomicWrite(at.at("listed/b.pem"), "KEY"), /is not followed/);
+    await at.assertEtcUntouched();
+  },
+});
+
+Deno.test({
+  name: "no copy is made of what a planted link leads to, when a rendered file is replaced",
+  ignore: !isRoot,
+  fn: async () => {
+    await using at = await scene();
+    await at.directory("staging", STRANGER, 0o755);
+    await at.link("staging/haproxy.cfg", at.at("etc/shadow"));
+    const files = await findPlaces([{ path: "/haproxy.cfg", text: "new" }], at.at("staging"));
+    await assert.rejects(placeFiles(files, { force: true }), /belongs to user 65533; it is not/);
+    const names = await Array.fromAsync(Deno.readDir(at.at("staging")), ({ name }) => name);
+    assert.deepEqual(names, ["haproxy.cfg"]);
+    // The link may come later, between a look at the file and its reading.
+    const { bytes, mode } = await readWithMode(at.at("staging/haproxy.cfg"));
+    assert.deepEqual([new TextDecoder().decode(bytes), mode], [SECRET, 0o600]);
     await at.assertEtcUntouched();
   },
 });
