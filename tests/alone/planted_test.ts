@@ -340,6 +340,26 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "a default access control list keeps nobody out of a directory that is made",
+  ignore: !hasLists,
+  fn: async () => {
+    await using at = await scene();
+    await at.directory("www", 0, 0o2755);
+    const args = ["-d", "-m", "o::---,g::---", at.at("www")];
+    const { success } = await new Deno.Command("setfacl", { args }).output();
+    // deno-lint-ignore no-console
+    if (!success) return console.warn("skipped: this file system keeps no access control lists");
+    for (const path of await makeDirectory(at.at("www/acme/challenge"))) {
+      assert.equal((await Deno.stat(path)).mode! & 0o7777, 0o2755, path);
+    }
+    // In another user's directory it would be a chmod of what that user puts in its place.
+    await Deno.chown(at.at("www"), STRANGER, STRANGER);
+    const [theirs] = await makeDirectory(at.at("www/theirs"));
+    assert.equal((await Deno.stat(theirs!)).mode! & 0o005, 0);
+  },
+});
+
 Deno.test("directories are made with their mode under any umask, and others stay as they are", async () => {
   await using at = await scene();
   await Deno.mkdir(at.at("old"));
