@@ -97,8 +97,7 @@ install_program() {
 check_machine() {
   machine='' units=''
   if [ "$(id -u)" -eq 0 ]; then
-    only_roots "$prefix" ||
-      die "$stranger can be changed by users other than root, and root would run what they put there: give another --prefix, or run this as its owner"
+    refuse_shared "$prefix"
     if another_runs; then
       say "the units run $running: only what lies below $prefix is installed"
     else
@@ -116,6 +115,13 @@ check_machine() {
   [ -d "$parent" ] || die "$parent is not a directory"
   [ -w "$parent" ] || die "$parent cannot be written to; run this as root, or give --prefix DIR"
   [ -z "$binary" ] || [ -f "$binary" ] || die "--binary: there is no file $binary"
+}
+
+# refuse_shared DIR: root must not write where another user can replace the directory by a link, nor
+# run a program, or load completions, that another user can replace.
+refuse_shared() {
+  if [ "$(id -u)" -ne 0 ] || only_roots "$1"; then return; fi
+  die "$stranger can be changed by users other than root, and root would run what they put there: give another --prefix, or run this as its owner"
 }
 
 # only_roots PATH: succeeds when only root can change PATH and everything that it leads to.
@@ -351,6 +357,7 @@ webroots() {
 place() {
   listed "${4-file}" "$2"
   if [ -d "$2" ]; then die "$2 is a directory"; fi
+  refuse_shared "$(dirname -- "$2")"
   if cmp -s -- "$1" "$2" && [ "$(stat -c %a -- "$2")" = "$3" ]; then
     say "keep $2"
     return
@@ -616,7 +623,7 @@ is_running() {
 # empty.
 
 uninstall_program() {
-  [ -e "$list" ] || die "there is no $list: nothing is installed there, or it was installed with another --prefix"
+  [ -f "$list" ] || die "there is no $list: nothing is installed there, or it was installed with another --prefix"
   if grep -q '^cache ' "$list" && [ "$(id -u)" -ne 0 ]; then
     die 'root has installed this: run this as root'
   fi
@@ -625,12 +632,14 @@ uninstall_program() {
   fi
   work=$(mktemp)
   trap 'rm -f -- "$work"' EXIT
-  tac -- "$list" >"$work"
   kept=''
   foreign=''
   if another_runs; then foreign=$running; fi
+  # All lines are checked before anything is removed. grep completes a last line without a newline.
+  grep -a . -- "$list" | tac | while read -r kind what; do
+    if is_of_this "$kind" "$what"; then printf '%s %s\n' "$kind" "$what"; fi
+  done >"$work"
   while read -r kind what <&3; do
-    is_of_this "$kind" "$what" || continue
     case $kind in
       folder | digest) ;;
       unit) stop_unit "$what" ;;
@@ -646,7 +655,6 @@ uninstall_program() {
   fi
   take_file "$list"
   sed -n 's/^folder //p' "$work" | while read -r folder; do
-    is_of_this folder "$folder" || continue
     if [ -n "$dry" ]; then
       doing remove "$folder, if it is empty"
     elif [ -d "$folder" ]; then
@@ -693,6 +701,10 @@ take_file() {
   [ -e "$1" ] || [ -L "$1" ] || return 0
   if [ ! -L "$1" ] && [ -d "$1" ]; then
     say "keep $1, which is a directory"
+    return
+  fi
+  if [ "$(id -u)" -eq 0 ] && ! only_roots "$(dirname -- "$1")"; then
+    say "keep $1: $stranger can be changed by users other than root"
     return
   fi
   doing remove "$1"
@@ -833,10 +845,10 @@ only_with --no-systemd "$no_systemd" --install
 only_with --prefix "$prefix" --install --uninstall
 only_with --dry-run "$dry" --install --uninstall
 
-case ${prefix:=/usr/local} in /*) ;; *) prefix=$PWD/$prefix ;; esac
-while [ "$prefix" != "${prefix%/}" ]; do prefix=${prefix%/}; done
+# One spelling, because --uninstall compares it with that of the installation.
+prefix=$(realpath --canonicalize-missing --no-symlinks -- "${prefix:-/usr/local}")
 case $prefix in
-  '' | *[!A-Za-z0-9/._+:@-]*)
+  / | *[!A-Za-z0-9/._+:@-]*)
     refuse '--prefix: expected a directory named with letters, digits and . _ + : @ -'
     ;;
 esac

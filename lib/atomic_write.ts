@@ -21,6 +21,7 @@ import type { FileLock } from "./file_lock.ts";
 import { type RealTarget, realTarget } from "./resolve_target.ts";
 import { orSilent } from "./silent_file.ts";
 import { errnoOf, systemReason } from "./system_reason.ts";
+import { isOwn } from "./trusted_path.ts";
 
 /**
  * Name of a temporary file made under a lock. If the next holder of the lock sees one, the process
@@ -73,6 +74,7 @@ export async function atomicWrite(
   try {
     const target = await realTarget(path, { stopAtLink: options.replaceLink });
     assertMayHold(target, options);
+    assertGroup(target, options);
     return await orSilent(
       actAs(target.actor, () => writeTo(target, bytes, options)),
       PATIENCE_MS,
@@ -130,6 +132,24 @@ function assertMayHold(target: RealTarget, options: AtomicWriteOptions): void {
   throw new JobError(
     `cannot write ${path}: ${who} could replace ${directory} at the same time; use a directory below ` +
       `root's own${actor ? `, or give the file to that user: --owner ${actor.uid}` : ""}`,
+  );
+}
+
+/**
+ * A setgid directory gives new files its group, and its default access control list gives users in
+ * it what the mode gives the group. The owner of the directory decides about both.
+ * @throws {JobError} for a secret that a group may read, in a directory of another user, unless the
+ * file is given to that user, or to the directory's group, which that user can only have chosen as
+ * one of its members
+ */
+function assertGroup({ path, directory, holder }: RealTarget, options: AtomicWriteOptions): void {
+  const { mode = 0, uid, gid } = options;
+  if (isPublic(options) || (mode & 0o070) === 0 || isOwn(holder.uid)) return;
+  if (uid === holder.uid || gid === holder.gid) return;
+  throw new JobError(
+    `cannot write ${path}: user ${holder.uid} owns ${directory}, and decides there whom the rights of a ` +
+      `group reach: use --mode 0600, or give the file to that user or its group: ` +
+      `--owner ${holder.uid} or --owner :${holder.gid}`,
   );
 }
 
@@ -231,7 +251,9 @@ function hasRights(info: Deno.FileInfo, { mode, uid, gid }: Rights): boolean {
 
 async function removeStale(directory: string): Promise<void> {
   for await (const entry of Deno.readDir(directory)) {
-    if (entry.isFile && STALE.test(entry.name)) await Deno.remove(`${directory}/${entry.name}`);
+    if (!entry.isFile || !STALE.test(entry.name)) continue;
+    // Another user's in a sticky directory, or an immutable one, cannot be removed.
+    await Deno.remove(`${directory}/${entry.name}`).catch(() => {});
   }
 }
 

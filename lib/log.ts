@@ -110,20 +110,20 @@ function boundedValues(fields: LogFields, longest: number): LogFields {
 }
 
 /**
- * Escapes every character that a terminal or a log reader may interpret: controls of both halves,
- * line and paragraph separators, direction marks, lone surrogates. In text a backslash is doubled,
- * so that an escape cannot be forged.
+ * Escapes every character that a terminal or a log reader may interpret, or that nobody sees:
+ * controls of both halves, line and paragraph separators, format characters such as direction marks
+ * and tags, lone surrogates. In text a backslash is doubled, so that an escape cannot be forged.
  */
 export function printable(text: string, prefix: "\\x" | "\\u" = "\\x"): string {
   const source = prefix === "\\x" ? text.replaceAll("\\", "\\\\") : text;
+  const escape = (unit: string) => {
+    const code = unit.charCodeAt(0);
+    return prefix === "\\x" && code < 256
+      ? `\\x${code.toString(16).padStart(2, "0")}`
+      : `\\u${code.toString(16).padStart(4, "0")}`;
+  };
   return source.replace(
-    // deno-lint-ignore no-control-regex
-    /[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
-    (char) => {
-      const code = char.charCodeAt(0);
-      return prefix === "\\x" && code < 256
-        ? `\\x${code.toString(16).padStart(2, "0")}`
-        : `\\u${code.toString(16).padStart(4, "0")}`;
-    },
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (char) => char.split("").map(escape).join(""),
   );
 }

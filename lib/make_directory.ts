@@ -1,6 +1,7 @@
 /**
- * Makes missing directories, with a mode that does not depend on the umask. Existing directories
- * keep theirs: a chmod by path could follow a link that another user has put there.
+ * Makes missing directories, with a mode that depends neither on the umask nor, where nobody else
+ * can write, on a default access control list. Existing directories keep theirs: a chmod by path
+ * could follow a link that another user has put there.
  */
 
 import { actAs } from "./act_as.ts";
@@ -8,7 +9,7 @@ import { JobError } from "./errors.ts";
 import { realTarget } from "./resolve_target.ts";
 import { orSilent } from "./silent_file.ts";
 import { systemReason } from "./system_reason.ts";
-import { actorIn, walk } from "./trusted_path.ts";
+import { actorIn, countFixed, isClosed, walk } from "./trusted_path.ts";
 
 /** A directory is made in each; another process that makes or removes the same takes some more. */
 const ATTEMPTS = 100;
@@ -26,9 +27,11 @@ export async function makeDirectory(path: string): Promise<string[]> {
       const { directories, rest: [name], info } = await walk(path);
       if (name === undefined) return made;
       if (info) throw new Deno.errors.NotADirectory(path);
-      const parent = directories.at(-1)!.path;
-      const next = `${parent === "/" ? "" : parent}/${name}`;
-      if (await orSilent(actAs(actorIn(directories), () => make(next)))) made.push(next);
+      const parent = directories.at(-1)!;
+      const next = `${parent.path === "/" ? "" : parent.path}/${name}`;
+      const closed = countFixed(directories) === directories.length && isClosed(parent);
+      const making = actAs(actorIn(directories), () => make(next, { closed }));
+      if (await orSilent(making)) made.push(next);
     }
     throw new Error("it disappears again and again");
   } catch (error) {
@@ -48,11 +51,16 @@ export async function removeDirectories(made: string[]): Promise<void> {
   }
 }
 
-/** @returns false when there is something of that name by now */
-async function make(path: string): Promise<boolean> {
+/**
+ * @param options `closed`: nobody but root and the caller can exchange the new directory
+ * @returns false when there is something of that name by now
+ */
+async function make(path: string, { closed }: { closed: boolean }): Promise<boolean> {
   const before = Deno.umask(0o022);
   try {
     await Deno.mkdir(path, { mode: 0o755 });
+    const mode = (await Deno.lstat(path)).mode! & 0o7777;
+    if (closed && (mode & 0o777) !== 0o755) await Deno.chmod(path, mode & 0o7000 | 0o755);
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) return false;

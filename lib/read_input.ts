@@ -12,21 +12,36 @@ const MAX_FILE_BYTES = 1024 * 1024;
  * @throws {JobError} naming the file and the reason
  */
 export async function readInputFile(path: string): Promise<Uint8Array> {
-  const bytes = await readIfPresent(path);
-  if (bytes) return bytes;
+  return (await readWithMode(path)).bytes;
+}
+
+/** The same with the permission bits of the very file that was read. @throws {JobError} */
+export async function readWithMode(path: string): Promise<{ bytes: Uint8Array; mode: number }> {
+  const read = await readOrAbsent(path);
+  if (read) return { mode: 0, ...read };
   throw new JobError(`cannot read ${path}: there is no such file`);
 }
 
 /** As {@link readInputFile}, but undefined when there is no such file. @throws {JobError} */
 export async function readIfPresent(path: string): Promise<Uint8Array | undefined> {
+  return (await readOrAbsent(path))?.bytes;
+}
+
+async function readOrAbsent(path: string): Promise<Content | undefined> {
   const read = await tryToRead(path);
-  if ("bytes" in read) return read.bytes;
+  if ("bytes" in read) return read;
   if (read.absent) return undefined;
   throw new JobError(`cannot read ${path}: ${read.reason}`, { cause: read.cause });
 }
 
+interface Content {
+  bytes: Uint8Array;
+  /** Permission bits. */
+  mode?: number;
+}
+
 /** A file's content, or why there is none. */
-export type Read = { bytes: Uint8Array } | { reason: string; absent: boolean; cause?: unknown };
+export type Read = Content | { reason: string; absent: boolean; cause?: unknown };
 
 /** Paths that did not answer and still do not: a second wait would be in vain. */
 const silent = new Set<string>();
@@ -64,8 +79,9 @@ async function readOpened(path: string): Promise<Read> {
   const held = await file.stat();
   const refusal = refusalOf({ isFile: held.isFile(), size: held.size });
   if (refusal) return refusal;
+  const mode = held.mode & 0o7777;
   // Files of /proc say that they are empty.
-  if (held.size === 0) return { bytes: new Uint8Array(await file.readFile()) };
+  if (held.size === 0) return { bytes: new Uint8Array(await file.readFile()), mode };
   const bytes = new Uint8Array(held.size);
   let length = 0;
   while (length < bytes.length) {
@@ -73,7 +89,7 @@ async function readOpened(path: string): Promise<Read> {
     if (bytesRead === 0) break;
     length += bytesRead;
   }
-  return { bytes: bytes.subarray(0, length) };
+  return { bytes: bytes.subarray(0, length), mode };
 }
 
 const TOO_LARGE: Read = { reason: "it is larger than 1 MiB", absent: false };

@@ -13,6 +13,8 @@ export interface RealTarget {
   path: string;
   /** The directory it is in, without symlinks. */
   directory: string;
+  /** Whose the directory is. */
+  holder: Account;
   /** Only root and the caller can have created its content. */
   trusted: boolean;
   /** Others could replace the directory itself during the work. */
@@ -45,6 +47,7 @@ export async function realTarget(
   return {
     path: `${directory.path === "/" ? "" : directory.path}/${name}`,
     directory: directory.path,
+    holder: { uid: directory.uid, gid: directory.gid },
     trusted: !exposed && isClosed(directory),
     exposed,
     actor: actorIn(directories),

@@ -80,6 +80,57 @@ Deno.test({
 });
 
 Deno.test({
+  name:
+    "as root it writes, and removes, in no directory below the prefix that another user can change",
+  ignore,
+  fn: async (t) => {
+    const below = "--prefix /opt/x";
+    const install = `sh install.sh --install ${below} --binary ./acme-lb --no-systemd </dev/null`;
+    const table: [what: string, prepare: string][] = [
+      ["a user's bin", "mkdir -p /opt/x/bin; chown 65533 /opt/x/bin"],
+      ["a user's share", "mkdir -p /opt/x/share; chown 65533 /opt/x/share"],
+      ["everybody's completions", "mkdir -p /opt/x/share/zsh; chmod 777 /opt/x/share/zsh"],
+      [
+        "a user's link on the way",
+        "mkdir -p /opt/x/share /opt/real; ln -s /opt/real /opt/x/share/man; chown -h 65533 /opt/x/share/man",
+      ],
+    ];
+    for (const [what, prepare] of table) {
+      await t.step(what, async () => {
+        const { stdout } = await onMachine(`
+          ${prepare}; ${install}; echo "exit $?"; find /opt -type f`);
+        assert.match(stdout, /\/opt\/x\/\S+ can be changed by users other than root/);
+        assert.match(stdout, /the changes of this run are undone\nexit 1\n$/);
+      });
+    }
+    await t.step("a directory that became a user's later", async () => {
+      const { stdout } = await onMachine(`
+        ${install} >/dev/null 2>&1; man=/opt/x/share/man; mv $man/man8 /opt/other
+        ln -s /opt/other $man/man8; chown -h 65533 $man $man/man8
+        sh install.sh --uninstall ${below} </dev/null; echo "exit $?"; find /opt -type f`);
+      assert.match(stdout, /keep \/opt\/x\/share\/man\/man8\/acme-lb\.8: \S+ can be changed by/);
+      assert.match(stdout, /\nexit 0\n\/opt\/other\/acme-lb\.8\n$/);
+    });
+  },
+});
+
+Deno.test({
+  name: "--uninstall checks the whole list before it removes anything",
+  ignore,
+  fn: async () => {
+    const list = "/usr/local/share/acme-lb/installed";
+    const { stdout } = await onMachine(`
+      ${QUIETLY}; find /usr/local -type f >before; cp ${list} whole
+      (echo "socket /run/x"; cat whole) >${list}
+      ${UNINSTALL}; echo "exit $?"; find /usr/local -type f | cmp before && echo "all is there"
+      # As an editor may leave it: with a blank line, and without a newline at the end.
+      (echo; printf %s "$(cat whole)") >${list}
+      ${UNINSTALL} >/dev/null 2>&1; echo "exit $?"; find /usr/local -type f`);
+    assert.match(stdout, /unknown line: socket \/run\/x\nexit 1\nall is there\nexit 0\n$/);
+  },
+});
+
+Deno.test({
   name: "a second prefix leaves units, users, configuration and cache to the first",
   ignore,
   fn: async () => {

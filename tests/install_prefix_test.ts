@@ -97,6 +97,18 @@ Deno.test("install.sh upgrades, and --uninstall keeps files of others in its fol
   assert.deepEqual(await names(prefix), ["share/zsh/site-functions/_other"]);
 });
 
+Deno.test("install.sh knows a prefix again in another spelling", async () => {
+  await using there = await place(STAND_IN);
+  for (const spelling of ["./there", "tmp/../there", `${there.path}//there/.`]) {
+    const made = await there.install("--prefix", spelling, "--binary", "acme-lb");
+    assert.equal(made.code, 0, made.stderr);
+    assert.deepEqual(await names(`${there.path}/there`), FILES);
+    const gone = await there.install("--uninstall", "--prefix", `${there.path}/there`);
+    assert.equal(gone.code, 0, gone.stderr);
+    assert.deepEqual(await names(`${there.path}/there`), []);
+  }
+});
+
 interface Failure {
   executable?: string;
   /** An existing file at a path that install.sh needs. */

@@ -33,6 +33,7 @@ Deno.test("createLog() leaves out events below its level", () => {
 const hostile = fc.oneof(
   fc.string({ unit: "binary", maxLength: 400 }),
   fc.constantFrom("\n", "\r\n", "\x1b[31m", "\x9b", "\u202e", "\u2028", 'a" b="c', "\\", "\ud800"),
+  fc.constantFrom("\u00ad", "\u180e", "\u206a", "\ufff9", "\u{1d173}", "\u{e0041}"),
 );
 
 Deno.test("createLog() writes exactly one bounded, printable line for any value", () => {
@@ -44,7 +45,7 @@ Deno.test("createLog() writes exactly one bounded, printable line for any value"
       const [line] = lines as [string];
       assert.ok(/^\P{Cc}*\n$/u.test(line), JSON.stringify(line));
       assert.ok(
-        !/[\u202a-\u202e\u2066-\u2069\u2028\u2029]|[\ud800-\udbff](?![\udc00-\udfff])/.test(line),
+        !/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(line.slice(0, -1)),
       );
       assert.ok(line.length < 1500, String(line.length));
     }),

@@ -4,7 +4,7 @@ import { temporaryFolder } from "./temporary_folder.ts";
 
 const MIB = 1024 * 1024;
 
-Deno.test("tryToRead gives the bytes of regular files of any size, and of links to them", async () => {
+Deno.test("tryToRead gives bytes and mode of regular files of any size, and of links to them", async () => {
   await using folder = await temporaryFolder();
   const directory = folder.path;
   for (const size of [0, 1, 4095, 4096, 70_000, MIB]) {
@@ -12,10 +12,15 @@ Deno.test("tryToRead gives the bytes of regular files of any size, and of links 
     const whole = new Uint8Array(size);
     for (let at = 0; at < size; at += 65_536) whole.set(bytes.subarray(0, size - at), at);
     await Deno.writeFile(`${directory}/file`, whole);
+    await Deno.chmod(`${directory}/file`, 0o640);
     await Deno.remove(`${directory}/link`).catch(() => {});
     await Deno.symlink("file", `${directory}/link`);
     for (const name of ["file", "link"]) {
-      assert.deepEqual(await tryToRead(`${directory}/${name}`), { bytes: whole }, `${size}`);
+      assert.deepEqual(
+        await tryToRead(`${directory}/${name}`),
+        { bytes: whole, mode: 0o640 },
+        `${size}`,
+      );
     }
   }
 });

@@ -4,10 +4,11 @@ import { atomicWrite } from "../atomic_write.ts";
 import { writeToStdout } from "../cli.ts";
 import { JobError } from "../errors.ts";
 import { makeDirectory } from "../make_directory.ts";
-import { readIfPresent } from "../read_input.ts";
+import { readIfPresent, readWithMode } from "../read_input.ts";
 import type { RenderedFile } from "../render/rendered_file.ts";
 import { changedRouterIds } from "../render/router_ids.ts";
 import { unifiedDiff } from "../unified_diff.ts";
+import { resolvePemTarget } from "./pem_target.ts";
 
 /** A rendered file, and the one that it would replace. */
 interface PlacedFile extends RenderedFile {
@@ -79,15 +80,16 @@ function differs({ old, text }: PlacedFile): boolean {
 
 /**
  * A copy under a name that no program reads: HAProxy, systemd and acmetool ignore names that begin
- * with a dot. It is not executable, and readable only by those who could read the original.
+ * with a dot. It is not executable, and readable only by those who could read what was copied, which
+ * another user may have exchanged for a link a moment ago.
+ * @throws {JobError} for a link that another user could have planted: it is not replaced either
  */
 async function keep({ place }: PlacedFile): Promise<void> {
-  const bytes = await readIfPresent(place);
-  if (!bytes) return;
-  const { mode } = await Deno.stat(place);
+  const { path } = await resolvePemTarget(place);
+  const { bytes, mode } = await readWithMode(path);
   const slash = place.lastIndexOf("/") + 1;
   const time = new Date().toISOString().replaceAll(/[-:.]/g, "");
   const copy = `${place.slice(0, slash)}.${place.slice(slash)}.old-${time}`;
-  await atomicWrite(copy, bytes, { mode: (mode ?? 0) & 0o666, replaceLink: true });
+  await atomicWrite(copy, bytes, { mode: mode & 0o666, replaceLink: true });
   writeToStdout(`${copy}: copy of the replaced file\n`);
 }

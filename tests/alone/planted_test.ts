@@ -8,8 +8,10 @@ import assert from "node:assert/strict";
 import { lchown } from "node:fs/promises";
 import { atomicWrite, type AtomicWriteOptions, putBack } from "../../lib/atomic_write.ts";
 import { JobError } from "../../lib/errors.ts";
+import { findPlaces, placeFiles } from "../../lib/commands/place_files.ts";
 import { lockFile, lockTarget } from "../../lib/file_lock.ts";
 import { makeDirectory } from "../../lib/make_directory.ts";
+import { readWithMode } from "../../lib/read_input.ts";
 import { works } from "../works.ts";
 
 const isRoot = Deno.uid() === 0;
@@ -172,6 +174,64 @@ Deno.test({
 });
 
 Deno.test({
+  name: "in another user's directory the group of a key is not that user's choice",
+  ignore: !isRoot,
+  fn: async () => {
+    await using at = await scene();
+    await at.directory("setgid", STRANGER, 0o2755);
+    if (hasLists) {
+      // Whom the list names has the rights that the mode gives the group.
+      const args = ["-d", "-m", `u:65532:rw,m::-`, at.at("setgid")];
+      await new Deno.Command("setfacl", { args }).output();
+    }
+    const path = at.at("setgid/a.pem");
+    const refused = {
+      name: "JobError",
+      message: /user 65533 owns .* use --mode 0600, .*: --owner 65533 or --owner :65533$/,
+    };
+    for (const options of [{}, { gid: 0 }, { uid: 65532 }, { uid: 65532, gid: 65532 }]) {
+      await assert.rejects(atomicWrite(path, "KEY", { mode: 0o640, ...options }), refused);
+    }
+    assert.equal(await factsOf(path), undefined);
+    // The user, or a group that the user belongs to, may read it by the operator's own word.
+    await atomicWrite(path, "KEY", { mode: 0o640, gid: STRANGER });
+    assert.equal(await factsOf(path), "0:65533 640");
+    await Deno.remove(path);
+    await atomicWrite(path, "KEY", { mode: 0o640, uid: STRANGER, gid: 65532 });
+    assert.equal(await factsOf(path), "65533:65532 640");
+    await Deno.remove(path);
+    await atomicWrite(path, "KEY", { mode: 0o600 });
+    await atomicWrite(at.at("setgid/token"), "public", { mode: 0o644 });
+    // A setgid directory of root is root's own arrangement.
+    await at.directory("shared", 0, 0o2775);
+    await Deno.chown(at.at("shared"), 0, 65532);
+    await Deno.chmod(at.at("shared"), 0o2775);
+    await atomicWrite(at.at("shared/a.pem"), "KEY", { mode: 0o640 });
+    assert.equal(await factsOf(at.at("shared/a.pem")), "0:65532 640");
+  },
+});
+
+Deno.test({
+  name: "a temporary file of another user that may not be removed does not stop a user's write",
+  ignore: !isRoot,
+  fn: async () => {
+    await using at = await scene();
+    // Sticky: users remove only their own files there.
+    await at.directory("sticky", 0, 0o1777);
+    await at.file("sticky/.acme-lb-0123456789ab.tmp", 0);
+    const { default: process } = await import("node:process");
+    process.seteuid!(STRANGER);
+    try {
+      using lock = await lockTarget(at.at("sticky/a.pem"));
+      await atomicWrite(at.at("sticky/a.pem"), "KEY", { lock });
+    } finally {
+      process.seteuid!(0);
+    }
+    assert.match((await factsOf(at.at("sticky/a.pem")))!, /^65533:/);
+  },
+});
+
+Deno.test({
   name: "an access control list that lets another user write counts as writable",
   ignore: !hasLists,
   fn: async () => {
@@ -186,6 +246,24 @@ Deno.test({
     await assert.rejects(atomicWrite(at.at("listed/a.pem"), "KEY"), /belongs to user 65533/);
     await at.link("listed/b.pem", at.at("etc/shadow"), 0);
     await assert.rejects(atomicWrite(at.at("listed/b.pem"), "KEY"), /is not followed/);
+    await at.assertEtcUntouched();
+  },
+});
+
+Deno.test({
+  name: "no copy is made of what a planted link leads to, when a rendered file is replaced",
+  ignore: !isRoot,
+  fn: async () => {
+    await using at = await scene();
+    await at.directory("staging", STRANGER, 0o755);
+    await at.link("staging/haproxy.cfg", at.at("etc/shadow"));
+    const files = await findPlaces([{ path: "/haproxy.cfg", text: "new" }], at.at("staging"));
+    await assert.rejects(placeFiles(files, { force: true }), /belongs to user 65533; it is not/);
+    const names = await Array.fromAsync(Deno.readDir(at.at("staging")), ({ name }) => name);
+    assert.deepEqual(names, ["haproxy.cfg"]);
+    // The link may come later, between a look at the file and its reading.
+    const { bytes, mode } = await readWithMode(at.at("staging/haproxy.cfg"));
+    assert.deepEqual([new TextDecoder().decode(bytes), mode], [SECRET, 0o600]);
     await at.assertEtcUntouched();
   },
 });
@@ -259,6 +337,26 @@ Deno.test({
     await new Deno.Command("mkfifo", { args: [at.at("shared/.acme-lb.lock")] }).output();
     await assert.rejects(lockTarget(at.at("shared/a.pem")), /not a regular file; remove it/);
     await assert.rejects(atomicWrite(at.at("shared/.acme-lb.lock"), "x"), /not a regular file/);
+  },
+});
+
+Deno.test({
+  name: "a default access control list keeps nobody out of a directory that is made",
+  ignore: !hasLists,
+  fn: async () => {
+    await using at = await scene();
+    await at.directory("www", 0, 0o2755);
+    const args = ["-d", "-m", "o::---,g::---", at.at("www")];
+    const { success } = await new Deno.Command("setfacl", { args }).output();
+    // deno-lint-ignore no-console
+    if (!success) return console.warn("skipped: this file system keeps no access control lists");
+    for (const path of await makeDirectory(at.at("www/acme/challenge"))) {
+      assert.equal((await Deno.stat(path)).mode! & 0o7777, 0o2755, path);
+    }
+    // In another user's directory it would be a chmod of what that user puts in its place.
+    await Deno.chown(at.at("www"), STRANGER, STRANGER);
+    const [theirs] = await makeDirectory(at.at("www/theirs"));
+    assert.equal((await Deno.stat(theirs!)).mode! & 0o005, 0);
   },
 });
 

@@ -23,8 +23,8 @@ async function inFolder(test: (folder: string, executable: string) => Promise<vo
   await test(folder, `${folder}/acme-lb`);
 }
 
-async function write(executable: string, flags: string[]): Promise<void> {
-  const runtime = new TextEncoder().encode(SHOW);
+async function write(executable: string, flags: string[], script = SHOW): Promise<void> {
+  const runtime = new TextEncoder().encode(script);
   const bytes = await carry(await Deno.readTextFile(START), {
     version: "1.2.3",
     runtime,
@@ -154,4 +154,30 @@ Deno.test("the first start tests the runtime and fills its module cache; later o
       run("serve"),
       run("serve"),
     ]);
+  }));
+
+Deno.test("it starts in a working directory that has been removed, where relative paths name nothing", () =>
+  inFolder(async (folder, executable) => {
+    // The runtime itself needs a working directory that has a path.
+    const script = `#!/bin/sh
+[ "$1" = --version ] && exit
+env pwd -P >/dev/null || exit 9
+for path; do shift; done
+[ ! -e "$path" ] && ! touch "$path" 2>/dev/null && echo nothing
+`;
+    await write(executable, ["--allow-net"], script);
+    const env = { ACME_LB_CACHE: `${folder}/cache`, PATH: "/usr/bin:/bin" };
+    // As after a deployment: another directory has the name, with a file that is not meant.
+    const start = `mkdir gone && cd gone && rmdir "$PWD" && mkdir -p "$PWD"
+      echo other >"$PWD/a.pem"; exec "$0" a.pem`;
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const command = new Deno.Command("sh", {
+        args: ["-c", start, executable],
+        ...{ clearEnv: true, cwd: folder, env },
+      });
+      const { code, stdout, stderr } = await command.output();
+      const text = new TextDecoder();
+      assert.deepEqual([code, text.decode(stdout)], [0, "nothing\n"], text.decode(stderr));
+      await Deno.remove(`${folder}/gone`, { recursive: true });
+    }
   }));
