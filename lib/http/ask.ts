@@ -47,6 +47,8 @@ export interface AskOptions {
    * their upstreams, so nginx, lego and others can be peers too.
    */
   as: "balancer" | "ca";
+  /** A balancer's Via. @default {@link PEER_VIA} */
+  via?: string;
   /** For the connection to be made. @default as long as the whole may take */
   connectTimeoutMs?: number;
   /** For the connection, the question and the answer together. */
@@ -59,6 +61,11 @@ export interface AskOptions {
 
 /** How a request of another acme-lb is recognised: the pseudonym in its Via (RFC 9110 7.6.3). */
 export const HOP = "acme-lb";
+/** The second pseudonym of a request that acme-lb sends to a solver of its machine. */
+export const SOLVER_HOP = "acme-lb-solver";
+
+const PEER_VIA = `1.0 ${HOP}`;
+export const SOLVER_VIA = `${PEER_VIA}, 1.0 ${SOLVER_HOP}`;
 
 /**
  * Begins like the CA's (`Mozilla/5.0 (compatible; Let's Encrypt validation server; …)`), because
@@ -119,9 +126,9 @@ async function tryToAsk(
   }
 }
 
-function requestText({ target, host, as }: AskOptions): string {
+function requestText({ target, host, as, via = PEER_VIA }: AskOptions): string {
   const [version, more] = as === "balancer"
-    ? ["1.0", `Via: 1.0 ${HOP}\r\n`]
+    ? ["1.0", `Via: ${via}\r\n`]
     : ["1.1", `User-Agent: ${USER_AGENT}\r\n`];
   const hostLine = host === undefined ? "" : `Host: ${host}\r\n`;
   return `GET ${target} HTTP/${version}\r\n${hostLine}${more}` +

@@ -23,12 +23,19 @@ import { challengeToken } from "./challenge_path.ts";
 import type { Handler } from "./connection.ts";
 import type { LookupResult, LookupVerdict } from "./lookup_flight.ts";
 import type { Metrics } from "./metrics.ts";
-import { firstFound, HEAD_START_MS, type OwnAnswer, type OwnTokens, within } from "./own_tokens.ts";
+import {
+  firstFound,
+  HEAD_START_MS,
+  type OwnAnswer,
+  type OwnQuestion,
+  type OwnTokens,
+  within,
+} from "./own_tokens.ts";
 import type { PeerAddresses } from "./peer_addresses.ts";
 import { UNREADABLE_HEADER } from "./peer_answer.ts";
 import type { PeerLookup } from "./peer_lookup.ts";
 import type { RequestHead } from "./request_head.ts";
-import { isPassedOn } from "./via.ts";
+import { isForSolver, isPassedOn } from "./via.ts";
 
 /** One answer of the public port to a request for a token, as it is recorded for `status`. */
 export interface AnsweredChallenge {
@@ -105,7 +112,7 @@ export function createChallengePortHandler(options: ChallengePortOptions): Handl
     const token = tokenAsked(head);
     if (typeof token !== "string") return token;
     const began = performance.now();
-    const found = await own.find({ token, host: hostOf(head), source: sourceOf(from) });
+    const found = await own.find(questionOf(head, { token, from }));
     const answer = found.kind === "found" ? textAnswer(found.body) : await absent(found.kind, from);
     const ms = Math.round(performance.now() - began);
     log.info("challenge", {
@@ -127,8 +134,7 @@ export function createPublicChallengeHandler(
   const { own, lookup, metrics, log, onAnswered } = options;
 
   async function ask(head: RequestHead, { token, from }: { token: string; from: string }) {
-    const host = hostOf(head);
-    const question = { token, host, source: sourceOf(from) };
+    const question = questionOf(head, { token, from });
     const here = own.find(question);
     const early = await within(here, HEAD_START_MS);
     if (early?.kind === "found") return answerOf(early);
@@ -201,6 +207,13 @@ function tokenAsked(head: RequestHead): string | Answer {
   if (head.method !== "GET" && head.method !== "HEAD") return NOT_ALLOWED;
   if (head.body) return BODY_REFUSED;
   return challengeToken(head.target) ?? NO_TOKEN;
+}
+
+function questionOf(
+  head: RequestHead,
+  { token, from }: { token: string; from: string },
+): OwnQuestion {
+  return { token, host: hostOf(head), source: sourceOf(from), fromSolver: isForSolver(head.via) };
 }
 
 function hostOf({ host }: RequestHead): string | undefined {

@@ -16,9 +16,14 @@ export type OwnAnswer =
 
 type OwnFault = Exclude<OwnFile["kind"], "found">;
 
+export interface OwnQuestion extends SolverQuestion {
+  /** It has come back from a solver: asking again would not end. @default false */
+  fromSolver?: boolean;
+}
+
 export interface OwnTokens {
   /** Never rejects, and takes little more than a second. */
-  find(question: SolverQuestion): Promise<OwnAnswer>;
+  find(question: OwnQuestion): Promise<OwnAnswer>;
 }
 
 /**
@@ -52,8 +57,8 @@ export function createOwnTokens(
     return { kind: file.kind, fields: { reason: file.kind } };
   }
 
-  async function ofSolvers(question: SolverQuestion): Promise<OwnAnswer> {
-    const answers = await solvers.find(question);
+  async function ofSolvers({ fromSolver, ...question }: OwnQuestion): Promise<OwnAnswer> {
+    const answers = fromSolver ? [] : await solvers.find(question);
     const found = answers.find(({ outcome }) => outcome === "found");
     if (found) {
       return {

@@ -30,6 +30,8 @@ export interface AskPeerOptions {
   token: string;
   /** The Host of the caller, validated; some solvers check it. */
   host: string | undefined;
+  /** @default that of a balancer which asks another one */
+  via?: string;
   connectTimeoutMs: number;
   /** For all of it. */
   timeoutMs: number;

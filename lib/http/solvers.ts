@@ -8,6 +8,7 @@ import { comparableAddress, formatSocketAddress, type SocketAddress } from "../a
 import { FairSemaphore } from "../fair_semaphore.ts";
 import { isOwnAddress } from "../own_addresses.ts";
 import { deadline } from "../time.ts";
+import { SOLVER_VIA } from "./ask.ts";
 import { type AnswerOutcome, askPeer } from "./peer_answer.ts";
 
 /** For the whole of it: as for a token's file; see webroots.ts. */
@@ -61,7 +62,8 @@ export function createSolvers(
     if (!await slots.acquire(source, signal)) return { solver: name, outcome: "timeout" };
     try {
       const limits = { connectTimeoutMs: ASK_TIME_MS, timeoutMs: ASK_TIME_MS };
-      return { solver: name, ...await ask(address, { token, host, ...limits, signal }) };
+      const asked = { token, host, via: SOLVER_VIA, ...limits, signal };
+      return { solver: name, ...await ask(address, asked) };
     } finally {
       slots.release(source);
     }

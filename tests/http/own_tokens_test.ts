@@ -111,6 +111,29 @@ Deno.test("solversThatAnswerAll() names solvers that answer 200 for an invented 
   assert.ok(named.every(({ doubt }) => doubt.includes("200")));
 });
 
+Deno.test("a request that comes back from a solver asks no solver again, on either port", async () => {
+  await using solver = peerThat(sayNo);
+  const own = createOwnTokens({
+    webroots: [],
+    solvers: createSolvers([solver.address]),
+    log: QUIET,
+  });
+  assert.deepEqual((await publicAnswer(own)).answer.status, 404);
+  const via = /\r\nVia: (.*)\r\n/.exec(solver.requests[0]!)![1]!;
+  // HAProxy and nginx leave the header as it is, others add themselves.
+  for (const back of [via, `${via}, 1.1 front`]) {
+    const { answer, asked } = await publicAnswer(own, { via: back });
+    assert.deepEqual([answer.status, asked], [404, 0], back);
+    const log = { debug: () => {}, error: () => {}, ...QUIET };
+    const port = createChallengePortHandler({ own, log });
+    assert.deepEqual((await port(head(back), "127.0.0.1", "127.0.0.1")).status, 404);
+  }
+  assert.deepEqual(solver.requests.length, 1);
+  // Another balancer's request is one that solvers are asked for.
+  await publicAnswer(own, { via: "1.0 acme-lb" });
+  assert.deepEqual(solver.requests.length, 2);
+});
+
 Deno.test("few requests go to one solver at a time, shared fairly between sources", async () => {
   let [open, most] = [0, 0];
   const solvers = createSolvers([{ hostname: "127.0.0.1", port: 1 }], {
