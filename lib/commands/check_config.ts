@@ -7,10 +7,11 @@ import { loadConfig } from "../config/load.ts";
 import { configWarnings, ownPeers } from "../config/warnings.ts";
 import type { Config } from "../config/schema.ts";
 import { EXIT } from "../errors.ts";
-import { solversThatAnswerAll } from "../http/solvers.ts";
+import { doubtfulSolvers } from "../http/solvers.ts";
 import { printable } from "../log.ts";
 import { machineAddresses } from "../own_addresses.ts";
 import { formatPeer } from "../peer.ts";
+import { serviceName } from "../render/families.ts";
 import { hiddenPaths } from "../render/server_unit.ts";
 import { waitUntilInUse } from "../running_state.ts";
 import { formatYaml } from "../yaml.ts";
@@ -45,11 +46,12 @@ export const checkConfig: Subcommand<CheckConfigFlags> = {
     }
     const own = ownPeers(config, machineAddresses()).map(formatPeer);
     const warnings = [...await configWarnings(config), ...hiddenCertificates(config)];
-    const catchAll = await solversThatAnswerAll(config.challenge.solvers);
+    const { solvers } = config.challenge;
+    const doubtful = await doubtfulSolvers(solvers, { host: serviceName(config) });
     const notes = [
       path ?? "no configuration file: the defaults",
       ...warnings.map((warning) => `warning: ${warning}`),
-      ...catchAll.map((solver) => `warning: challenge.solvers: ${solver.address} ${solver.doubt}`),
+      ...doubtful.map(({ address, doubt }) => `warning: challenge.solvers: ${address} ${doubt}`),
       ...own.map((peer) => `this balancer: ${peer}`),
     ];
     // A path may contain a line end, a comment must not.

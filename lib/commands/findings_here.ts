@@ -2,16 +2,17 @@
 
 import type { Config } from "../config/schema.ts";
 import { layoutDoubt, silentWebroots } from "../config/webroot_warnings.ts";
-import { solversThatAnswerAll } from "../http/solvers.ts";
+import { doubtfulSolvers } from "../http/solvers.ts";
+import { serviceName } from "../render/families.ts";
 import { fault, type SelfTestFinding } from "../self_test/findings.ts";
 
 /** Waits for no file system and no solver for much longer than a second. */
 export async function findingsHere(
   config: Config,
 ): Promise<{ findings: SelfTestFinding[]; webroots: string[] }> {
-  const [silent, catchAll] = await Promise.all([
+  const [silent, doubtful] = await Promise.all([
     silentWebroots(config.webroot),
-    solversThatAnswerAll(config.challenge.solvers),
+    doubtfulSolvers(config.challenge.solvers, { host: serviceName(config) }),
   ]);
   const webroots = config.webroot.filter((webroot) => !silent.includes(webroot));
   const doubts = await Promise.all(
@@ -21,8 +22,8 @@ export async function findingsHere(
     webroots,
     findings: [
       ...silent.map((about) => ({ ...fault("webroot", SILENT), about })),
-      ...catchAll.map(({ address, doubt }): SelfTestFinding => ({
-        ...{ level: "warn", rule: "catch_all", about: `challenge.solvers ${address}`, text: doubt },
+      ...doubtful.map(({ address, outcome, doubt }): SelfTestFinding => ({
+        ...{ level: "warn", rule: outcome, about: `challenge.solvers ${address}`, text: doubt },
       })),
       ...doubts.flatMap(({ about, text }): SelfTestFinding[] =>
         text === undefined ? [] : [{ level: "warn", rule: "webroot", about, text }]

@@ -5,8 +5,13 @@
 
 import type { Log, LogFields } from "../log.ts";
 import { delay } from "../time.ts";
-import type { AnswerOutcome } from "./peer_answer.ts";
-import { createSolvers, type SolverQuestion, type Solvers } from "./solvers.ts";
+import {
+  createSolvers,
+  SAID_NO,
+  type SolverQuestion,
+  type Solvers,
+  UNREMARKABLE,
+} from "./solvers.ts";
 import { findInWebroots, type OwnFile, type Webroot } from "./webroots.ts";
 
 /** The outcome: `unreadable` or `silent` when not every place could be searched. */
@@ -25,16 +30,6 @@ export interface OwnTokens {
   /** Never rejects, and takes little more than a second. */
   find(question: OwnQuestion): Promise<OwnAnswer>;
 }
-
-/**
- * What amounts to a no: where nobody listens no order is under way, a text that cannot be right is
- * that of a solver which answers whatever it is asked, and Caddy redirects whatever is no challenge
- * of its own.
- */
-const SAID_NO: AnswerOutcome[] = ["absent", "refused", "redirected", "bad_body", "empty"];
-
-/** Of these, what solvers say when all is well. */
-const UNREMARKABLE: AnswerOutcome[] = ["absent", "refused", "redirected"];
 
 /** A local file system answers faster; after this time the peers are asked as well. */
 export const HEAD_START_MS = 50;

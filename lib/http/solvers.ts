@@ -11,6 +11,15 @@ import { deadline } from "../time.ts";
 import { SOLVER_VIA } from "./ask.ts";
 import { type AnswerOutcome, askPeer } from "./peer_answer.ts";
 
+/** What solvers say when all is well: Caddy redirects whatever is no challenge of its own. */
+export const UNREMARKABLE: readonly AnswerOutcome[] = ["absent", "refused", "redirected"];
+
+/**
+ * What amounts to a no: where nobody listens no order is under way, and a text that cannot be right
+ * is that of a solver which answers whatever it is asked.
+ */
+export const SAID_NO: readonly AnswerOutcome[] = [...UNREMARKABLE, "bad_body", "empty"];
+
 /** For the whole of it: as for a token's file; see webroots.ts. */
 const ASK_TIME_MS = 1_000;
 /** Questions to one solver at once; some answer one at a time. */
@@ -95,26 +104,48 @@ function isHereNow({ hostname }: SocketAddress): boolean {
   return address.startsWith("127.") || isOwnAddress(address);
 }
 
+/** A solver whose answer to a token that nobody has is no clear no. */
+export interface DoubtfulSolver {
+  address: string;
+  outcome: Exclude<AnswerOutcome, "found"> | "catch_all";
+  /** What it does, and what to do about it. */
+  doubt: string;
+}
+
 /**
- * Those of the solvers that answer 200 for a token which nobody can have, with what to do about it:
- * such a one answers for the tokens of other balancers too. For check-config and self-test.
+ * Asks each of the solvers for a token that nobody can have, which is not where no solver listens.
+ * For check-config and self-test.
+ * @param host the Host of the CA's requests; some answer only for names that they know
  */
-export async function solversThatAnswerAll(
+export async function doubtfulSolvers(
   addresses: readonly SocketAddress[],
-): Promise<{ address: string; doubt: string }[]> {
+  { host }: { host: string },
+): Promise<DoubtfulSolver[]> {
   const random = crypto.getRandomValues(new Uint8Array(32));
   const token = random.toBase64({ alphabet: "base64url", omitPadding: true });
   const asked = addresses.map((address) =>
-    createSolvers([address]).find({ token, host: "localhost", source: "" })
+    createSolvers([address]).find({ token, host, source: "" })
   );
-  return (await Promise.all(asked)).flat()
-    .filter(({ outcome }) => ANSWERED.includes(outcome))
-    .map(({ solver }) => ({ address: solver, doubt: ANSWERS_ALL }));
+  return (await Promise.all(asked)).flat().flatMap(
+    ({ solver: address, outcome }): DoubtfulSolver[] => {
+      if (UNREMARKABLE.includes(outcome)) return [];
+      return outcome === "found" || outcome === "bad_body"
+        ? [{ address, outcome: "catch_all", doubt: ANSWERS_ALL }]
+        : [{ address, outcome, doubt: unclear(outcome) }];
+    },
+  );
 }
 
-/** It said 200, with whatever text: the bare `TOKEN.` of HAProxy's manual is `bad_body`. */
-const ANSWERED: AnswerOutcome[] = ["found", "bad_body", "empty", "too_large"];
-
+/** It said 200 with a text: the bare `TOKEN.` of HAProxy's manual is `bad_body`. */
 const ANSWERS_ALL =
-  "answers 200 to a token that it cannot have; let it answer only those that it " +
-  "has (HAProxy: add `if { path,field(-1,/),map(virt@acme) -m found }` to its rule)";
+  "answers 200 to a token that it cannot have; let it answer only those that it has " +
+  "(HAProxy: add `if { path,field(-1,/),map(virt@acme) -m found }` to its rule, and " +
+  "`http-request return status 404` below it)";
+
+function unclear(outcome: AnswerOutcome): string {
+  const consequence = SAID_NO.includes(outcome)
+    ? ""
+    : "; until it does, unknown tokens get 502 or 504 on every balancer";
+  return `says neither yes nor no to a token that it cannot have (${outcome}): let it answer 404 ` +
+    `(HAProxy: \`http-request return status 404\` as the last rule)${consequence}`;
+}

@@ -12,7 +12,7 @@ import { createMetrics } from "../../lib/http/metrics.ts";
 import { createOwnTokens, type OwnAnswer, type OwnTokens } from "../../lib/http/own_tokens.ts";
 import type { AnswerOutcome } from "../../lib/http/peer_answer.ts";
 import { parseRequestHead } from "./whole_head.ts";
-import { createSolvers, solversThatAnswerAll } from "../../lib/http/solvers.ts";
+import { createSolvers, doubtfulSolvers } from "../../lib/http/solvers.ts";
 import { Webroots } from "../../lib/http/webroots.ts";
 import { KEY_AUTHORIZATION, latin1, TOKEN } from "./raw_client.ts";
 import { peerThat } from "./scripted_peer.ts";
@@ -89,26 +89,46 @@ Deno.test("a solver that does not listen, or does not have the token, counts as 
   }
 });
 
-Deno.test("solversThatAnswerAll() names solvers that answer 200 for an invented token", async () => {
-  await using no = peerThat(sayNo);
-  await using echo = peerThat((conn, request) => {
+Deno.test("doubtfulSolvers() names every solver whose answer to an invented token is no clear no", async () => {
+  const sayToken = (more: string) => async (conn: Deno.TcpConn, request: string) => {
     const [, token = ""] = /challenge\/([\w-]+) /.exec(request)!;
-    return say(`${token}.${"x".repeat(43)}`)(conn);
-  });
-  await using bare = peerThat((conn, request) => {
-    const [, token = ""] = /challenge\/([\w-]+) /.exec(request)!;
-    return say(`${token}.`)(conn);
-  });
-  await using page = peerThat(say("<html>\n</html>"));
-  await using empty = peerThat(say(""));
+    await say(token + more)(conn);
+  };
+  const sayRaw = (text: string) => async (conn: Deno.TcpConn) =>
+    void await conn.write(latin1(text));
+  const table: [string, Parameters<typeof peerThat>[0]][] = [
+    ["", sayNo],
+    ["", sayRaw("HTTP/1.1 308 Moved\r\nLocation: https://a.example/\r\n\r\n")],
+    ["catch_all", sayToken(`.${"x".repeat(43)}`)],
+    ["catch_all", sayToken(".")],
+    ["catch_all", say("<html>\n</html>")],
+    // Its site of that name; others are unknown to it.
+    ["catch_all", async (conn, request) => {
+      await (/^Host: service\.example\r$/m.test(request) ? say("Hello") : sayNo)(conn);
+    }],
+    ["empty", say("")],
+    ["empty", () => Promise.resolve()],
+    ["too_large", say("x".repeat(5_000))],
+    ["too_large", sayRaw(`HTTP/1.1 404 No\r\nX: ${"x".repeat(9_000)}\r\n\r\n`)],
+    // HAProxy without a rule or a backend for it.
+    ["bad_status", sayRaw("HTTP/1.0 503 Service Unavailable\r\n\r\n")],
+    ["bad_framing", sayRaw("\x15\x03\x01\0\x02\x02\x46")],
+    ["timeout", (conn) => conn.read(new Uint8Array(1)).then(() => {})],
+  ];
+  for (const [expected, behaviour] of table) {
+    await using solver = peerThat(behaviour);
+    const named = await doubtfulSolvers([solver.address], { host: "service.example" });
+    const outcomes = named.map(({ outcome }) => outcome);
+    assert.deepEqual(outcomes, expected === "" ? [] : [expected], String(behaviour));
+    // What status it was is only known for a whole answer.
+    for (const { outcome, doubt } of named) {
+      assert.deepEqual(doubt.includes("answers 200"), outcome === "catch_all", doubt);
+      const harms = outcome !== "catch_all" && outcome !== "empty";
+      assert.deepEqual(doubt.includes("502 or 504"), harms, doubt);
+    }
+  }
   const nobody = { hostname: "127.0.0.1", port: 1 };
-  const all = [no.address, echo.address, nobody, bare.address, page.address, empty.address];
-  const named = await solversThatAnswerAll(all);
-  assert.deepEqual(
-    named.map(({ address }) => address),
-    [echo, bare, page, empty].map(({ address }) => `127.0.0.1:${address.port}`),
-  );
-  assert.ok(named.every(({ doubt }) => doubt.includes("200")));
+  assert.deepEqual(await doubtfulSolvers([nobody], { host: "service.example" }), []);
 });
 
 Deno.test("a request that comes back from a solver asks no solver again, on either port", async () => {
