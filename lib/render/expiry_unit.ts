@@ -7,14 +7,17 @@
  * read, and without network.
  */
 
-import { HARDENING } from "./hardening.ts";
+import { HARDENING, runtimeApiAccess } from "./hardening.ts";
 import type { Invocation } from "./systemd_escape.ts";
 
 /** Where Debian's node_exporter looks for text files, once it is installed. */
 const TEXTFILES = "/var/lib/prometheus/node-exporter";
 
 /** The text of acme-lb-check-expiry.service. */
-export function expiryUnit({ program, flags }: Invocation): string {
+export function expiryUnit(
+  { program, flags }: Invocation,
+  { sockets }: { sockets: readonly string[] },
+): string {
   return `# Written by "acme-lb render systemd"; for changes of your own: systemctl edit acme-lb-check-expiry.service
 [Unit]
 Description=acme-lb: expiry of the certificates in its configuration
@@ -33,10 +36,9 @@ CacheDirectory=acme-lb
 CacheDirectoryMode=0755
 ReadWritePaths=-${TEXTFILES}
 
-# It may read every file and change none. UNIX is for HAProxy's runtime API.
+# It may read every file and change none. The sockets are for HAProxy's runtime API.
 CapabilityBoundingSet=CAP_DAC_READ_SEARCH
-PrivateNetwork=yes
-RestrictAddressFamilies=AF_UNIX
+${runtimeApiAccess(sockets)}
 ProtectHome=read-only
 PrivateTmp=yes
 LimitCORE=0

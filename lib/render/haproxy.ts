@@ -11,6 +11,7 @@
 import { comparableAddress, formatSocketAddress } from "../address.ts";
 import type { Config } from "../config/schema.ts";
 import { formatPeer, type Peer } from "../peer.ts";
+import { shellWord } from "../shell_quote.ts";
 import { haproxyListener, loopbackFor, servedFamilies, serviceName } from "./families.ts";
 import { ACCOUNTS, acmeSections, savingUnits, storedCertificate } from "./haproxy_acme.ts";
 import { EXECUTABLE, type RenderedFile } from "./rendered_file.ts";
@@ -55,12 +56,16 @@ export function haproxyFiles(
   ];
   const file = { path: "/etc/haproxy/haproxy.cfg", text: parts.join("\n") };
   if (!acme) return [file];
-  const [socket = DEFAULT_SOCKET] = config.haproxy.sockets;
-  return [file, ...savingUnits(config, { executable, certificates: CERTIFICATES, socket })];
+  const [socket, certificates] = [adminSocket(config), CERTIFICATES];
+  return [file, ...savingUnits(config, { executable, certificates, socket })];
+}
+
+function adminSocket({ haproxy }: Config): string {
+  return haproxy.sockets[0] ?? DEFAULT_SOCKET;
 }
 
 function head(config: Config, acme: boolean): string {
-  const { cluster, haproxy } = config;
+  const { cluster } = config;
   const names = cluster.names.filter((name) => !name.startsWith("*."));
   const selfSigned = (names: string[], days = "") =>
     `#   acme-lb self-signed --if-missing${
@@ -69,7 +74,7 @@ function head(config: Config, acme: boolean): string {
     `--out ${CERTIFICATES}/${names[0]}.pem\n`;
   // HAProxy orders when a twelfth of the lifetime is left: of one day, after 22 hours.
   const placeholders = acme
-    ? [selfSigned(names, " --days 1"), ORDER_NOW.replace("NAME", names[0]!)]
+    ? [selfSigned(names, " --days 1"), orderNow(config)]
     : names.map((name) => selfSigned([name]));
   return `# HAProxy on every balancer, by: acme-lb render haproxy${acme ? " --acme" : ""}
 #
@@ -85,7 +90,7 @@ ${acme ? orderingOptions(config) : ""}\
   # assemble-pem ${
     acme ? "reads the certificates that HAProxy ordered" : "brings new certificates in"
   } here, without a reload.
-  stats socket ${word(haproxy.sockets[0] ?? DEFAULT_SOCKET)} mode 600 level admin
+  stats socket ${word(adminSocket(config))} mode 600 level admin
   ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
   ssl-default-bind-ciphers ${CIPHERS}
   ssl-default-server-options ssl-min-ver TLSv1.2
@@ -112,9 +117,13 @@ function orderingOptions(config: Config): string {
 }
 
 /** The command of the runtime API that makes HAProxy order at once. */
-const ORDER_NOW = `# and, once HAProxy runs, to order at once instead of within a day:
-#   echo "acme renew @acme-lb/NAME" | socat - /run/haproxy/admin.sock
+function orderNow(config: Config): string {
+  const socket = adminSocket(config);
+  const address = socket.includes("/") ? socket : `TCP:${socket}`;
+  return `# and, once HAProxy runs, to order at once instead of within a day:
+#   echo "acme renew ${storedCertificate(config)}" | socat - ${shellWord(address)}
 `;
+}
 
 function frontend(config: Config, acme: boolean): string {
   const { virtual_addresses, hsts } = config.cluster;

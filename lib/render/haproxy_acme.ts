@@ -9,7 +9,7 @@
 
 import { formatSocketAddress } from "../address.ts";
 import type { Config } from "../config/schema.ts";
-import { HARDENING } from "./hardening.ts";
+import { HARDENING, runtimeApiAccess } from "./hardening.ts";
 import type { RenderedFile } from "./rendered_file.ts";
 import { argumentWord, unitWord } from "./systemd_escape.ts";
 
@@ -122,10 +122,9 @@ CacheDirectory=acme-lb
 CacheDirectoryMode=0755
 ReadWritePaths=${unitWord(certificates)}
 
-# It keeps the owner of the file. UNIX is for HAProxy's runtime API.
+# It keeps the owner of the file. The socket is for HAProxy's runtime API.
 CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER
-PrivateNetwork=yes
-RestrictAddressFamilies=AF_UNIX
+${runtimeApiAccess([socket])}
 ProtectHome=yes
 PrivateTmp=yes
 LimitCORE=0

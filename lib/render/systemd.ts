@@ -39,7 +39,7 @@ export function systemdFiles(
     { path: "/etc/sysusers.d/acme-lb.conf", text: users() },
     { path: "/etc/tmpfiles.d/acme-lb.conf", text: webroots(config) },
     unit("acme-lb.service", serverUnit(config, { user: USER, invocation })),
-    unit("acme-lb-check-expiry.service", expiryUnit(invocation)),
+    unit("acme-lb-check-expiry.service", expiryUnit(invocation, config.haproxy)),
     unit("acme-lb-check-expiry.timer", expiryTimer()),
   ];
 }

@@ -143,3 +143,30 @@ Deno.test("a path with special characters is quoted", () => {
     `stats socket '/run/a b$c"#\\d' mode 600 level admin`,
   ]);
 });
+
+Deno.test("what uses HAProxy's runtime API uses the socket of the configuration, and can reach it", () => {
+  const table: [string, { stats: string; order: string; network: string[] }][] = [
+    ["", {
+      stats: "/run/haproxy/admin.sock",
+      order: "/run/haproxy/admin.sock",
+      network: ["PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX"],
+    }],
+    ["haproxy: {sockets: [/run/a b.sock, '127.0.0.1:9999']}", {
+      stats: "'/run/a b.sock'",
+      order: "'/run/a b.sock'",
+      network: ["PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX"],
+    }],
+    ["haproxy: {sockets: ['127.0.0.1:9999']}", {
+      stats: "127.0.0.1:9999",
+      order: "TCP:127.0.0.1:9999",
+      network: ["RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6"],
+    }],
+  ];
+  for (const [more, { stats, order, network }] of table) {
+    const [cfg, unit] = haproxyFiles(configOf({ more }), { acme: true });
+    assert.ok(cfg!.text.includes(`\n  stats socket ${stats} mode 600 level admin\n`), more);
+    assert.ok(cfg!.text.includes(`"acme renew @acme-lb/a.example" | socat - ${order}\n`), more);
+    const said = unit!.text.match(/^(?:PrivateNetwork|RestrictAddressFamilies)=.*$/gm);
+    assert.deepEqual(said, network, more);
+  }
+});

@@ -209,6 +209,18 @@ Deno.test({
   },
 });
 
+Deno.test("the check of expiry has a network when a socket of HAProxy's runtime API needs it", () => {
+  const access = (sockets: string) =>
+    text(`haproxy: { sockets: [${sockets}] }`, "acme-lb-check-expiry.service")
+      .match(/^(?:PrivateNetwork|RestrictAddressFamilies)=.*$/gm);
+  const none = ["PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX"];
+  assert.deepEqual(access(""), none);
+  assert.deepEqual(access("/run/haproxy/admin.sock"), none);
+  assert.deepEqual(access("/run/haproxy/admin.sock, '[::1]:9999'"), [
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+  ]);
+});
+
 function text(yaml: string, name: string): string {
   const files = systemdFiles(parseConfig(yaml, "config.yaml"));
   return files.find(({ path }) => path.endsWith(`/${name}`))!.text;
