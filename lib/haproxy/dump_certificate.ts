@@ -4,6 +4,7 @@
  */
 import { JobError } from "../errors.ts";
 import { findHaproxy, type HaproxyOptions, replyText } from "./haproxy_connection.ts";
+import type { LoadedCertificate } from "./loaded_certificates.ts";
 import { loadedFrom } from "./same_file.ts";
 import { isDenied, quoteReply } from "./replies.ts";
 import { SwapFault } from "./swap_fault.ts";
@@ -24,7 +25,7 @@ export async function dumpCertificate(
     const content = { pem: "", fingerprint: "" };
     const [loaded] = await loadedFrom(haproxy, inventory.names, { ...target, content });
     if (!loaded) throw new SwapFault("unknown_name", `it has no certificate named ${target.name}`);
-    return dumpedPem(replyText(await haproxy.ask(`dump ssl cert ${loaded.name}`)), loaded.name);
+    return dumpedPem(replyText(await haproxy.ask(`dump ssl cert ${loaded.name}`)), loaded);
   } catch (error) {
     if (!(error instanceof SwapFault)) throw error;
     throw new JobError(`cannot take the certificate from ${socket}: ${error.message}`, {
@@ -35,11 +36,14 @@ export async function dumpCertificate(
 
 /**
  * The PEM in the answer to `dump ssl cert`, all of it. HAProxy ends every answer with a blank line,
- * also one that it breaks off for want of memory, so the last block is looked at too; and it writes
- * nothing for a certificate that has no key.
+ * also one that it breaks off for want of memory, within a block or between two: so the last block
+ * is looked at too, and the blocks are counted. It writes nothing for a certificate that has no key.
  * @throws {SwapFault} for any other answer; the message holds no part of a key
  */
-export function dumpedPem(text: string, name: string): string {
+export function dumpedPem(
+  text: string,
+  { name, chainLength = 0 }: Pick<LoadedCertificate, "name" | "chainLength">,
+): string {
   if (text.trim() === "") {
     throw new SwapFault(
       "refused",
@@ -57,7 +61,8 @@ export function dumpedPem(text: string, name: string): string {
     // Only the beginning: no part of a key may appear in a message.
     throw new SwapFault("refused", `it said: ${quoteReply(text.split("\n", 1)[0]!)}`);
   }
-  if (!/\n-----END [A-Z0-9 ]+-----\n\n$/.test(text)) {
+  const certificates = text.split("-----BEGIN CERTIFICATE-----").length - 1;
+  if (!/\n-----END [A-Z0-9 ]+-----\n\n$/.test(text) || certificates < 1 + chainLength) {
     throw new SwapFault("broken", `its answer to dump ssl cert ${name} broke off: run this again`);
   }
   return text;

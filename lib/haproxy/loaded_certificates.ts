@@ -34,6 +34,8 @@ export interface LoadedCertificate {
   authority?: string;
   /** The organisation of its subject; acme-lb marks its placeholders so. */
   organisation?: string;
+  /** See {@link Shown}. */
+  chainLength?: number;
   /** From 3.2 on: the files of certificate and key, as the configuration spells them. */
   crtFile?: string;
   keyFile?: string;
@@ -79,14 +81,15 @@ export async function showAll(
 }
 
 function loadedOf(name: string, shown: Shown): LoadedCertificate {
-  const { serial, fingerprint, status, notBefore, notAfter, names, crtFile, keyFile } = shown;
+  const { serial, fingerprint, status, notBefore, notAfter, names, chainLength } = shown;
+  const { crtFile, keyFile } = shown;
   const organisation = attributeOf(shown.issuer, "O");
   return {
     ...{ name, serial, fingerprintSha1: fingerprint, status, notBefore, notAfter, names },
     key: keyFamilyOf(shown.algorithm),
     authority: organisation === undefined ? shown.issuer?.slice(1) : `O=${organisation}`,
     organisation: attributeOf(shown.subject, "O"),
-    ...{ crtFile, keyFile },
+    ...{ chainLength, crtFile, keyFile },
   };
 }
 

