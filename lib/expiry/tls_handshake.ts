@@ -310,7 +310,7 @@ class RecordReader {
       const count = await this.connection.read(buffer);
       if (count === null) {
         // A greeting may be shorter than the head of a record.
-        if (this.#total > 0 && !this.#isRecord()) throw new NotTlsError(this.#raw);
+        if (length === 5 && !this.#isRecord()) throw new NotTlsError(this.#raw);
         throw new TlsClosedError();
       }
       this.#total += count;

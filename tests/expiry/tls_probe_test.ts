@@ -254,6 +254,12 @@ strictly("probeEndpoint() tells what is no TLS, or nothing at all", async () => 
     ["a door slammed", async (c) => c.close(), "no_tls", /closed the connection.*PROXY/],
     ["a hang-up", afterHello(new Uint8Array(), true), "no_tls", /closed the connection/],
     ["half a record", afterHello(Uint8Array.of(22, 3, 3, 0), true), "no_tls", /closed the conn/],
+    [
+      "half a message",
+      afterHello(Uint8Array.of(22, 3, 3, 0, 122, 2, 0, 0, 118), true),
+      "no_tls",
+      /closed the conn/,
+    ],
     ["nonsense", afterHello(Uint8Array.of(22, 3, 3, 0, 1, 9, 9), true), "no_tls", /not speak TLS/],
     ["internal_error", afterHello(Uint8Array.of(21, 3, 3, 0, 2, 2, 80), true), "unsupported", /./],
     [
