@@ -1,6 +1,8 @@
 /** Where solvers may be: beside acme-lb, and not where it listens itself. */
 
 import assert from "node:assert/strict";
+import { misplacedSolvers } from "../../lib/config/solver_rules.ts";
+import { parseConfig } from "../../lib/config/parse_config.ts";
 import { mistakesIn } from "./mistakes_in.ts";
 
 /** What is wrong with a configuration that has this solver; empty when nothing is. */
@@ -32,4 +34,17 @@ Deno.test("challenge.solvers refuses addresses of other machines, invalid addres
     ["127.0.0.1", /expected \[IPv6\]:port or IPv4:port/],
   ];
   for (const [solver, expected] of table) assert.match(said(solver, NODES), expected, solver);
+});
+
+Deno.test("challenge.solvers is not judged by a machine that has no network", () => {
+  const config = parseConfig('challenge: { solvers: ["127.0.0.1:31081"] }', "config.yaml");
+  config.challenge.solvers.push({ hostname: "192.0.2.12", port: 31081 });
+  const mistakes = (machine: string[]) =>
+    misplacedSolvers(config, machine).map(({ path }) => path[2]);
+  assert.deepEqual(mistakes(["127.0.0.1", "::1", "fe80::1", "192.0.2.11"]), [1]);
+  assert.deepEqual(mistakes(["127.0.0.1", "::1", "fe80::1", "192.0.2.12"]), []);
+  // In a unit with PrivateNetwork, and while a machine starts.
+  for (const machine of [[], ["127.0.0.1", "::1"], ["127.0.0.1", "fe80::1"]]) {
+    assert.deepEqual(mistakes(machine), []);
+  }
 });
