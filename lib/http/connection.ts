@@ -255,7 +255,9 @@ export class Connection implements Waiting {
   }
 
   #faultOf({ fault }: HeadRefusal): ConnectionFault {
-    return this.#served === 0 && looksLikePreamble(this.#received.bytes) ? "proxy_protocol" : fault;
+    // Behind the preamble of a listed front it is the client who forges a second one.
+    const unlisted = !this.options.fronted && this.#served === 0;
+    return unlisted && looksLikePreamble(this.#received.bytes) ? "proxy_protocol" : fault;
   }
 
   #answer(head: RequestHead): Answer | Promise<Answer> {

@@ -296,6 +296,16 @@ Deno.test("a preamble from another address is refused, and reported in one warni
   assert.match(told[0]!, /from=127.0.0.1 .*PROXY protocol.*public\.proxy_protocol/);
 });
 
+Deno.test("a client that forges a preamble behind a listed front is refused, and nobody is told to list it", async () => {
+  const lines: string[] = [];
+  const log = createLog({ level: "debug", write: (line) => lines.push(line) });
+  await using server = await publicPort({ log, fronts: FRONTS });
+  const forged = "PROXY TCP4 127.0.0.1 127.0.0.1 1 80\r\n";
+  assert.deepEqual((await exchange(server.port, PREAMBLE + forged + GET)).statuses, [400]);
+  assert.deepEqual(lines.filter((line) => line.includes("event=proxy_protocol")), []);
+  assert.match(lines.at(-1)!, / reason=bad_request_line .*from=198\.51\.100\.7/);
+});
+
 Deno.test("a redirect loop that the balancer in front causes is reported once", async () => {
   const lines: string[] = [];
   const log = createLog({ write: (line) => lines.push(line) });
