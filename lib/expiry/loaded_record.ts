@@ -44,6 +44,10 @@ export function loadedRecord({ place, loaded, file, same }: Loaded, rules: Rules
     const own = file.findings.filter(({ reason }) => OWN_REASONS.includes(reason));
     return makeRecord(where, own, file);
   }
+  if (loaded.unasked !== undefined) {
+    const text = `HAProxy cannot be asked about it by this name: ${loaded.unasked}: rename it`;
+    return makeRecord(where, [{ state: "UNKNOWN", reason: "unsupported", text }]);
+  }
   const leaf = leafOf(loaded);
   const findings = file ? [differenceFinding(loaded, file)] : [];
   if (!leaf) {

@@ -39,6 +39,8 @@ export interface LoadedCertificate {
   /** From 3.2 on: the files of certificate and key, as the configuration spells them. */
   crtFile?: string;
   keyFile?: string;
+  /** Why HAProxy was not asked about it, so that only the name is known. */
+  unasked?: string;
 }
 
 /**
@@ -70,8 +72,9 @@ export async function showAll(
 ): Promise<LoadedCertificate[]> {
   const loaded: LoadedCertificate[] = [];
   for (const name of names) {
-    if (nameProblem(name)) {
-      loaded.push({ name, names: [] });
+    const unasked = nameProblem(name);
+    if (unasked) {
+      loaded.push({ name, names: [], unasked });
       continue;
     }
     const shown = await showCertificate(haproxy, name);

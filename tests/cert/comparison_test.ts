@@ -329,6 +329,11 @@ Deno.test("loadedRecord is as the file when it is the same, and tells of itself 
     ["without a file or dates", summary(loaded(undefined), undefined), "UNKNOWN unsupported"],
     ["of a file that cannot be read", summary(loaded(1), file("/a.pem")), "UNKNOWN unsupported"],
     [
+      "of a file whose name HAProxy cannot be asked for",
+      summary({ name: "/a b.pem", names: [], unasked: "it holds a blank" }, good),
+      "UNKNOWN unsupported",
+    ],
+    [
       "for another name",
       summary(loaded(1), undefined, false, ["b.example"]),
       "CRITICAL name_missing",
