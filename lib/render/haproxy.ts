@@ -15,6 +15,7 @@ import { shellWord } from "../shell_quote.ts";
 import { haproxyListener, loopbackFor, servedFamilies, serviceName } from "./families.ts";
 import { ACCOUNTS, acmeSections, savingUnits, storedCertificate } from "./haproxy_acme.ts";
 import { EXECUTABLE, type RenderedFile } from "./rendered_file.ts";
+import type { SystemdOptions } from "./systemd.ts";
 
 /** Where assemble-pem puts a file for each name; HAProxy serves all that are there. */
 export const CERTIFICATES = "/etc/haproxy/certs";
@@ -40,11 +41,13 @@ interface HaproxyOptions {
   staging?: boolean | undefined;
   /** @default EXECUTABLE */
   executable?: string | undefined;
+  /** Where it is used; only the path of the configuration counts. */
+  here?: SystemdOptions;
 }
 
 export function haproxyFiles(
   config: Config,
-  { acme = false, staging, executable = EXECUTABLE }: HaproxyOptions = {},
+  { acme = false, staging, executable = EXECUTABLE, here }: HaproxyOptions = {},
 ): RenderedFile[] {
   const more = acme ? [acmeSections(config, { certificates: CERTIFICATES, staging })] : [];
   const parts = [
@@ -56,8 +59,8 @@ export function haproxyFiles(
   ];
   const file = { path: "/etc/haproxy/haproxy.cfg", text: parts.join("\n") };
   if (!acme) return [file];
-  const [socket, certificates] = [adminSocket(config), CERTIFICATES];
-  return [file, ...savingUnits(config, { executable, certificates, socket })];
+  const saving = { executable, configFile: here?.configFile, certificates: CERTIFICATES };
+  return [file, ...savingUnits(config, { ...saving, socket: adminSocket(config) })];
 }
 
 function adminSocket({ haproxy }: Config): string {

@@ -92,8 +92,9 @@ frontend fe-acme
 /** The unit that saves HAProxy's certificate, and its timer. */
 export function savingUnits(
   config: Config,
-  { executable, certificates, socket }: {
+  { executable, configFile, certificates, socket }: {
     executable: string;
+    configFile: string | undefined;
     certificates: string;
     socket: string;
   },
@@ -103,6 +104,7 @@ export function savingUnits(
     text: `# Written by "acme-lb render haproxy --acme"\n${text}`,
   });
   const out = `${certificates}/${config.cluster.names[0]}.pem`;
+  const flags = configFile === undefined ? "" : ` --config ${argumentWord(configFile)}`;
   return [
     unit(
       "service",
@@ -114,13 +116,14 @@ After=haproxy.service
 [Service]
 Type=oneshot
 # HAProxy keeps what it obtains in memory; a restart would go back to this file.
-ExecStart=${unitWord(executable)} assemble-pem --from-haproxy --out ${argumentWord(out)} \\
+ExecStart=${unitWord(executable)} assemble-pem${flags} --from-haproxy --out ${argumentWord(out)} \\
   --haproxy-socket ${argumentWord(socket)} --haproxy-name ${storedCertificate(config)}
 TimeoutStartSec=2min
 # Where the executable unpacks its runtime.
 CacheDirectory=acme-lb
 CacheDirectoryMode=0755
-ReadWritePaths=${unitWord(certificates)}
+# The file, and how the run ended, for acme-lb status to tell.
+ReadWritePaths=${unitWord(certificates)} ${unitWord(`-${config.state}`)}
 
 # It keeps the owner of the file. The socket is for HAProxy's runtime API.
 CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER

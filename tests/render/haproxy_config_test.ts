@@ -170,3 +170,13 @@ Deno.test("what uses HAProxy's runtime API uses the socket of the configuration,
     assert.deepEqual(said, network, more);
   }
 });
+
+Deno.test("the unit that saves HAProxy's certificate may leave how it ended, as a hook does", () => {
+  const unit = (more: string, configFile?: string) =>
+    haproxyFiles(configOf({ more }), { acme: true, here: { configFile } })[1]!.text;
+  assert.match(unit(""), /^ReadWritePaths=\/etc\/haproxy\/certs -\/var\/lib\/acme-lb$/m);
+  assert.match(unit(""), /^ExecStart=\S+ assemble-pem --from-haproxy /m);
+  const other = unit("state: /srv/a b", "/srv/lb$.yaml");
+  assert.match(other, /^ReadWritePaths=\/etc\/haproxy\/certs "-\/srv\/a b"$/m);
+  assert.match(other, /^ExecStart=\S+ assemble-pem --config \/srv\/lb\$\$\.yaml --from-haproxy /m);
+});
