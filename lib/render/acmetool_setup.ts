@@ -41,7 +41,7 @@ export function acmetoolFiles(
     // acmetool ignores events whose hook ends with 42, as acme-lb does for all events but one.
     { path: "/etc/acme/hooks/acme-lb", text: hookScript("acmetool", config), mode: 0o755 },
     { path: AGREE, text: agree(cluster.email), mode: 0o755 },
-    { path: "/etc/systemd/system/acmetool.service.d/acme-lb.conf", text: unit(webroot) },
+    { path: "/etc/systemd/system/acmetool.service.d/acme-lb.conf", text: unit(config, webroot) },
   ];
 }
 
@@ -68,14 +68,16 @@ printf '"acme-enter-email": "%s"\\n"acme-agreement:%s": true\\n' ${
 }
 
 /** Debian's unit may write to nothing but acmetool's own directories; the hook runs in it, and after it. */
-function unit(webroot: string): string {
+function unit({ state }: Config, webroot: string): string {
   const paths = webroot.startsWith(WRITABLE_WEBROOTS) ? [] : [webroot];
-  const writable = [CERTIFICATES, ...paths].map((path) =>
+  const writable = [CERTIFICATES, state, ...paths].map((path) =>
     `ReadWritePaths=${unitWord(`-${path}`)}\n`
   );
-  return `${BY}# The hook writes there; without this line Debian's unit refuses.
+  return `${BY}# The hook writes there; without these lines Debian's unit refuses. Where the hook leaves how it ended,
+# for acme-lb status to tell, the directory is the server's.
 [Service]
-${writable.join("")}
+${writable.join("")}CapabilityBoundingSet=CAP_DAC_OVERRIDE
+
 # acmetool runs a hook once for each renewal, whether it succeeds or not; this makes good at the next
 # run what it could not install. What is installed already is left alone.
 ExecStartPost=/bin/sh -c 'find ${STATE}/live -mindepth 1 -maxdepth 1 -type l -printf "%%f\\n" | /etc/acme/hooks/acme-lb live-updated'

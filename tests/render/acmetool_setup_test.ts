@@ -18,6 +18,14 @@ Deno.test("acmetool writes to the first webroot, and its unit allows that", () =
   assert.deepEqual(target.request.challenge["webroot-paths"], ["/srv/a b%c"]);
   assert.match(given.get("acme-lb.conf")!, /^ReadWritePaths="-\/srv\/a b%%c"$/m);
   assert.doesNotMatch(files("").get("acme-lb.conf")!, /^ReadWritePaths=.*run/m);
+  // Where the hook leaves its outcome, in the directory of the server's user.
+  const writable = (yaml: string) =>
+    files(yaml).get("acme-lb.conf")!.match(/^(?:ReadWritePaths|CapabilityBoundingSet)=.*$/gm);
+  assert.deepEqual(writable("state: /srv/state"), [
+    "ReadWritePaths=-/etc/haproxy/certs",
+    "ReadWritePaths=-/srv/state",
+    "CapabilityBoundingSet=CAP_DAC_OVERRIDE",
+  ]);
   // What a hook that failed has left is made good after the next run.
   assert.match(given.get("acme-lb.conf")!, /^ExecStartPost=.*live-updated'$/m);
 });
