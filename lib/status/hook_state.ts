@@ -3,8 +3,9 @@
  * that `assemble-pem` leaves and `serve` reads.
  *
  * A client logs a failing hook somewhere and goes on; the next thing that anybody sees is an expired
- * certificate. The installation makes the directory (systemd-tmpfiles): it belongs to root, mode
- * 0755. Where it is missing nothing is kept, and a hook never fails for it. One file for each target,
+ * certificate. The server's unit makes the directory (StateDirectory=): it belongs to the server's
+ * user, mode 0755, so root needs CAP_DAC_OVERRIDE, which a unit may take away. Where it is missing
+ * nothing is kept, and a hook never fails for it. One file for each target,
  * so that hooks that run at once need no lock. Nothing secret stands there: the reason is the text
  * that assemble-pem prints, which never holds key material.
  */
