@@ -130,22 +130,27 @@ refuse_shared() {
 only_roots() {
   way=$1
   while [ ! -e "$way" ]; do way=$(dirname -- "$way"); done
-  for way in "$way" "$(realpath -- "$way")"; do
+  set -- "$way" "$(realpath -- "$way")"
+  if [ "$1" = "$2" ]; then shift; fi
+  for way; do
     while :; do
       stranger=$way
+      read -r owner bits group <<FACTS
+$(stat -c '%u 0%a %G' -- "$way")
+FACTS
       # For a link, only its owner matters here; its target is checked in the second round.
-      [ "$(stat -c %u -- "$way")" -eq 0 ] || return 1
+      [ "$owner" -eq 0 ] || return 1
       if [ ! -L "$way" ]; then
-        mode=0$(stat -c %a -- "$way")
-        [ $((mode & 01002)) -ne 2 ] || return 1
+        [ $((bits & 01002)) -ne 2 ] || return 1
         # Debian's group staff may write to /usr/local, and is trusted like root there.
-        case $((mode & 01020))$(stat -c :%G -- "$way") in
+        case $((bits & 01020)):$group in
           16:root | 16:staff) ;;
           16:*) return 1 ;;
         esac
       fi
       [ "$way" != / ] || break
-      way=$(dirname -- "$way")
+      way=${way%/*}
+      way=${way:-/}
     done
   done
 }
