@@ -850,8 +850,11 @@ only_with --no-systemd "$no_systemd" --install
 only_with --prefix "$prefix" --install --uninstall
 only_with --dry-run "$dry" --install --uninstall
 
-# One spelling, because --uninstall compares it with that of the installation.
-prefix=$(realpath --canonicalize-missing --no-symlinks -- "${prefix:-/usr/local}")
+prefix=${prefix:-/usr/local}
+case $mode in
+  # One spelling, because --uninstall compares it with that of the installation.
+  --install | --uninstall) prefix=$(realpath --canonicalize-missing --no-symlinks -- "$prefix") ;;
+esac
 case $prefix in
   / | *[!A-Za-z0-9/._+:@-]*)
     refuse '--prefix: expected a directory named with letters, digits and . _ + : @ -'

@@ -222,7 +222,8 @@ words=" $* "
 [ -e /proc/self/exe ] || fail 'the Deno runtime needs /proc, and it is not mounted'
 # The runtime does not start in a directory that has been removed. The one that takes its place holds
 # no files, and nothing can be made there, so that a relative path cannot mean another file.
-[ "$PWD" -ef . ] || env pwd -P >/dev/null 2>&1 || cd /proc/self/task
+# shellcheck disable=SC3013 # dash, bash and busybox have -ef
+[ "$PWD" -ef . ] || env pwd -P >/dev/null 2>&1 || cd /proc/self/task || fail 'cannot enter /proc/self/task'
 if [ -n "${ACME_LB_CACHE-}" ]; then chosen ready; else each_place ready; fi || first_start
 
 program "$@"
