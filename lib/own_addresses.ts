@@ -16,9 +16,16 @@ export function isOwnAddress(address: string): boolean {
   return address === "127.0.0.1" || address === "::1" || ownAddresses().has(address);
 }
 
-/** Those of all interfaces, as the system spells them. */
+/**
+ * Those of all interfaces, as the system spells them; none where a unit has no network and may not
+ * even ask (RestrictAddressFamilies=AF_UNIX).
+ */
 export function machineAddresses(): string[] {
-  return Deno.networkInterfaces().map(({ address }) => address);
+  try {
+    return Deno.networkInterfaces().map(({ address }) => address);
+  } catch {
+    return [];
+  }
 }
 
 /** In the spelling of {@link comparableAddress}. */
