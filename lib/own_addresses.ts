@@ -23,7 +23,8 @@ export function isOwnAddress(address: string): boolean {
 export function machineAddresses(): string[] {
   try {
     return Deno.networkInterfaces().map(({ address }) => address);
-  } catch {
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
     return [];
   }
 }
