@@ -9,7 +9,7 @@ import { dirname } from "node:path";
 const NAMES = ["lb0", "lb1", "lb2"];
 const HOST = "127.0.0.1";
 const ATTEMPTS = 5;
-const READY_WITHIN = 20_000;
+const READY_WITHIN = 120_000;
 const END_WITHIN = 5_000;
 
 export interface Balancer {

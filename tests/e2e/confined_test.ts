@@ -75,7 +75,12 @@ Deno.test({
       assert.match((await get(`${base}/link`)).stdout, /404$/);
       assert.match((await get("/")).stdout, /301$/);
     } finally {
-      await daemon.stop();
+      // The server itself: unshare ignores SIGTERM, and a change of user undoes its --kill-child.
+      const children = `/proc/${daemon.pid}/task/${daemon.pid}/children`;
+      for (const [pid] of (await Deno.readTextFile(children).catch(() => "")).matchAll(/\d+/g)) {
+        Deno.kill(Number(pid), "SIGTERM");
+      }
+      await daemon.status;
     }
   },
 });
