@@ -31,6 +31,11 @@ export function parseRuntimeAddress(text: string): string {
   return text.includes("/") ? parsePath(text) : parseHostPort(text);
 }
 
+/** Whether an address, as {@link parseRuntimeAddress} spells it, is the path of a socket. */
+export function isSocketPath(address: string): boolean {
+  return address.includes("/");
+}
+
 function parsePath(path: string): string {
   if (path.endsWith("/")) throw expected();
   // As in `-S /run/haproxy/master.sock,mode,600` and socat's `UNIX:/run/x.sock,forever`.

@@ -6,6 +6,7 @@
 import { isLoopback, parseSocketAddress } from "./address.ts";
 import { messageOf } from "./errors.ts";
 import { countFixed, type Directory, isOwn, UntrustedLinkError, walk } from "./trusted_path.ts";
+import { isSocketPath } from "./runtime_address.ts";
 
 /**
  * Why no secret should be sent to the socket; undefined when only root, the caller or the owner of
@@ -43,7 +44,7 @@ function isShared({ mode }: Directory): boolean {
  * the traffic, and for the path of a socket.
  */
 export function networkWarning(socket: string): string | undefined {
-  if (socket.includes("/") || isOnLoopback(socket)) return undefined;
+  if (isSocketPath(socket) || isOnLoopback(socket)) return undefined;
   return `${socket}: the private key crosses the network unencrypted; use a UNIX socket, or ` +
     "loopback with a tunnel";
 }

@@ -15,7 +15,7 @@ import {
   type SocketAddress,
 } from "../address.ts";
 import { parseHost } from "../host.ts";
-import { parseRuntimeAddress } from "../runtime_address.ts";
+import { isSocketPath, parseRuntimeAddress } from "../runtime_address.ts";
 import { parseDuration } from "../time.ts";
 
 /** @throws {SyntaxError} unless absolute: a relative path depends on where a unit is started */
@@ -28,7 +28,7 @@ export function parseAbsolutePath(value: string): string {
 /** @throws {SyntaxError} unless it is one of HAProxy's addresses, and absolute where it is a path */
 export function parseRuntimeSocket(value: string): string {
   const address = parseRuntimeAddress(value);
-  return address.includes("/") ? parseAbsolutePath(address) : address;
+  return isSocketPath(address) ? parseAbsolutePath(address) : address;
 }
 
 /** A host name, or `*.` before one. @throws {SyntaxError} */

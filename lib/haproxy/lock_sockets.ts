@@ -5,6 +5,7 @@
 import { lockFile } from "../file_lock.ts";
 import { realTarget } from "../resolve_target.ts";
 import { errnoOf } from "../system_reason.ts";
+import { isSocketPath } from "../runtime_address.ts";
 
 /**
  * Takes the locks of all `sockets`, in an order that is the same for everybody. Where no lock file
@@ -34,7 +35,7 @@ export async function lockSockets(
 
 async function lockPaths(sockets: readonly string[]): Promise<string[]> {
   const paths = new Set<string>();
-  for (const socket of sockets.filter((socket) => socket.includes("/"))) {
+  for (const socket of sockets.filter(isSocketPath)) {
     try {
       const { path, directory } = await realTarget(socket);
       await Deno.lstat(path);

@@ -9,6 +9,7 @@ import { messageOf } from "../errors.ts";
 import { errnoOf } from "../system_reason.ts";
 import { deadline, orAborted } from "../time.ts";
 import { socketFault } from "../trusted_socket.ts";
+import { isSocketPath } from "../runtime_address.ts";
 
 /** The longest that HAProxy may take for one command, in milliseconds. */
 const DEADLINE_MS = 5_000;
@@ -49,7 +50,7 @@ export async function askSocket(
   const heard = { text: "" };
   try {
     // Every command with a key passes this check.
-    const carriesKey = command.includes("PRIVATE KEY-----") && socket.includes("/");
+    const carriesKey = command.includes("PRIVATE KEY-----") && isSocketPath(socket);
     const fault = carriesKey ? await socketFault(socket) : undefined;
     if (fault) return { kind: "denied", detail: `the private key is not sent to it: ${fault}` };
     using connection = await connect(socket, limit.signal);
@@ -116,7 +117,7 @@ function faultOf(error: unknown): Exclude<RuntimeAnswer, { kind: "reply" }> {
 }
 
 async function connect(socket: string, signal: AbortSignal): Promise<Deno.Conn> {
-  const attempt: Promise<Deno.Conn> = socket.includes("/")
+  const attempt: Promise<Deno.Conn> = isSocketPath(socket)
     ? connectToPath(socket)
     : Deno.connect({ ...splitAddress(socket), signal });
   try {

@@ -16,6 +16,7 @@ import { haproxyListener, loopbackFor, servedFamilies, serviceName } from "./fam
 import { ACCOUNTS, acmeSections, savingUnits, storedCertificate } from "./haproxy_acme.ts";
 import { EXECUTABLE, type RenderedFile } from "./rendered_file.ts";
 import type { SystemdOptions } from "./systemd.ts";
+import { isSocketPath } from "../runtime_address.ts";
 
 /** Where assemble-pem puts a file for each name; HAProxy serves all that are there. */
 export const CERTIFICATES = "/etc/haproxy/certs";
@@ -122,7 +123,7 @@ function orderingOptions(config: Config): string {
 /** The command of the runtime API that makes HAProxy order at once. */
 function orderNow(config: Config): string {
   const socket = adminSocket(config);
-  const address = socket.includes("/") ? socket : `TCP:${socket}`;
+  const address = isSocketPath(socket) ? socket : `TCP:${socket}`;
   return `# and, once HAProxy runs, to order at once instead of within a day:
 #   echo "acme renew ${storedCertificate(config)}" | socat - ${shellWord(address)}
 `;

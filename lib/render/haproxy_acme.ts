@@ -11,7 +11,7 @@ import { formatSocketAddress } from "../address.ts";
 import type { Config } from "../config/schema.ts";
 import { HARDENING, runtimeApiAccess } from "./hardening.ts";
 import type { RenderedFile } from "./rendered_file.ts";
-import { argumentWord, unitWord } from "./systemd_escape.ts";
+import { argumentWord, invocationOf, unitWord } from "./systemd_escape.ts";
 
 /** Where HAProxy answers challenges, for acme-lb on the same machine. */
 const SOLVER = { hostname: "127.0.0.1", port: 31081 };
@@ -104,7 +104,7 @@ export function savingUnits(
     text: `# Written by "acme-lb render haproxy --acme"\n${text}`,
   });
   const out = `${certificates}/${config.cluster.names[0]}.pem`;
-  const flags = configFile === undefined ? "" : ` --config ${argumentWord(configFile)}`;
+  const { program, flags } = invocationOf({ executable, configFile });
   return [
     unit(
       "service",
@@ -116,7 +116,7 @@ After=haproxy.service
 [Service]
 Type=oneshot
 # HAProxy keeps what it obtains in memory; a restart would go back to this file.
-ExecStart=${unitWord(executable)} assemble-pem${flags} --from-haproxy --out ${argumentWord(out)} \\
+ExecStart=${program} assemble-pem${flags} --from-haproxy --out ${argumentWord(out)} \\
   --haproxy-socket ${argumentWord(socket)} --haproxy-name ${storedCertificate(config)}
 TimeoutStartSec=2min
 # Where the executable unpacks its runtime.

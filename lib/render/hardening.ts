@@ -5,12 +5,14 @@
  * and ends at once under it. It needs /proc, but only its own process there.
  */
 
+import { isSocketPath } from "../runtime_address.ts";
+
 /**
  * Lines for a unit that speaks only with HAProxy's runtime API: no network, unless one of the
  * sockets is HOST:PORT, as acme-lb spells it.
  */
 export function runtimeApiAccess(sockets: readonly string[]): string {
-  return sockets.every((socket) => socket.includes("/"))
+  return sockets.every(isSocketPath)
     ? "PrivateNetwork=yes\nRestrictAddressFamilies=AF_UNIX"
     : "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6";
 }

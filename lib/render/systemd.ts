@@ -10,7 +10,7 @@ import type { Config } from "../config/schema.ts";
 import { expiryTimer, expiryUnit } from "./expiry_unit.ts";
 import { EXECUTABLE, type RenderedFile } from "./rendered_file.ts";
 import { serverUnit } from "./server_unit.ts";
-import { argumentWord, type Invocation, unitWord } from "./systemd_escape.ts";
+import { invocationOf, unitWord } from "./systemd_escape.ts";
 
 export interface SystemdOptions {
   /** Absolute. @default EXECUTABLE */
@@ -29,11 +29,7 @@ export function systemdFiles(
   config: Config,
   { executable = EXECUTABLE, configFile }: SystemdOptions = {},
 ): RenderedFile[] {
-  const invocation: Invocation = {
-    program: unitWord(executable),
-    flags: configFile === undefined ? "" : ` --config ${argumentWord(configFile)}`,
-    files: configFile === undefined ? [executable] : [executable, configFile],
-  };
+  const invocation = invocationOf({ executable, configFile });
   const unit = (name: string, text: string) => ({ path: `/etc/systemd/system/${name}`, text });
   return [
     { path: "/etc/sysusers.d/acme-lb.conf", text: users() },

@@ -15,6 +15,17 @@ export interface Invocation {
   files: string[];
 }
 
+/** By the absolute path of the executable, and of a configuration elsewhere than where it looks. */
+export function invocationOf(
+  { executable, configFile }: { executable: string; configFile: string | undefined },
+): Invocation {
+  return {
+    program: unitWord(executable),
+    flags: configFile === undefined ? "" : ` --config ${argumentWord(configFile)}`,
+    files: configFile === undefined ? [executable] : [executable, configFile],
+  };
+}
+
 const PLAIN = /^[\w.,:@+\/=[\]%$-]+$/;
 
 /** A path or value in a setting: `/srv/my certs` becomes `"/srv/my certs"`. */

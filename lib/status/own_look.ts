@@ -16,6 +16,7 @@ import { EARLIEST_NOW } from "../version.ts";
 import type { ToldCertificate } from "./balancer_report.ts";
 import { type HookState, readHookStates } from "./hook_state.ts";
 import { toldCertificates } from "./told_certificates.ts";
+import { isSocketPath } from "../runtime_address.ts";
 
 export interface OwnLook {
   /** The worst first, within the bounds of a report. */
@@ -44,7 +45,7 @@ async function lookAt(
   const [found, memories, hooks] = await Promise.all([
     checkFiles(config.certificates, rules, { files, keys: false, sha1 }),
     // The server has given up the right to open a UNIX socket with that of writing files.
-    readMemories(config.haproxy.sockets.filter((socket) => !socket.includes("/"))),
+    readMemories(config.haproxy.sockets.filter((socket) => !isSocketPath(socket))),
     readHookStates(config.state, files),
   ]);
   const seen = withLeft(found.records, { hooks, now });
