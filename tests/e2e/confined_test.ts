@@ -80,7 +80,7 @@ Deno.test({
       for (const [pid] of (await Deno.readTextFile(children).catch(() => "")).matchAll(/\d+/g)) {
         Deno.kill(Number(pid), "SIGTERM");
       }
-      await daemon.status;
+      await daemon.stop();
     }
   },
 });
