@@ -5,9 +5,8 @@
  */
 
 import { delay } from "./daemon.ts";
-import { fetchOn } from "./fetch_on.ts";
 import { watchDirectories } from "./inotify.ts";
-import type { Host, Network } from "./network.ts";
+import type { Visitor } from "./visitor.ts";
 
 /** One answer to one planted challenge. */
 export interface Observation {
@@ -23,8 +22,8 @@ export interface Observation {
 export interface WatchOptions {
   /** The holder's webroot, as seen from outside. */
   webroot: string;
-  /** Host that fetches. */
-  from: Host;
+  visitor: Visitor;
+  /** Through which each challenge is fetched. */
   addresses: string[];
 }
 
@@ -50,48 +49,52 @@ export interface ChallengeWatch {
  * machine where a client has ordered before: one made later might hold a file before it is watched.
  */
 export async function watchChallenges(
-  network: Network,
-  { webroot, from, addresses }: WatchOptions,
+  { webroot, visitor, addresses }: WatchOptions,
 ): Promise<ChallengeWatch> {
   const nested = `${webroot}/.well-known/acme-challenge`;
   await Deno.mkdir(nested, { recursive: true });
   const directories = watchDirectories([webroot, nested]);
   const tokens = new Set<string>();
   const first = Promise.withResolvers<void>();
-  const fetches: Promise<Observation | undefined>[] = [];
+  const fetches: Promise<(Observation | undefined)[]>[] = [];
 
   async function observe(
     path: string,
     { address, token, planted }: Pick<Observation, "address" | "token" | "planted">,
   ): Promise<Observation | undefined> {
     const url = `http://[${address}]/.well-known/acme-challenge/${token}`;
-    const { status, body } = await fetchOn(from, { network, url, name: "service.example" });
+    const { status, body } = await visitor.get({ url, name: "service.example", deadline: 10_000 });
     // A client that was faster took the file away; then a 404 is right.
     if (status !== 200 && !await exists(path)) return undefined;
     return { address, token, status, body, planted };
   }
 
-  async function fetchThroughAll(path: string, token: string): Promise<void> {
+  async function fetchThroughAll(
+    path: string,
+    token: string,
+  ): Promise<(Observation | undefined)[]> {
     const planted = await readPlanted(path);
-    if (planted === undefined) return;
-    fetches.push(...addresses.map((address) => observe(path, { address, token, planted })));
+    if (planted === undefined) return [];
+    return await Promise.all(
+      addresses.map((address) => observe(path, { address, token, planted })),
+    );
   }
 
-  async function take(): Promise<void> {
+  function take(): void {
     for (const { directory, name } of directories.take()) {
       if (!TOKEN.test(name) || tokens.has(name)) continue;
       tokens.add(name);
       first.resolve();
-      await fetchThroughAll(`${directory}/${name}`, name);
+      fetches.push(fetchThroughAll(`${directory}/${name}`, name));
     }
   }
 
   let stopped: Promise<Watched> | undefined;
   const end = new AbortController();
   const loop = (async () => {
-    for (; !end.signal.aborted; await delay(5)) await take();
+    for (; !end.signal.aborted; await delay(5)) take();
     // What was planted up to now, too.
-    await take();
+    take();
     directories[Symbol.dispose]();
   })();
 
@@ -101,7 +104,7 @@ export async function watchChallenges(
       stopped ??= (async () => {
         end.abort();
         await loop;
-        const all = await Promise.all(fetches);
+        const all = (await Promise.all(fetches)).flat();
         return {
           planted: tokens,
           observations: all.filter((observation) => observation !== undefined),
@@ -110,13 +113,18 @@ export async function watchChallenges(
   };
 }
 
-/** The content of a file that its client has just made, once it is whole; undefined when it goes. */
+/**
+ * The content of a file that its client has just made, once it is whole and everybody may read it;
+ * undefined when it goes. dehydrated writes the file first, and lets others read it by a chmod.
+ */
 async function readPlanted(path: string): Promise<string | undefined> {
-  for (let attempt = 0; attempt < 20; attempt++, await delay(1)) {
-    const text = await Deno.readTextFile(path).catch(() => undefined);
-    if (text === undefined || KEY_AUTHORIZATION.test(text)) return text;
+  let text: string | undefined;
+  for (let attempt = 0; attempt < 1000; attempt++, await delay(5)) {
+    text = await Deno.readTextFile(path).catch(() => undefined);
+    const mode = await Deno.stat(path).then(({ mode }) => mode!, () => 0);
+    if (text === undefined || (KEY_AUTHORIZATION.test(text) && (mode & 0o004) !== 0)) break;
   }
-  return undefined;
+  return text;
 }
 
 /**

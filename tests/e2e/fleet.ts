@@ -12,6 +12,7 @@ import { BALANCERS, clusterConfig, VIRTUAL_ADDRESSES } from "./cluster.ts";
 import type { Daemon } from "./daemon.ts";
 import { createNetwork, type Host, type Network } from "./network.ts";
 import { type Nginx, startNginx } from "./nginx.ts";
+import { startVisitor, type Visitor } from "./visitor.ts";
 
 export const CA_NAME = "ca.example";
 export const CA_ADDRESS = "2001:db8::ca";
@@ -31,6 +32,8 @@ export const NAMES: Record<string, string[]> = {
 export interface Fleet extends AsyncDisposable {
   network: Network;
   hosts: Host[];
+  /** On the user's host. */
+  visitor: Visitor;
   /** What runs on each host at the moment. */
   balancers: Map<string, Daemon>;
   /** The one that is no acme-lb. */
@@ -79,6 +82,7 @@ export async function startFleet(
     return {
       network,
       hosts,
+      visitor: await startVisitor(network, network.host("user")),
       balancers,
       nginx,
       async restart(name) {

@@ -4,46 +4,44 @@
  * one, to see that it lives on.
  */
 
-import { type Daemon, startDaemon } from "./daemon.ts";
+import { type Daemon, delay, startDaemon } from "./daemon.ts";
 import type { Host, Network } from "./network.ts";
+import type { Visited, Visitor } from "./visitor.ts";
 
-/** One request, with milliseconds since the epoch. */
-export interface Request {
+/** One request, and the backend that answered as its body. */
+export interface Request extends Visited {
   address: string;
-  start: number;
-  end: number;
-  /** HTTP status, 0 when there was no answer. */
-  status: number;
-  /** The backend that answered. */
-  body: string;
-  /** Why there was no whole answer. */
-  error?: string;
 }
 
 export interface Load {
   /** All requests that have ended. */
-  requests(): Promise<Request[]>;
+  requests(): Request[];
   stop(): Promise<void>;
 }
 
+/** A person's patience, and enough for a machine that does other work as well. */
+const PATIENCE_MS = 10_000;
+const PAUSE_MS = 400;
+
 /** Starts asking for `name` through each of the addresses. */
-export async function startLoad(
-  network: Network,
-  { from, name, addresses }: { from: Host; name: string; addresses: string[] },
-): Promise<Load> {
-  const program = new URL("https_client.ts", import.meta.url).pathname;
-  const flags = ["run", "-A", "--no-config", "--no-check"];
-  const client = await startDaemon(
-    network.on(from, [Deno.execPath(), ...flags, program, name, ...addresses]),
-    { log: `${network.directory}/load.log`, env: { DENO_DIR: `${network.directory}/deno` } },
-  );
+export function startLoad(
+  visitor: Visitor,
+  { name, addresses }: { name: string; addresses: string[] },
+): Load {
+  const requests: Request[] = [];
+  const end = new AbortController();
+  const loops = addresses.map(async (address) => {
+    const url = `https://${address.includes(":") ? `[${address}]` : address}/`;
+    for (; !end.signal.aborted; await delay(PAUSE_MS)) {
+      const visited = await visitor.get({ url, name, deadline: PATIENCE_MS });
+      requests.push({ address, ...visited, body: visited.body.trim() });
+    }
+  });
   return {
-    async requests() {
-      const lines = (await client.output()).split("\n").slice(0, -1);
-      return lines.map((line): Request => JSON.parse(line));
-    },
+    requests: () => requests,
     async stop() {
-      await client.stop();
+      end.abort();
+      await Promise.all(loops);
     },
   };
 }

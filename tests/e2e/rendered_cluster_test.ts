@@ -24,6 +24,7 @@ import {
 } from "./rendered_cluster.ts";
 import { loggedStories } from "./logged_stories.ts";
 import { lacking, NETWORK_PROGRAMS } from "./requirements.ts";
+import { startVisitor, type Visitor } from "./visitor.ts";
 
 const missing = lacking({
   for: "the source document's network from rendered files",
@@ -48,6 +49,7 @@ const WEBROOT = "/run/acme/acme-challenge";
 
 let cluster: RenderedCluster;
 let watch: AddressWatch;
+let visitor: Visitor;
 let load: Load;
 
 Deno.test.beforeAll(async () => {
@@ -56,11 +58,8 @@ Deno.test.beforeAll(async () => {
   try {
     watch = await watchAddresses(cluster.network, cluster.hosts);
     await cluster.settled();
-    load = await startLoad(cluster.network, {
-      from: cluster.network.host("user"),
-      name: SERVICE,
-      addresses: cluster.virtual,
-    });
+    visitor = await startVisitor(cluster.network, cluster.network.host("user"));
+    load = startLoad(visitor, { name: SERVICE, addresses: cluster.virtual });
   } catch (error) {
     const logs = await cluster.logs();
     await cluster[Symbol.asyncDispose]();
@@ -69,6 +68,7 @@ Deno.test.beforeAll(async () => {
 });
 
 Deno.test.afterAll(async () => {
+  await load?.stop();
   await cluster?.[Symbol.asyncDispose]();
 });
 
@@ -101,14 +101,14 @@ story("with placeholders, every virtual address leads over TLS to both backends"
 });
 
 story("acmetool on every balancer obtains a certificate, which HAProxy serves", async () => {
-  const { network, balancers, virtual } = cluster;
+  const { balancers, virtual } = cluster;
   await validateThrough(virtual);
   const tokens = new Set<string>();
   const observations: Observation[] = [];
   for (const balancer of balancers.values()) {
-    const challenges = await watchChallenges(network, {
+    const challenges = await watchChallenges({
       webroot: balancer.path(WEBROOT),
-      from: network.host("user"),
+      visitor,
       addresses: virtual.filter((address) => address.includes(":")),
     });
     const output = await order(balancer).finally(async () => {
@@ -249,7 +249,7 @@ async function assertNoOtherLoss(mayMove: string[], action: () => Promise<void>)
   const addresses = cluster.virtual;
   const settled = Date.now();
   for (const address of addresses) await answered(address, { after: settled });
-  const requests = (await load.requests()).filter(({ end }) => end >= begin);
+  const requests = load.requests().filter(({ end }) => end >= begin);
   const moves = (await watch.moves()).filter(({ at }) => at >= begin);
   const counts: string[] = [];
   for (const address of addresses) {
@@ -276,8 +276,8 @@ function isLost({ status, body }: Request): boolean {
 
 /** Waits for a request through an address that was begun after a moment and got its answer. */
 async function answered(address: string, { after = 0 } = {}): Promise<Request[]> {
-  return await eventually(async () => {
-    const good = (await load.requests()).filter((request) =>
+  return await eventually(() => {
+    const good = load.requests().filter((request) =>
       request.address === address && request.start > after && !isLost(request)
     );
     return good.length > 0 ? good : undefined;
@@ -291,9 +291,9 @@ async function answered(address: string, { after = 0 } = {}): Promise<Request[]>
 async function beginOrder(balancer: RenderedBalancer): Promise<{ ordered: Promise<Output> }> {
   let last: Output | undefined;
   for (let attempts = 0; attempts < 4; attempts++) {
-    const challenges = await watchChallenges(cluster.network, {
+    const challenges = await watchChallenges({
       webroot: balancer.path(WEBROOT),
-      from: cluster.network.host("user"),
+      visitor,
       addresses: [],
     });
     const ordered = order(balancer, { again: true });

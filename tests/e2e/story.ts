@@ -134,9 +134,9 @@ async function order(fleet: Fleet, options: OrderOptions): Promise<void> {
   const { client, authority, placement, runs } = options;
   const { network } = fleet;
   const host = network.host(options.holder);
-  const watch = await watchChallenges(network, {
+  const watch = await watchChallenges({
     webroot: `${host.webroot}/${client}`,
-    from: network.host("user"),
+    visitor: fleet.visitor,
     addresses: VIRTUAL_ADDRESSES,
   });
   let issued: Issued | undefined;
