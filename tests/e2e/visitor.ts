@@ -32,10 +32,9 @@ export interface Visited {
 export interface Visitor {
   /** Follows no redirect, obeys no proxy. */
   get(visit: Visit): Promise<Visited>;
-  stop(): Promise<void>;
 }
 
-/** Ready for requests when it resolves; ended with the network at the latest. */
+/** Ready for requests when it resolves; the end of the network ends it. */
 export async function startVisitor(network: Network, host: Host): Promise<Visitor> {
   const program = new URL("visitor_process.ts", import.meta.url).pathname;
   const flags = ["run", "-A", "--no-config", "--no-check"];
@@ -51,7 +50,7 @@ export async function startVisitor(network: Network, host: Host): Promise<Visito
   const input = child.stdin.getWriter();
   const ready = Promise.withResolvers<void>();
   const waiting = new Map<number, (visited: Visited) => void>();
-  const ended = (async () => {
+  void (async () => {
     for await (const line of createInterface({ input: Readable.fromWeb(child.stdout) })) {
       const { ready: isReady, id, ...visited } = JSON.parse(line);
       if (isReady) ready.resolve();
@@ -60,7 +59,6 @@ export async function startVisitor(network: Network, host: Host): Promise<Visito
     }
     ready.reject(new Error("the visitor ended before it was ready"));
     for (const tell of waiting.values()) tell(unanswered());
-    await child.status;
   })();
   await ready.promise;
 
@@ -73,10 +71,6 @@ export async function startVisitor(network: Network, host: Host): Promise<Visito
         input.write(new TextEncoder().encode(`${JSON.stringify({ id, ...visit })}\n`))
           .catch(() => resolve(unanswered()));
       });
-    },
-    async stop() {
-      child.kill("SIGTERM");
-      await ended;
     },
   };
 }
