@@ -56,7 +56,7 @@ export async function watchChallenges(
   const directories = watchDirectories([webroot, nested]);
   const tokens = new Set<string>();
   const first = Promise.withResolvers<void>();
-  const fetches: Promise<(Observation | undefined)[]>[] = [];
+  const fetches: Promise<Observation[]>[] = [];
 
   async function observe(
     path: string,
@@ -69,15 +69,11 @@ export async function watchChallenges(
     return { address, token, status, body, planted };
   }
 
-  async function fetchThroughAll(
-    path: string,
-    token: string,
-  ): Promise<(Observation | undefined)[]> {
+  async function fetchThroughAll(path: string, token: string): Promise<Observation[]> {
     const planted = await readPlanted(path);
     if (planted === undefined) return [];
-    return await Promise.all(
-      addresses.map((address) => observe(path, { address, token, planted })),
-    );
+    const all = addresses.map((address) => observe(path, { address, token, planted }));
+    return (await Promise.all(all)).filter((observation) => observation !== undefined);
   }
 
   function take(): void {
@@ -104,11 +100,7 @@ export async function watchChallenges(
       stopped ??= (async () => {
         end.abort();
         await loop;
-        const all = (await Promise.all(fetches)).flat();
-        return {
-          planted: tokens,
-          observations: all.filter((observation) => observation !== undefined),
-        };
+        return { planted: tokens, observations: (await Promise.all(fetches)).flat() };
       })(),
   };
 }

@@ -21,11 +21,8 @@ function get({ url, name, deadline }: Visit): Promise<Visited> {
   return new Promise((resolve) => {
     const done = (error?: string) => resolve({ start, end: Date.now(), status, body, error });
     const fail = ({ message }: Error) => done(message);
-    const { hostname, port, pathname, protocol } = new URL(url);
-    (protocol === "https:" ? https : http).request({
-      host: hostname.replace(/^\[(.*)\]$/, "$1"),
-      port,
-      path: pathname,
+    const { request } = url.startsWith("https:") ? https : http;
+    request(url, {
       headers: { host: name },
       servername: name,
       agent: false,
