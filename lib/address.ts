@@ -41,7 +41,12 @@ export function parsePort(digits: string): number {
 
 /** The spelling that {@link parseSocketAddress} reads. */
 export function formatSocketAddress({ hostname, port }: SocketAddress): string {
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+  return `${urlHost(hostname)}:${port}`;
+}
+
+/** A host as a URL spells it: an IPv6 address in brackets (RFC 3986 section 3.2.2). */
+export function urlHost(hostname: string): string {
+  return hostname.includes(":") ? `[${hostname}]` : hostname;
 }
 
 /** Dotted quad without leading zeros (which some resolvers read as octal), or undefined. */

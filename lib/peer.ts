@@ -7,6 +7,7 @@ import {
   parsePort,
   parseSocketAddress,
   type SocketAddress,
+  urlHost,
 } from "./address.ts";
 import { messageOf } from "./errors.ts";
 import { isMachineName, parseHost } from "./host.ts";
@@ -33,8 +34,9 @@ export function parsePeer(text: string): Peer {
   if (named) throw new SyntaxError(`expected an address; for a host name write dns:${text}`);
   const { hostname, port } = parseAddress(text);
   if (isWildcard(comparableAddress(hostname))) {
-    const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-    throw new SyntaxError(`${host} stands for every address; give an address of the peer`);
+    throw new SyntaxError(
+      `${urlHost(hostname)} stands for every address; give an address of the peer`,
+    );
   }
   return { hostname, port: realPort(port) };
 }

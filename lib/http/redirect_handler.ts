@@ -6,7 +6,7 @@
  * cached: a permanent redirect in a browser's cache outlives the mistake that made it.
  */
 
-import { comparableAddress } from "../address.ts";
+import { comparableAddress, urlHost } from "../address.ts";
 import { isListedHost, parseHost } from "../host.ts";
 import type { Log } from "../log.ts";
 import { type Answer, headerLine, methodNotAllowed, refusalAnswer } from "./answer.ts";
@@ -84,8 +84,7 @@ function isHost(value: string | undefined): boolean {
 
 /** The spelling of an address in a URL, which has no zones. */
 function authorityOf(local: string): string {
-  const address = comparableAddress(local);
-  return address.includes(":") ? `[${address}]` : address;
+  return urlHost(comparableAddress(local));
 }
 
 /** RFC 9112 section 3.2.2. The authority ends where that of a URL does. */

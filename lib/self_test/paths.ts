@@ -3,7 +3,13 @@
  * the CA could connect to. Pure: names are resolved, and interfaces looked at, by the caller.
  */
 
-import { comparableAddress, isLocalOnly, reachableHere, type SocketAddress } from "../address.ts";
+import {
+  comparableAddress,
+  isLocalOnly,
+  reachableHere,
+  type SocketAddress,
+  urlHost,
+} from "../address.ts";
 import { nodesWith, ownNode } from "../config/own_node.ts";
 import type { Config } from "../config/schema.ts";
 import { ownChallengePort } from "../config/warnings.ts";
@@ -135,6 +141,5 @@ function machineOf(hostname: string, config: Config): string {
 function defaultHost({ cluster, redirect }: Config, hostname: string): string {
   const name = cluster.names.find((one) => !one.startsWith("*.")) ?? redirect.hosts[0];
   if (name !== undefined) return name.replace(/^\*/, "www");
-  const address = comparableAddress(hostname);
-  return address.includes(":") ? `[${address}]` : address;
+  return urlHost(comparableAddress(hostname));
 }

@@ -4,6 +4,7 @@
  * one, to see that it lives on.
  */
 
+import { urlHost } from "../../lib/address.ts";
 import { type Daemon, delay, startDaemon } from "./daemon.ts";
 import type { Host, Network } from "./network.ts";
 import type { Visited, Visitor } from "./visitor.ts";
@@ -31,7 +32,7 @@ export function startLoad(
   const requests: Request[] = [];
   const end = new AbortController();
   const loops = addresses.map(async (address) => {
-    const url = `https://${address.includes(":") ? `[${address}]` : address}/`;
+    const url = `https://${urlHost(address)}/`;
     for (; !end.signal.aborted; await delay(PAUSE_MS)) {
       const visited = await visitor.get({ url, name, deadline: PATIENCE_MS });
       requests.push({ address, ...visited, body: visited.body.trim() });

@@ -6,6 +6,7 @@
 
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
+import { urlHost } from "../../lib/address.ts";
 import { type AddressWatch, watchAddresses } from "./address_watch.ts";
 import { boulderObjection, type Observation, watchChallenges } from "./challenge_watch.ts";
 import { eventually } from "./daemon.ts";
@@ -87,10 +88,9 @@ story("with placeholders, every virtual address leads over TLS to both backends"
     }, { what: () => `both backends through ${host.name}`, deadline: 300_000 });
   }
   for (const address of virtual) {
-    const literal = address.includes(":") ? `[${address}]` : address;
     const { status, location } = await fetchOn(cluster.network.host("user"), {
       network: cluster.network,
-      url: `http://${literal}/page?a=1`,
+      url: `http://${urlHost(address)}/page?a=1`,
       name: SERVICE,
     });
     assert.deepEqual([status, location], [301, `https://${SERVICE}/page?a=1`]);
@@ -343,9 +343,8 @@ async function installed({ path }: RenderedBalancer): Promise<X509Certificate> {
 async function assertServed(): Promise<void> {
   const { network, virtual, expected, balancers } = cluster;
   for (const address of virtual) {
-    const literal = address.includes(":") ? `[${address}]` : address;
     const { stdout, stderr } = await network.run(network.host("user"), [
-      ...["openssl", "s_client", "-connect", `${literal}:443`, "-servername", SERVICE],
+      ...["openssl", "s_client", "-connect", `${urlHost(address)}:443`, "-servername", SERVICE],
     ], { deadline: 60_000 });
     const [leaf] = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(stdout) ?? [];
     assert.ok(leaf, stderr);
