@@ -1,19 +1,19 @@
 /** The life of the servers as an operator sees it: starting, reloading, stopping, refusing. */
 
 import assert from "node:assert/strict";
-import { latin1, readAll } from "../http/raw_client.ts";
+import { latin1, pause, readAll } from "../http/raw_client.ts";
 import { ask, startServer, temporary } from "./server_process.ts";
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const CHALLENGE = "/.well-known/acme-challenge/";
 const ANY = "127.0.0.1:0";
 const SERVE = ["serve", "--public-listen", ANY, "--challenge-listen", ANY];
 
-/** Deno.listen on a free port that accepts and says nothing. */
-function hungPeer(): { address: string } & Disposable {
+/** A peer that says nothing; the first connection to it is `asked`. */
+function hungPeer(): { address: string; asked: Promise<Deno.Conn> } & Disposable {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return {
     address: `127.0.0.1:${listener.addr.port}`,
+    asked: listener.accept(),
     [Symbol.dispose]: () => listener.close(),
   };
 }
@@ -29,7 +29,7 @@ async function refused(port: number): Promise<boolean> {
 
 /** Closing takes the kernel a moment, in which it still accepts. */
 async function becomesRefused(port: number): Promise<boolean> {
-  for (let i = 0; i < 50; i++) {
+  for (let i = 0; i < 500; i++) {
     if (await refused(port)) return true;
     await pause(20);
   }
@@ -80,10 +80,10 @@ Deno.test("SIGTERM lets a lookup in flight finish, refuses new connections and e
   );
   const port = server.port("public");
   const asking = ask(port, `${CHALLENGE}nobody`);
-  await pause(300);
+  using _silent = await peer.asked;
   server.signal("SIGTERM");
   await server.line(/event=stopping signal=SIGTERM/);
-  assert.ok(await becomesRefused(port));
+  assert.deepEqual(await Promise.race([becomesRefused(port), asking]), true);
   assert.deepEqual((await asking).status, 504);
   assert.deepEqual((await server.ended).code, 0);
 });
@@ -115,7 +115,7 @@ challenge: { listen: ["${ANY}"] }
     listening: 2,
   });
   const asking = ask(server.port("public"), `${CHALLENGE}nobody`);
-  await pause(300);
+  using _silent = await peer.asked;
   server.signal("SIGTERM");
   await server.line(/event=stopping/);
   server.signal("SIGTERM");

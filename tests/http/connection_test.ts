@@ -7,12 +7,19 @@ import { HEAD_MS, IDLE_MS } from "../../lib/http/connection.ts";
 import { createMetrics } from "../../lib/http/metrics.ts";
 import { createLog } from "../../lib/log.ts";
 import { ManualClock } from "../manual_clock.ts";
-import { exchange, latin1, publicPort, quietListener, readAll, TOKEN } from "./raw_client.ts";
+import {
+  exchange,
+  latin1,
+  pause,
+  publicPort,
+  quietListener,
+  readAll,
+  TOKEN,
+} from "./raw_client.ts";
 
 const GET = "GET /x HTTP/1.1\r\nHost: h.example\r\n\r\n";
 const LAST = "GET /x HTTP/1.1\r\nHost: h.example\r\nConnection: close\r\n\r\n";
 const connect = (port: number) => Deno.connect({ hostname: "127.0.0.1", port });
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Sends the text and waits until the server has read and answered it. */
 async function sent(port: number, text: string): Promise<Deno.TcpConn> {

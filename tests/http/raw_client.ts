@@ -77,6 +77,15 @@ export function latin1(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }
 
+/**
+ * Lets the listener, which runs in this process, take what was sent: only time in which the process
+ * runs counts, since one without a processor would find its timer and the sent bytes at once.
+ */
+export async function pause(ms: number): Promise<void> {
+  using end = deadline(ms, { whileRunning: true });
+  await orAborted(new Promise(() => {}), end.signal).catch(() => {});
+}
+
 /** Everything that came back, and whether the server ended the connection. */
 export interface Exchange {
   text: string;
