@@ -114,10 +114,10 @@ async function runStory(
 export async function swallow(network: Network, name: string): Promise<void> {
   const host = network.host(name);
   const url = `http://[${host.ipv6}]/`;
-  const ask = () => fetchOn(network.host("user"), { network, url, deadline: 500 });
+  const ask = (deadline?: number) => fetchOn(network.host("user"), { network, url, deadline });
   assert.equal((await ask()).status, 301, `${name} before`);
   await network.swallow(host);
-  assert.ok((await ask()).timedOut, `${name} answers or refuses although it should swallow`);
+  assert.ok((await ask(500)).timedOut, `${name} answers or refuses although it should swallow`);
 }
 
 interface OrderOptions {
