@@ -8,12 +8,12 @@ const CHALLENGE = "/.well-known/acme-challenge/";
 const ANY = "127.0.0.1:0";
 const SERVE = ["serve", "--public-listen", ANY, "--challenge-listen", ANY];
 
-/** A peer that says nothing; the first connection to it is `asked`. */
-function hungPeer(): { address: string; asked: Promise<Deno.Conn> } & Disposable {
+/** A peer that says nothing; `asked` waits for a connection to it. */
+function hungPeer(): { address: string; asked(): Promise<Deno.Conn> } & Disposable {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return {
     address: `127.0.0.1:${listener.addr.port}`,
-    asked: listener.accept(),
+    asked: () => listener.accept(),
     [Symbol.dispose]: () => listener.close(),
   };
 }
@@ -80,7 +80,7 @@ Deno.test("SIGTERM lets a lookup in flight finish, refuses new connections and e
   );
   const port = server.port("public");
   const asking = ask(port, `${CHALLENGE}nobody`);
-  using _silent = await peer.asked;
+  using _silent = await peer.asked();
   server.signal("SIGTERM");
   await server.line(/event=stopping signal=SIGTERM/);
   assert.deepEqual(await Promise.race([becomesRefused(port), asking]), true);
@@ -115,7 +115,7 @@ challenge: { listen: ["${ANY}"] }
     listening: 2,
   });
   const asking = ask(server.port("public"), `${CHALLENGE}nobody`);
-  using _silent = await peer.asked;
+  using _silent = await peer.asked();
   server.signal("SIGTERM");
   await server.line(/event=stopping/);
   server.signal("SIGTERM");
