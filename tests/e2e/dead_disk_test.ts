@@ -181,10 +181,13 @@ Deno.test({
     const { key, pem } = await issue();
     await Deno.writeTextFile(`${directory}/key.pem`, key.pem);
     await Deno.writeTextFile(`${directory}/cert.pem`, pem);
-    const keeper = await startDaemon([...UNSHARE, "sleep", "600"], {
-      log: `${directory}/keeper.log`,
-    });
+    const keeper = await startDaemon(
+      [...UNSHARE, "sh", "-c", "echo apart; exec sleep 600"],
+      { log: `${directory}/keeper.log` },
+    );
     try {
+      // Before that its mounts are the machine's, where the disk would die instead.
+      await logged(keeper, /^apart$/m);
       const disk = await killDisk(keeper.pid, directory);
       try {
         const executable = await executablePath();
