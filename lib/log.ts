@@ -112,7 +112,8 @@ function boundedValues(fields: LogFields, longest: number): LogFields {
 /**
  * Escapes every character that a terminal or a log reader may interpret, or that nobody sees:
  * controls of both halves, line and paragraph separators, format characters such as direction marks
- * and tags, lone surrogates. In text a backslash is doubled, so that an escape cannot be forged.
+ * and tags, lone surrogates, and what a font need not show (Unicode's Default_Ignorable_Code_Point:
+ * variation selectors, fillers, reserved numbers among the format characters). In text a backslash is doubled, so that an escape cannot be forged.
  */
 export function printable(text: string, prefix: "\\x" | "\\u" = "\\x"): string {
   const source = prefix === "\\x" ? text.replaceAll("\\", "\\\\") : text;
@@ -123,7 +124,7 @@ export function printable(text: string, prefix: "\\x" | "\\u" = "\\x"): string {
       : `\\u${code.toString(16).padStart(4, "0")}`;
   };
   return source.replace(
-    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{DI}]/gu,
     (char) => char.split("").map(escape).join(""),
   );
 }

@@ -19,7 +19,8 @@ const UNKNOWN = /^[a-z][a-z0-9+-]*(?:@|:(?!\d{1,5}$))/i;
 const HOST_PORT = /^(?:\[([^\]]+)\]|([^:[\]/@]+)):(\d{1,5})$/;
 
 /**
- * One spelling: the path of a UNIX socket, which holds a slash, or HOST:PORT, `[::1]:9999` for IPv6.
+ * One spelling, which reads as itself: the path of a UNIX socket, which holds a slash, or HOST:PORT,
+ * `[::1]:9999` for IPv6.
  * @throws {SyntaxError} saying what is expected
  */
 export function parseRuntimeAddress(text: string): string {
@@ -40,7 +41,7 @@ function parsePath(path: string): string {
   if (path.endsWith("/")) throw expected();
   // As in `-S /run/haproxy/master.sock,mode,600` and socat's `UNIX:/run/x.sock,forever`.
   if (path.includes(",")) throw new SyntaxError("expected a path without options behind a comma");
-  return path;
+  return isPrefixed(path) ? `./${path}` : path;
 }
 
 function parseHostPort(text: string, family?: string): string {
@@ -56,7 +57,18 @@ function parseHostPort(text: string, family?: string): string {
   const isName = /^(?=.*[a-z])[a-z0-9_](?:[a-z0-9._-]*[a-z0-9])?$/i.test(plain!);
   const address = parseIPv4(plain!);
   if (family === "6" || (address === undefined && !isName)) throw expected();
-  return `${address ?? plain!.toLowerCase()}:${Number(port)}`;
+  const result = `${address ?? plain!.toLowerCase()}:${Number(port)}`;
+  if (isPrefixed(result)) {
+    throw new SyntaxError(
+      `expected the address of the host ${plain}, whose name is a prefix as well`,
+    );
+  }
+  return result;
+}
+
+/** Whether it would be read as a prefix and what follows: rendered files hold results of this module. */
+function isPrefixed(text: string): boolean {
+  return [UNIX, TCP, UNKNOWN].some((prefix) => prefix.test(text));
 }
 
 function expected(): SyntaxError {

@@ -6,15 +6,16 @@
  */
 
 import {
+  Document,
   isCollection,
   isMap,
   isScalar,
   LineCounter,
   parseDocument,
-  stringify,
   visit,
   type YAMLError,
 } from "yaml";
+import { printable } from "./log.ts";
 
 /** Line and column, both from 1. */
 interface Position {
@@ -126,7 +127,21 @@ function explain({ code, message, pos }: YAMLError, text: string): string {
   }
 }
 
-/** Block style, strings in double quotes where they need quotes. */
+/**
+ * Block style, strings in double quotes where they need quotes; no character is written raw that
+ * {@link printable} escapes.
+ */
 export function formatYaml(value: unknown): string {
-  return stringify(value, { lineWidth: 0, singleQuote: false });
+  const escaped = (text: string) => printable(text, "\\u");
+  const document = new Document(value);
+  visit(document, {
+    Scalar(_, node) {
+      // Only there is an escape read as one.
+      if (typeof node.value === "string" && escaped(node.value) !== node.value) {
+        node.type = "QUOTE_DOUBLE";
+      }
+    },
+  });
+  const text = document.toString({ lineWidth: 0, singleQuote: false });
+  return text.split("\n").map(escaped).join("\n");
 }

@@ -7,7 +7,8 @@ import { formatJson } from "../../lib/expiry/format_json.ts";
 import { formatPrometheus } from "../../lib/expiry/format_prometheus.ts";
 import { isoSeconds } from "../../lib/time.ts";
 import { parseExposition } from "./exposition.ts";
-import { ANY_REPORT, leafOf, MIXED, recordOf, reportOf, UNSAFE } from "./reports.ts";
+import { ANY_REPORT, leafOf, MIXED, recordOf, reportOf } from "./reports.ts";
+import { UNSAFE } from "../unsafe_text.ts";
 
 const state = v.picklist(["OK", "UNKNOWN", "WARNING", "CRITICAL"]);
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));

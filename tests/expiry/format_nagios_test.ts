@@ -5,7 +5,8 @@ import * as fc from "fast-check";
 import { formatNagios } from "../../lib/expiry/format_nagios.ts";
 import type { ExpiryRecord } from "../../lib/expiry/record.ts";
 import { isAlert, parsePluginOutput } from "./plugin_output.ts";
-import { ANY_REPORT, leafOf, MIXED, recordOf, reportOf, UNSAFE } from "./reports.ts";
+import { ANY_REPORT, leafOf, MIXED, recordOf, reportOf } from "./reports.ts";
+import { UNSAFE } from "../unsafe_text.ts";
 
 const LEVELS = [0, 1, 2, 3] as const;
 

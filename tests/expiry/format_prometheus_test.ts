@@ -6,7 +6,8 @@ import { printable } from "../../lib/log.ts";
 import { formatPrometheus, METRICS } from "../../lib/expiry/format_prometheus.ts";
 import { hasPromtool, promtool } from "../promtool.ts";
 import { parseExposition, type Series } from "./exposition.ts";
-import { ANY_REPORT, leafOf, MIXED, NOW, recordOf, reportOf, UNSAFE } from "./reports.ts";
+import { ANY_REPORT, leafOf, MIXED, NOW, recordOf, reportOf } from "./reports.ts";
+import { UNSAFE } from "../unsafe_text.ts";
 
 function valuesOf(series: Series[], metric: string): Record<string, number> {
   const found = series.filter((one) => one.metric === metric);

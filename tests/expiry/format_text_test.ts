@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { formatText } from "../../lib/expiry/format_text.ts";
-import { ANY_REPORT, leafOf, MIXED, recordOf, reportOf, UNSAFE } from "./reports.ts";
+import { ANY_REPORT, leafOf, MIXED, recordOf, reportOf } from "./reports.ts";
+import { UNSAFE } from "../unsafe_text.ts";
 
 Deno.test("formatText() shows a table, what is wrong, what was passed over, and a sum", () => {
   assert.deepEqual(

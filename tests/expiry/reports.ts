@@ -10,6 +10,7 @@ import {
 } from "../../lib/expiry/record.ts";
 import { changesOf, DEFAULT_THRESHOLDS } from "../../lib/expiry/thresholds.ts";
 import { makeRecord } from "../../lib/expiry/certificate_record.ts";
+import { UNSAFE_CHARACTERS } from "../unsafe_text.ts";
 
 export const NOW = new Date("2026-11-24T06:00:00Z");
 const DAY = 86_400_000;
@@ -70,6 +71,7 @@ export const MIXED = reportOf([
 /** Text that would like to be a newline, a figure, a label, a colour, another direction. */
 const HOSTILE = fc.oneof(
   fc.string({ unit: "binary", maxLength: 60 }),
+  fc.constantFrom(...UNSAFE_CHARACTERS),
   fc.string({
     unit: fc.constantFrom(
       "|",
@@ -131,8 +133,3 @@ export const ANY_REPORT: fc.Arbitrary<ExpiryReport> = fc.record({
   records: fc.array(RECORD, { maxLength: 12 }),
   notes: fc.array(HOSTILE, { maxLength: 3 }),
 });
-
-/** What must not reach a terminal or the reader of a log: as lib/log.ts escapes it. */
-export const UNSAFE =
-  // deno-lint-ignore no-control-regex
-  /[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|\p{Cs}/u;
