@@ -15,7 +15,7 @@ export interface ServerProcess extends AsyncDisposable {
 }
 
 /** Far beyond what any of these waits takes. */
-const PATIENCE = 15_000;
+const PATIENCE = 60_000;
 
 /** Starts `acme-lb ARGS` and, unless it fails, waits until it listens. */
 export async function startServer(

@@ -78,6 +78,17 @@ export async function logged(
 }
 
 /**
+ * Waits for the `nth` line of a log that matches. What a server logs of a request may be in its log
+ * only after the client has the answer.
+ */
+export async function lineIn(log: string, pattern: RegExp, nth = 1): Promise<string> {
+  return await eventually(async () => {
+    const lines = (await Deno.readTextFile(log)).split("\n");
+    return lines.filter((line) => pattern.test(line))[nth - 1];
+  }, { what: () => `line ${nth} like ${pattern} in ${log}`, deadline: 60_000 });
+}
+
+/**
  * Asks `attempt` again after 20 ms, and less often the longer it takes, until it gives a value; for
  * waiting, never for measuring.
  */

@@ -125,8 +125,13 @@ function declareOrders(how: string): void {
         }));
         // From the balancer's own HAProxy, and from others' where there are others.
         for (const { log, name } of well) {
-          const lines = (await log()).slice(logged.get(name));
-          assert.notEqual(toldByAcmeLb(lines, "solver").length, 0, `${name}: its own`);
+          const sources = well.length > 1 ? ["solver", "peer"] as const : ["solver"] as const;
+          const lines = await eventually(async () => {
+            const lines = (await log()).slice(logged.get(name));
+            return sources.every((source) => toldByAcmeLb(lines, source).length > 0)
+              ? lines
+              : undefined;
+          }, { what: () => `${name} to tell the CA from ${sources}`, deadline: 60_000 });
           assert.equal(toldByAcmeLb(lines, "peer").length > 0, well.length > 1, `${name}: others'`);
         }
         assert.deepEqual(await fleet.authority.failedValidations(), []);

@@ -83,13 +83,18 @@ async function obtains(
       await assertCertificate(issued.certificate);
     }
     assert.deepEqual(await authority.failedValidations(), []);
-    const told = new Map(await logs());
-    for (const name of asked) {
-      const lines = told.get(name)!.slice(before.get(name)!.length);
-      assert.notEqual(toldByAcmeLb(lines, "peer").length, 0, name);
-    }
-    const own = told.get(HOLDER)!.slice(before.get(HOLDER)!.length);
-    assert.ok(own.includes(`source=solver solver=${address}:${port}`), own);
+    await eventually(async () => {
+      const told = new Map((await logs()).map(([name, log]): [string, string] => [
+        name,
+        log.slice(before.get(name)!.length),
+      ]));
+      const bySolver = told.get(HOLDER)!.includes(`source=solver solver=${address}:${port}`);
+      return bySolver && asked.every((name) => toldByAcmeLb(told.get(name)!, "peer").length > 0) ||
+        undefined;
+    }, {
+      what: () => `${asked.join()} to tell the CA what ${HOLDER}'s solver has`,
+      deadline: 60_000,
+    });
   } catch (error) {
     const ends = [...balancers.values(), ...authority.daemons].map(({ log }) => tail(log));
     throw new Error(`${error}\n${(await Promise.all(ends)).join("\n")}`, { cause: error });

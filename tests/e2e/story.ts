@@ -10,7 +10,7 @@ import { type Authority, startAuthority } from "./authority.ts";
 import { boulderObjection, watchChallenges } from "./challenge_watch.ts";
 import { CLIENTS, type Issued } from "./clients.ts";
 import { keepers, VIRTUAL_ADDRESSES } from "./cluster.ts";
-import { tail } from "./daemon.ts";
+import { eventually, tail } from "./daemon.ts";
 import { fetchOn } from "./fetch_on.ts";
 import { CA_ADDRESS, CA_NAME, type Fleet, NAMES, webrootOf } from "./fleet.ts";
 import type { Host, Network } from "./network.ts";
@@ -189,13 +189,12 @@ async function assertAnswered(
 ): Promise<void> {
   for (const { name } of keepers) {
     const source = name === holder.name ? "own" : "peer";
-    const told = name === nginx?.name
-      ? await nginx.daemon.told(CA_ADDRESS)
-      : toldByAcmeLb(await Deno.readTextFile(balancers.get(name)!.log), source);
-    assert.ok(
-      told.some((token) => tokens.has(token)),
-      `${name} did not answer the CA with source=${source}`,
-    );
+    await eventually(async () => {
+      const told = name === nginx?.name
+        ? await nginx.daemon.told(CA_ADDRESS)
+        : toldByAcmeLb(await Deno.readTextFile(balancers.get(name)!.log), source);
+      return told.some((token) => tokens.has(token)) || undefined;
+    }, { what: () => `${name} to tell the CA with source=${source}`, deadline: 60_000 });
   }
 }
 
