@@ -113,7 +113,8 @@ function boundedValues(fields: LogFields, longest: number): LogFields {
  * Escapes every character that a terminal or a log reader may interpret, or that nobody sees:
  * controls of both halves, line and paragraph separators, format characters such as direction marks
  * and tags, lone surrogates, and what a font need not show (Unicode's Default_Ignorable_Code_Point:
- * variation selectors, fillers, reserved numbers among the format characters). In text a backslash is doubled, so that an escape cannot be forged.
+ * variation selectors, fillers, code points reserved for more of them). In text a backslash is
+ * doubled, so that an escape cannot be forged.
  */
 export function printable(text: string, prefix: "\\x" | "\\u" = "\\x"): string {
   const source = prefix === "\\x" ? text.replaceAll("\\", "\\\\") : text;
@@ -127,4 +128,12 @@ export function printable(text: string, prefix: "\\x" | "\\u" = "\\x"): string {
     /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{DI}]/gu,
     (char) => char.split("").map(escape).join(""),
   );
+}
+
+/**
+ * The same for JSON, and for YAML where the character stands in double quotes: line ends stay, and a
+ * reader gets the original characters back.
+ */
+export function printableLines(text: string): string {
+  return text.split("\n").map((line) => printable(line, "\\u")).join("\n");
 }

@@ -66,7 +66,7 @@ function parseHostPort(text: string, family?: string): string {
   return result;
 }
 
-/** Whether it would be read as a prefix and what follows: rendered files hold results of this module. */
+/** Whether the text would be read as a prefix and the rest: a rendered file is read again. */
 function isPrefixed(text: string): boolean {
   return [UNIX, TCP, UNKNOWN].some((prefix) => prefix.test(text));
 }

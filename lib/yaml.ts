@@ -15,7 +15,7 @@ import {
   visit,
   type YAMLError,
 } from "yaml";
-import { printable } from "./log.ts";
+import { printableLines } from "./log.ts";
 
 /** Line and column, both from 1. */
 interface Position {
@@ -129,19 +129,17 @@ function explain({ code, message, pos }: YAMLError, text: string): string {
 
 /**
  * Block style, strings in double quotes where they need quotes; no character is written raw that
- * {@link printable} escapes.
+ * {@link printableLines} escapes.
  */
 export function formatYaml(value: unknown): string {
-  const escaped = (text: string) => printable(text, "\\u");
   const document = new Document(value);
   visit(document, {
     Scalar(_, node) {
-      // Only there is an escape read as one.
-      if (typeof node.value === "string" && escaped(node.value) !== node.value) {
+      // Only in double quotes is an escape read as one.
+      if (typeof node.value === "string" && printableLines(node.value) !== node.value) {
         node.type = "QUOTE_DOUBLE";
       }
     },
   });
-  const text = document.toString({ lineWidth: 0, singleQuote: false });
-  return text.split("\n").map(escaped).join("\n");
+  return printableLines(document.toString({ lineWidth: 0, singleQuote: false }));
 }

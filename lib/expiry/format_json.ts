@@ -7,7 +7,7 @@
  */
 
 import type { ExpiryRecord, ExpiryReport, Reason, State } from "./record.ts";
-import { printable } from "../log.ts";
+import { printableLines } from "../log.ts";
 import { isoSeconds } from "../time.ts";
 import { countStates, dueFirst, overallState } from "./due_order.ts";
 
@@ -71,8 +71,7 @@ export function formatJson(report: ExpiryReport): string {
     records: dueFirst(report).map((record) => jsonRecord(record, report.now)),
     notes: report.notes,
   };
-  const lines = JSON.stringify(value, null, 2).split("\n");
-  return lines.map((line) => printable(line, "\\u")).join("\n") + "\n";
+  return printableLines(JSON.stringify(value, null, 2)) + "\n";
 }
 
 function jsonRecord(record: ExpiryRecord, now: Date): JsonRecord {

@@ -1,6 +1,6 @@
 /** The report as text for a person: a line for each path and each finding, the sum, the verdict. */
 
-import { printable } from "../log.ts";
+import { printable, printableLines } from "../log.ts";
 import type { PathReport, SelfTestFinding, SelfTestReport } from "./findings.ts";
 import { listed } from "./dns_findings.ts";
 
@@ -26,9 +26,8 @@ export function formatReport(report: SelfTestReport): string {
 
 /** The report as one JSON object; see {@link SelfTestReport}. */
 export function formatReportAsJson(report: SelfTestReport): string {
-  // By lines, whose ends must stay: JSON itself leaves the controls from 0x7f on as they are.
-  const lines = JSON.stringify(report, undefined, 2).split("\n");
-  return lines.map((text) => `${printable(text, "\\u")}\n`).join("");
+  // JSON itself leaves the controls from 0x7f on as they are.
+  return printableLines(JSON.stringify(report, undefined, 2)) + "\n";
 }
 
 function pathLines({ port, address, of, outcome, ms, findings }: PathReport): string[] {

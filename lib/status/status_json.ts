@@ -1,6 +1,6 @@
 /** The fleet as one JSON object. Within one `version`, members are added and never changed. */
 
-import { printable } from "../log.ts";
+import { printableLines } from "../log.ts";
 import { isoSeconds } from "../time.ts";
 import type { HookRun, PeerContact, SeenChallenge, ToldCertificate } from "./balancer_report.ts";
 import type { BalancerRow, FleetView, Silence } from "./fleet.ts";
@@ -61,8 +61,7 @@ export function jsonStatus(view: FleetView, findings: readonly StatusFinding[]):
  * character stands in it raw.
  */
 export function formatStatusAsJson(status: JsonStatus, { oneLine = false } = {}): string {
-  const lines = JSON.stringify(status, null, oneLine ? 0 : 2).split("\n");
-  return lines.map((line) => printable(line, "\\u")).join("\n") + "\n";
+  return printableLines(JSON.stringify(status, null, oneLine ? 0 : 2)) + "\n";
 }
 
 function jsonBalancer(row: BalancerRow, findings: readonly StatusFinding[]): JsonBalancer {
