@@ -17,6 +17,12 @@ export interface Authority extends AsyncDisposable {
   daemons: Daemon[];
   /** Which addresses a name has, first the one that validation will use. */
   resolve(name: string, addresses: string[]): Promise<void>;
+  /**
+   * How many authorizations pebble has made, each of which it validates. It reuses a valid one of
+   * the same account and name in one case of a hundred, also with PEBBLE_AUTHZREUSE=0
+   * (`rand.Intn(100) > 0` decides), and then asks nobody.
+   */
+  authorizations(): Promise<number>;
   /** What pebble logged about each validation that failed. */
   failedValidations(): Promise<string[]>;
   /**
@@ -109,6 +115,10 @@ export async function startAuthority(
         ]);
         if (code !== 0) throw new Error(`pebble-challtestsrv: ${stderr}`);
       }
+    },
+    async authorizations() {
+      return (await pebble.output()).match(/There are now \d+ authorizations in the db/g)?.length ??
+        0;
     },
     async failedValidations() {
       const lines = (await pebble.output()).split("\n");

@@ -290,10 +290,7 @@ async function answered(address: string, { after = 0 } = {}): Promise<Request[]>
   }, { what: () => `an answer through ${address}`, deadline: 300_000 });
 }
 
-/**
- * An order whose challenge has been planted. Pebble reuses a valid authorization for one order in a
- * hundred, also with PEBBLE_AUTHZREUSE=0 (`rand.Intn(100) > 0` decides), and asks nobody then.
- */
+/** An order whose challenge has been planted: pebble reused no authorization, and asks. */
 async function beginOrder(balancer: RenderedBalancer): Promise<{ ordered: Promise<Output> }> {
   let last: Output | undefined;
   for (let attempts = 0; attempts < 4; attempts++) {
