@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readTokenFile, type TokenFileFault } from "../../lib/http/token_file.ts";
+import { delay } from "../../lib/time.ts";
 
 const SECRET = "root:$6$secret:19000:0:99999:7:::";
 
@@ -122,28 +123,45 @@ Deno.test("readTokenFile() does not follow a link on the way to a nested token",
   });
 });
 
+/**
+ * Makes a change again and again while files are read. It rests now and then, after even and odd
+ * rounds: two loops that run in step would never meet in some of the states.
+ */
+async function during(
+  change: (round: number) => Promise<void>,
+  read: () => Promise<void>,
+): Promise<void> {
+  let reading = true;
+  const changes = (async () => {
+    for (let round = 0; reading; round++) {
+      await change(round);
+      if (round % 49 === 0) await delay(2);
+    }
+  })();
+  try {
+    await read();
+  } finally {
+    reading = false;
+    await changes;
+  }
+}
+
 Deno.test("readTokenFile() leaks nothing while a token is replaced by a link during the read", async () => {
   await using dir = await webroot();
   const [path, spare] = [`${dir.root}/tok`, `${dir.root}/.spare`];
-  let flipping = true;
-  const flipper = (async () => {
-    for (let i = 0; flipping; i++) {
-      if (i % 2 === 0) await Deno.symlink(`${dir.outside}/secret`, spare);
-      else await Deno.writeTextFile(spare, "tok.good");
-      await Deno.rename(spare, path);
-    }
-  })();
   const seen = new Map<string, number>();
-  try {
+  const exchange = async (round: number) => {
+    if (round % 2 === 0) await Deno.symlink(`${dir.outside}/secret`, spare);
+    else await Deno.writeTextFile(spare, "tok.good");
+    await Deno.rename(spare, path);
+  };
+  await during(exchange, async () => {
     for (let i = 0; i < 3000; i++) {
       const got = await readTokenFile(dir.root, "tok");
       const word = got.kind === "found" ? got.body : got.faults[0]?.fault ?? "absent";
       seen.set(word, (seen.get(word) ?? 0) + 1);
     }
-  } finally {
-    flipping = false;
-    await flipper;
-  }
+  });
   assert.ok(!seen.has(SECRET), JSON.stringify([...seen]));
   assert.ok(
     (seen.get("tok.good") ?? 0) > 0 && (seen.get("symlink") ?? 0) > 0,
@@ -172,21 +190,15 @@ Deno.test("readTokenFile() serves only files that everybody may read, and report
 Deno.test("readTokenFile() does not wait for a FIFO that replaces the file", async () => {
   await using dir = await webroot();
   const [path, spare, pipe] = ["tok", ".spare", ".pipe"].map((name) => `${dir.root}/${name}`);
-  let flipping = true;
-  const flipper = (async () => {
-    for (let i = 0; flipping; i++) {
-      if (i % 2 === 0) await run("mkfifo", pipe!).then(() => Deno.rename(pipe!, path!));
-      else await Deno.writeTextFile(spare!, "tok.x").then(() => Deno.rename(spare!, path!));
-    }
-  })();
-  try {
-    const kinds = new Set<string>();
+  const exchange = async (round: number) => {
+    if (round % 2 === 0) await run("mkfifo", pipe!).then(() => Deno.rename(pipe!, path!));
+    else await Deno.writeTextFile(spare!, "tok.x").then(() => Deno.rename(spare!, path!));
+  };
+  const kinds = new Set<string>();
+  await during(exchange, async () => {
     for (let i = 0; i < 300; i++) kinds.add((await readTokenFile(dir.root, "tok")).kind);
-    assert.ok(kinds.has("absent"));
-  } finally {
-    flipping = false;
-    await flipper;
-  }
+  });
+  assert.ok(kinds.has("absent"));
 });
 
 /** Who is nobody here. */
@@ -210,28 +222,24 @@ Deno.test({
       await Deno.chown(path, OTHER, OTHER);
     }
     const [link, aside] = [".link", ".aside"].map((name) => `${dir.root}/.well-known/${name}`);
-    let flipping = true;
-    const flipper = (async () => {
-      await Deno.symlink(dir.outside, link!);
-      while (flipping) {
-        await Deno.rename(nested, aside!);
-        await Deno.rename(link!, nested);
-        await Deno.rename(nested, link!);
-        await Deno.rename(aside!, nested);
-      }
-    })();
+    await Deno.symlink(dir.outside, link!);
+    const exchange = async () => {
+      await Deno.rename(nested, aside!);
+      await Deno.rename(link!, nested);
+      await Deno.rename(nested, link!);
+      await Deno.rename(aside!, nested);
+    };
+    // However long the machine gives this process no time, no change is older than a second.
+    const begin = Date.now();
     const seen = new Set<string>();
-    try {
+    await during(exchange, async () => {
       for (let i = 0; i < 1000; i++) {
         for (const name of ["secret", "word"]) {
-          const got = await readTokenFile(dir.root, name);
+          const got = await readTokenFile(dir.root, name, { now: () => begin });
           seen.add(got.kind === "found" ? got.body : got.kind);
         }
       }
-    } finally {
-      flipping = false;
-      await flipper;
-    }
+    });
     assert.ok(!seen.has(SECRET) && !seen.has("private"), [...seen].join("; "));
     // What begins with the token's name is no secret wherever it lies; the rest waits for rest.
     assert.ok(seen.has("secret.thumb"), [...seen].join("; "));
