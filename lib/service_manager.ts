@@ -7,7 +7,8 @@
  * systemd that is in use.
  */
 
-import type { Log } from "./log.ts";
+import { messageOf } from "./errors.ts";
+import { type Log, printable } from "./log.ts";
 import { openRunningState } from "./running_state.ts";
 import { errnoOf, systemReason } from "./system_reason.ts";
 
@@ -16,6 +17,11 @@ interface Supervisor {
   loading(config: string): void;
   /** How that ended: with nothing, or with the reasons why the old one stays in use. */
   loaded(faults: string[]): Promise<void>;
+  /**
+   * Why the start failed, for `systemctl status`: while systemd 252 waits for the next attempt, that
+   * shows no line of the last one's log.
+   */
+  failed(error: unknown): Promise<void>;
 }
 
 /** To be opened before the first load. The right to write is given up at the end of that one. */
@@ -33,16 +39,20 @@ export async function openSupervisor(log: Log): Promise<Supervisor> {
       await state?.write(faults.length > 0 ? { faults } : { config }).catch(unreported);
       if (ready) return;
       ready = true;
-      const reason = await notifyReady();
+      const reason = await notify("READY=1");
       if (reason !== undefined) log.warn("notify_failed", { reason });
       // Other commands of this executable write files; the server on port 80 must not.
       await Deno.permissions.revoke({ name: "write" });
+    },
+    async failed(error) {
+      // A message is a list of lines, and systemd would obey a second one.
+      await notify(`STATUS=${printable(messageOf(error))}`);
     },
   };
 }
 
 /** Undefined when it is done or systemd did not ask for it, else why it cannot be. */
-async function notifyReady(): Promise<string | undefined> {
+async function notify(message: string): Promise<string | undefined> {
   const path = Deno.env.get("NOTIFY_SOCKET") ?? "";
   if (path === "") return undefined;
   // An abstract one, "@...", cannot be reached from here; systemd's own has a path.
@@ -54,8 +64,7 @@ async function notifyReady(): Promise<string | undefined> {
     const socket = Deno.listenDatagram({ transport: "unixpacket", path: own });
     try {
       await Deno.remove(own);
-      const message = new TextEncoder().encode("READY=1");
-      await socket.send(message, { transport: "unixpacket", path });
+      await socket.send(new TextEncoder().encode(message), { transport: "unixpacket", path });
     } finally {
       socket.close();
     }

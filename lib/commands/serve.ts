@@ -126,6 +126,9 @@ export async function runServer(
   };
   try {
     await service.run(load);
+  } catch (error) {
+    await supervisor.failed(error);
+    throw error;
   } finally {
     over = true;
   }

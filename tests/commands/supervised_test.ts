@@ -66,6 +66,31 @@ Deno.test("serve says that it is ready once its ports are open, and leaves nothi
   assert.deepEqual((await at.running()).code, 0);
 });
 
+Deno.test("a start that fails leaves its reason as the status of the unit, on one line", async () => {
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr as Deno.NetAddr;
+  const table: [yaml: string, said: RegExp][] = [
+    [
+      `metrics: {listen: ["127.0.0.1:${port}"]}\n`,
+      /^STATUS=cannot listen on 127\.0\.0\.1:\d+: .+$/,
+    ],
+    [`metrics: {listen: ["192.0.2.1:0"]}\n`, /^STATUS=cannot listen on 192\.0\.2\.1:0: .+$/],
+    ["peers: 3\nwebroot: 3\n", /^STATUS=\S+:3:8: peers: .+ \S+:4:10: webroot: .+$/],
+    ['"READY=1\\nMAINPID=1": 3\n', /^STATUS=\S+:3:1: .*READY=1.*MAINPID=1.*$/],
+    ["", /^READY=1$/],
+  ];
+  for (const [yaml, said] of table) {
+    await using at = await service(LOCAL + yaml);
+    await using _server = await startServer(["serve", "--config", at.config], {
+      wrapper: at.env,
+      listening: 0,
+    });
+    const message = await at.notified();
+    assert.match(message, said);
+    assert.doesNotMatch(message, /\n/);
+  }
+});
+
 Deno.test("a reload that failed is distinguished from one that succeeded", async () => {
   await using at = await service(LOCAL);
   await using server = await startServer(["serve", "--config", at.config], {

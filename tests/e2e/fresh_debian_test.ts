@@ -298,7 +298,7 @@ async function installedOn(machine: Machine, t: Deno.TestContext): Promise<void>
             await servesOn(machine, "Hello");
           }
         }
-        // It is retried every second, and shows only the log of the last attempt.
+        // It is retried every second, and has no status while it tries.
         await eventually(async () => {
           const { stdout } = await machine.run(["systemctl", "status", "acme-lb"]);
           return said.test(stdout) ? true : undefined;
