@@ -5,19 +5,19 @@ import assert from "node:assert/strict";
 const ROOT = new URL("..", import.meta.url).pathname;
 
 interface Source {
-  /** Below lib/, such as `http/answer.ts`. */
+  /** Below lib/ or tests/, such as `http/answer.ts`. */
   path: string;
   text: string;
   imports: string[];
 }
 
-async function sources(directory = ""): Promise<Source[]> {
+async function sources(top: string, directory = ""): Promise<Source[]> {
   const found: Source[] = [];
-  for await (const { name, isDirectory } of Deno.readDir(`${ROOT}lib/${directory}`)) {
+  for await (const { name, isDirectory } of Deno.readDir(`${ROOT}${top}/${directory}`)) {
     const path = `${directory}${name}`;
-    if (isDirectory) found.push(...await sources(`${path}/`));
+    if (isDirectory) found.push(...await sources(top, `${path}/`));
     else if (name.endsWith(".ts")) {
-      const text = await Deno.readTextFile(`${ROOT}lib/${path}`);
+      const text = await Deno.readTextFile(`${ROOT}${top}/${path}`);
       const imports = [...text.matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map((match) =>
         match[1]!
       );
@@ -27,7 +27,7 @@ async function sources(directory = ""): Promise<Source[]> {
   return found.sort((a, b) => a.path.localeCompare(b.path));
 }
 
-const SOURCES = await sources();
+const SOURCES = await sources("lib");
 const room = ({ path }: Source) => path.includes("/") ? path.split("/")[0]! : "shelf";
 
 /** The room that a relative import leads to; undefined for packages and built-ins. */
@@ -163,4 +163,11 @@ Deno.test("nothing in lib uses what fails on a hostile port 80, exports a defaul
     const users = SOURCES.filter(({ text }) => pattern.test(text)).map(({ path }) => path);
     assert.deepEqual(users, [], name);
   }
+});
+
+Deno.test("tests that change their whole process are in tests/alone: others share theirs", async () => {
+  const changes = /\bactAs\(|\.sete?[ug]id!?\(|Deno\.umask\(|\bchdir\(|Deno\.env\.(?:set|delete)\(/;
+  const tests = (await sources("tests")).filter(({ path }) => !/^(?:alone|e2e)\//.test(path));
+  assert.ok(tests.length > 200, `${tests.length} files`);
+  assert.deepEqual(tests.filter(({ text }) => changes.test(text)).map(({ path }) => path), []);
 });

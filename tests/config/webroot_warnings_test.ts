@@ -1,7 +1,6 @@
 /** Warnings about a webroot whose files cannot be served, for the user that runs the check. */
 
 import assert from "node:assert/strict";
-import { actAs } from "../../lib/act_as.ts";
 import { layoutDoubt, silentWebroots, webrootWarnings } from "../../lib/config/webroot_warnings.ts";
 
 async function webroot(): Promise<{ path: string; base: string } & AsyncDisposable> {
@@ -57,18 +56,4 @@ Deno.test("webrootWarnings() does not take a pause of this process for a dead di
   const looked = Promise.all([webrootWarnings(dir.path), silentWebroots([dir.path])]);
   for (const until = performance.now() + 1_100; performance.now() < until;);
   assert.deepEqual(await looked, [[], []]);
-});
-
-Deno.test({
-  name: "webrootWarnings() names each directory of the nested layout that cannot be entered",
-  ignore: Deno.uid() !== 0, // Needs another user, for whom modes count.
-  async fn() {
-    for (const name of [".well-known", ".well-known/acme-challenge"]) {
-      await using dir = await webroot();
-      await Deno.chmod(dir.base, 0o755);
-      await Deno.chmod(`${dir.path}/${name}`, 0o700);
-      const [line = ""] = await actAs({ uid: 65534, gid: 65534 }, () => webrootWarnings(dir.path));
-      assert.match(line, new RegExp(`/${name} cannot be read by this user \\(mode 700\\)`));
-    }
-  },
 });
