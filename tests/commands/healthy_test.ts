@@ -44,9 +44,7 @@ Deno.test("healthy accepts every status below 500, and gives the reason for refu
 });
 
 Deno.test("healthy fails when nothing listens, and refuses an invalid address", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
+  const port = 1; // No other test can be given it.
   const refused = await acmeLb(["healthy", `127.0.0.1:${port}`]);
   assert.deepEqual([refused.code, refused.stderr], [
     1,
