@@ -45,7 +45,7 @@ export async function openSupervisor(log: Log): Promise<Supervisor> {
       await Deno.permissions.revoke({ name: "write" });
     },
     async failed(error) {
-      // A message is a list of lines, and systemd would obey a second one.
+      // On one line: systemd takes each line of a message for an assignment of its own.
       await notify(`STATUS=${printable(messageOf(error))}`);
     },
   };

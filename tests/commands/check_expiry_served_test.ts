@@ -15,6 +15,7 @@ import { listenAt, toSocket } from "../http/tls_server.ts";
 import { parseExposition } from "../expiry/exposition.ts";
 import { parsePluginOutput } from "../expiry/plugin_output.ts";
 import { acmeLb, type ProgramOptions } from "./program.ts";
+import { CLOSED_PORT } from "../closed_port.ts";
 
 const NAMES = ["service.example"];
 const FAMILIES = ["::1", "127.0.0.1"];
@@ -147,8 +148,7 @@ Deno.test({
       await connection.write(new TextEncoder().encode("HTTP/1.0 400 Bad request\r\n\r\n"));
       connection.close();
     });
-    // No other test can be given port 1.
-    const ports = [relay.port, plain.port, 1];
+    const ports = [relay.port, plain.port, CLOSED_PORT];
     const { code, report } = await check([
       ...["--servername", NAMES[0]!],
       ...ports.flatMap((port) => ["--connect", `[::1]:${port}`]),

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { askHealth } from "../../lib/commands/healthy.ts";
 import type { Reply } from "../../lib/http/ask.ts";
 import { acmeLb } from "./program.ts";
+import { CLOSED_PORT } from "../closed_port.ts";
 
 /** A server that sends a text to every connection, after what it was asked. */
 function serving(text: string): { port: number } & AsyncDisposable {
@@ -44,11 +45,10 @@ Deno.test("healthy accepts every status below 500, and gives the reason for refu
 });
 
 Deno.test("healthy fails when nothing listens, and refuses an invalid address", async () => {
-  const port = 1; // No other test can be given it.
-  const refused = await acmeLb(["healthy", `127.0.0.1:${port}`]);
+  const refused = await acmeLb(["healthy", `127.0.0.1:${CLOSED_PORT}`]);
   assert.deepEqual([refused.code, refused.stderr], [
     1,
-    `acme-lb: 127.0.0.1:${port}: no answer (refused)\n`,
+    `acme-lb: 127.0.0.1:${CLOSED_PORT}: no answer (refused)\n`,
   ]);
   for (const address of ["localhost:80", "::1:80", "[::1]", "80", ""]) {
     assert.deepEqual((await acmeLb(["healthy", address])).code, 64, address);

@@ -16,6 +16,7 @@ import { parseRequestHead } from "../http/whole_head.ts";
 import { createLog } from "../../lib/log.ts";
 import { createRecentEvents } from "../../lib/status/recent_events.ts";
 import { exchange, KEY_AUTHORIZATION, latin1, quietListener, TOKEN } from "../http/raw_client.ts";
+import { CLOSED_PORT } from "../closed_port.ts";
 
 function tools() {
   const lines: string[] = [];
@@ -91,11 +92,10 @@ Deno.test("the log line of a challenge names each peer and its outcome", async (
   const holder = quietListener(() => ({
     ...{ status: 200, headers: "", body: KEY_AUTHORIZATION, close: true },
   }));
-  const dead = 1; // Nobody listens there, and no other test can be given it.
   try {
     const { port } = holder.address;
     const config = parseConfig(
-      `webroot: ${webroot}\npeers: ["127.0.0.1:${port}", "127.0.0.1:${dead}"]`,
+      `webroot: ${webroot}\npeers: ["127.0.0.1:${port}", "127.0.0.1:${CLOSED_PORT}"]`,
       "config.yaml",
     );
     const { lines, ...rest } = tools();
@@ -106,7 +106,7 @@ Deno.test("the log line of a challenge names each peer and its outcome", async (
       new RegExp(
         `level=info event=challenge role=public token=${TOKEN} host=service.example ` +
           `from=192.0.2.99 source=peer peer=127.0.0.1:${port} ` +
-          `peers="127.0.0.1:${port}=found 127.0.0.1:${dead}=(refused|not_awaited)" status=200 ms=\\d+`,
+          `peers="127.0.0.1:${port}=found 127.0.0.1:${CLOSED_PORT}=(refused|not_awaited)" status=200 ms=\\d+`,
       ),
     );
     const [metricsSpec] = metricsPorts(

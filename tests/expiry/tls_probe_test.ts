@@ -21,6 +21,7 @@ import {
   startTlsServer,
   toSocket,
 } from "../http/tls_server.ts";
+import { CLOSED_PORT } from "../closed_port.ts";
 
 const HERE = "127.0.0.1";
 /** Far beyond what a handshake takes; short where the wait itself is what is tested. */
@@ -317,8 +318,7 @@ strictly(
 );
 
 strictly("probeEndpoint() tells refused from silent, and ends at its deadline", async () => {
-  // No other test can be given this port.
-  const refused = await probeOne({ port: 1 });
+  const refused = await probeOne({ port: CLOSED_PORT });
   assert.deepEqual(refused.failure, {
     fault: "unreachable",
     text: "connection refused: nothing listens there",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { askSocket } from "../../lib/haproxy/runtime_socket.ts";
+import { CLOSED_PORT } from "../closed_port.ts";
 
 /** Runs `test` against a socket whose every connection `serve` gets. */
 async function withServer(
@@ -130,12 +131,11 @@ Deno.test("askSocket() tells that nobody is there from other failures", async ()
   try {
     const stale = `${directory}/stale`;
     Deno.listen({ transport: "unix", path: stale }).close();
-    const port = 1; // No other test can be given it.
     const table: [address: string, kind: string][] = [
       [`${directory}/missing`, "down"],
       [stale, "down"],
-      [`127.0.0.1:${port}`, "down"],
-      [`[::1]:${port}`, "down"],
+      [`127.0.0.1:${CLOSED_PORT}`, "down"],
+      [`[::1]:${CLOSED_PORT}`, "down"],
       ["nonsense", "broken"],
       [`${directory}/${"x".repeat(200)}`, "broken"],
       [`${directory}/\0`, "broken"],

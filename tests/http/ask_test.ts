@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { type AskOptions, askServer } from "../../lib/http/ask.ts";
 import { latin1 } from "./raw_client.ts";
 import { peerThat } from "./scripted_peer.ts";
+import { CLOSED_PORT } from "../closed_port.ts";
 
 const OK = "HTTP/1.1 200 OK\r\n";
 
@@ -48,8 +49,7 @@ Deno.test("askServer() distinguishes a server that hangs from one that is not th
     fault: "timeout",
     connected: true,
   });
-  // No other test can be given this port.
-  const nobody: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
+  const nobody: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: CLOSED_PORT };
   assert.deepEqual(await ask(nobody), { fault: "refused", connected: false });
 });
 

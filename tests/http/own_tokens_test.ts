@@ -17,6 +17,7 @@ import { Webroots } from "../../lib/http/webroots.ts";
 import { KEY_AUTHORIZATION, latin1, TOKEN } from "./raw_client.ts";
 import { peerThat } from "./scripted_peer.ts";
 import { temporaryFolder } from "../temporary_folder.ts";
+import { CLOSED_PORT } from "../closed_port.ts";
 
 const QUESTION = { token: TOKEN, host: "service.example", source: "192.0.2.1" };
 const QUIET = { info: () => {}, warn: () => {} };
@@ -65,8 +66,7 @@ Deno.test("a solver that does not listen, or does not have the token, counts as 
   );
   await using silent = peerThat((conn) => conn.read(new Uint8Array(1)).then(() => {}));
   await using right = peerThat(say(`${KEY_AUTHORIZATION}\n`));
-  // No other test can be given this port.
-  const nobody = { hostname: "127.0.0.1", port: 1 };
+  const nobody = { hostname: "127.0.0.1", port: CLOSED_PORT };
   const elsewhere = { hostname: "192.0.2.9", port: 80 };
   const table: [{ hostname: string; port: number }[], OwnAnswer["kind"]][] = [
     [[], "absent"],
@@ -127,7 +127,7 @@ Deno.test("doubtfulSolvers() names every solver whose answer to an invented toke
       assert.deepEqual(doubt.includes("502 or 504"), harms, doubt);
     }
   }
-  const nobody = { hostname: "127.0.0.1", port: 1 };
+  const nobody = { hostname: "127.0.0.1", port: CLOSED_PORT };
   assert.deepEqual(await doubtfulSolvers([nobody], { host: "service.example" }), []);
 });
 

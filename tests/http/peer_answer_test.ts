@@ -14,6 +14,7 @@ import {
 import type { Reply } from "../../lib/http/ask.ts";
 import { latin1, pause } from "./raw_client.ts";
 import { peerThat } from "./scripted_peer.ts";
+import { CLOSED_PORT } from "../closed_port.ts";
 
 const say = (conn: Deno.Conn, text: string) => conn.write(latin1(text)).then(() => {});
 
@@ -134,8 +135,7 @@ Deno.test("askPeer() calls it reset when a peer resets", async () => {
 });
 
 Deno.test("askPeer() calls it refused when nobody listens", async () => {
-  // No other test can be given this port.
-  const nobody: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
+  const nobody: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: CLOSED_PORT };
   assert.deepEqual(await ask(nobody), { outcome: "refused" });
 });
 
