@@ -5,6 +5,9 @@ import type { PathReport, SelfTestReport } from "../../lib/self_test/findings.ts
 import { acmeLb } from "./program.ts";
 import { startServer } from "./server_process.ts";
 import { inTemporaryFolder } from "../temporary_folder.ts";
+import { CLOSED_PORT } from "../closed_port.ts";
+
+const NOBODY = `127.0.0.1:${CLOSED_PORT}`;
 
 async function challengePath(
   args: string[],
@@ -27,7 +30,7 @@ Deno.test("self-test finds its token through the challenge port here, and leaves
         `webroot: ${webroot}\npeers: ["127.0.0.1:${port}"]\n` +
           `challenge: { listen: ["127.0.0.1:${port}"] }\ncluster: { nodes: { lb0: [127.0.0.1] } }\n${more}`,
       );
-    await write(1);
+    await write(CLOSED_PORT);
     await using server = await startServer([
       ...["challenge-server", "--config", config, "--listen", "127.0.0.1:0"],
     ]);
@@ -100,7 +103,7 @@ Deno.test("self-test tests each webroot, flat and nested, and names those whose 
 
 Deno.test("self-test ends with the verdict in both formats", async () => {
   await inTemporaryFolder(async (webroot) => {
-    const args = ["self-test", "--webroot", webroot, "--peer", "127.0.0.1:1"];
+    const args = ["self-test", "--webroot", webroot, "--peer", NOBODY];
     const [json, short, text] = await Promise.all([
       acmeLb([...args, "--format", "json"]),
       acmeLb([...args, "--json"]),
@@ -122,7 +125,7 @@ Deno.test("self-test --help documents every key of its JSON", async () => {
   const { stdout } = await acmeLb(["self-test", "--help"]);
   await inTemporaryFolder(async (webroot) => {
     const { report, path } = await challengePath([
-      ...["--webroot", webroot, "--peer", "127.0.0.1:1", "--challenge-listen", "127.0.0.1:1"],
+      ...["--webroot", webroot, "--peer", NOBODY, "--challenge-listen", NOBODY],
     ]);
     const findings = [...path.findings, ...report.findings];
     assert.ok(findings.some((finding) => "about" in finding));
